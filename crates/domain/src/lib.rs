@@ -1,0 +1,1 @@
+//! The rules of Countersign: pure decisions, no I/O, no async, no clock.

@@ -1,0 +1,1 @@
+//! Countersign's approval service: gRPC, workflow, roles, history, outbox relay.

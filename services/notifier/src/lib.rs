@@ -1,0 +1,1 @@
+//! Countersign's notifier: mail and in-platform ribbons from events.
