@@ -1,0 +1,173 @@
+//! Accounts, who acts in them, and what every decision starts from.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, MemberId, Timestamp,
+    access::{self, Rights},
+    lifecycle::Component,
+    member::{Member, MemberState},
+    policy::{Area, Policies},
+};
+
+/// What an account may use beyond the basics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feature {
+    /// The workflow of CAMPAIGNS (A4).
+    CampaignApproval,
+    /// The workflow of `PRODUCT_EXPERIENCES` (D3).
+    AbTesting,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::CampaignApproval, Self::AbTesting];
+
+    /// The name that the API uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CampaignApproval => "campaign_approval",
+            Self::AbTesting => "ab_testing",
+        }
+    }
+
+    /// The feature of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|feature| feature.as_str() == name)
+    }
+}
+
+/// The tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// A name for people.
+    pub name: String,
+    /// What it may use.
+    pub features: BTreeSet<Feature>,
+    /// Counts up with every change of what a decision relies on besides the resource and its request: members, roles,
+    /// rights and policy. A commit is guarded by it (REQ-9).
+    pub rules_version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// Who did something, as history and events record it: the name as it was then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorRef {
+    /// The member; none for the platform's operator and for Countersign itself.
+    pub member_id: Option<MemberId>,
+    /// The display name; `platform` or `countersign` where there is no member.
+    pub name: String,
+    /// The service that acted for the member, if one did.
+    pub service: Option<String>,
+}
+
+impl ActorRef {
+    /// Countersign itself: a timer.
+    pub fn countersign() -> Self {
+        Self { member_id: None, name: "countersign".into(), service: None }
+    }
+}
+
+/// Who makes a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A member of the account, active or not; `service` is the service that acts for them, if one does.
+    Member {
+        /// The member.
+        member: Member,
+        /// The service that acts for the member.
+        service: Option<String>,
+    },
+    /// Somebody who is no member of this account.
+    Stranger,
+    /// Countersign itself: a timer.
+    Countersign,
+}
+
+impl Actor {
+    /// The member, if it is an active one.
+    pub fn active_member(&self) -> Option<&Member> {
+        match self {
+            Self::Member { member, .. } if member.state == MemberState::Active => Some(member),
+            _ => None,
+        }
+    }
+
+    /// What this actor may do with `component`: nothing for strangers and revoked members.
+    pub fn rights(&self, component: Component) -> Rights {
+        self.active_member().map_or(Rights::NONE, |member| access::rights(member, component))
+    }
+
+    /// As history and events record it.
+    pub fn to_ref(&self) -> ActorRef {
+        match self {
+            Self::Member { member, service } => ActorRef {
+                member_id: Some(member.id),
+                name: member.display_name.clone(),
+                service: service.clone(),
+            },
+            Self::Stranger | Self::Countersign => ActorRef::countersign(),
+        }
+    }
+}
+
+/// The members that a decision can concern: everybody who could approve anything, and those it names (the actor, the
+/// submitter, the owner, chosen approvers).
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    approvers: Arc<Vec<Member>>,
+    named: Vec<Member>,
+}
+
+impl Directory {
+    /// `approvers`: every active member who could approve in some area; shared, because it changes seldom. `named`: further
+    /// members that the decision names.
+    pub fn new(approvers: Arc<Vec<Member>>, named: Vec<Member>) -> Self {
+        Self { approvers, named }
+    }
+
+    /// The member with this id, if the decision can concern them.
+    pub fn get(&self, id: MemberId) -> Option<&Member> {
+        self.named.iter().chain(self.approvers.iter()).find(|member| member.id == id)
+    }
+
+    /// The active member with this id.
+    pub fn active(&self, id: MemberId) -> Option<&Member> {
+        self.get(id).filter(|member| member.state == MemberState::Active)
+    }
+
+    /// The active approvers of the area that `component` belongs to (ACC-10), by id.
+    pub fn approvers_of(&self, component: Component) -> impl Iterator<Item = &Member> {
+        self.approvers.iter().filter(move |member| {
+            member.state == MemberState::Active && access::rights(member, component).approve
+        })
+    }
+}
+
+/// What every decision starts from.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its policy, area by area.
+    pub policies: &'a Policies,
+    /// The members concerned.
+    pub directory: &'a Directory,
+    /// Who makes the call.
+    pub actor: &'a Actor,
+    /// The time of the decision.
+    pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// Whether the workflow of `area` is on.
+    pub fn workflow_is_on(&self, area: &Area) -> bool {
+        self.policies.of(area).enabled
+    }
+}

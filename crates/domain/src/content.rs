@@ -1,0 +1,119 @@
+//! Content: opaque JSON with a revision and a digest.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::limits;
+
+/// The SHA-256 of canonical JSON (RFC 8785), written `sha256:` and 64 hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    fn of(canonical: &str) -> Self {
+        use fmt::Write as _;
+        let mut text = String::with_capacity(71);
+        text.push_str("sha256:");
+        for byte in Sha256::digest(canonical.as_bytes()) {
+            // Writing to a String can't fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        Self(text)
+    }
+
+    /// A digest read back from storage, or given by a caller; it is compared, never trusted.
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// `sha256:…`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A JSON object in canonical form, with its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Canonical JSON (RFC 8785).
+    pub body: String,
+    /// The digest of `body`.
+    pub digest: Digest,
+    /// Counts up with every edit of the resource.
+    pub revision: i64,
+}
+
+/// Why a JSON value can't be content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// Only an object can be merged, compared and masked field by field.
+    #[error("must be a JSON object")]
+    NotAnObject,
+    /// Larger than [`limits::CONTENT_BYTES`].
+    #[error("must be at most {limit} bytes as canonical JSON, is {size}", limit = limits::CONTENT_BYTES)]
+    TooLarge {
+        /// Its size in canonical form, in bytes.
+        size: usize,
+    },
+    /// A number that a double can't hold exactly, or that is none (NaN, infinity).
+    #[error("holds a number at {at} that a double can't hold exactly: write it as a string")]
+    Number {
+        /// Where: a JSON Pointer (RFC 6901).
+        at: String,
+    },
+}
+
+impl Content {
+    /// Canonicalises `value` as revision `revision`.
+    pub fn new(value: &Value, revision: i64) -> Result<Self, ContentError> {
+        if !value.is_object() {
+            return Err(ContentError::NotAnObject);
+        }
+        check_numbers(value, &mut String::new())?;
+        let body = serde_json_canonicalizer::to_string(value)
+            .map_err(|_| ContentError::Number { at: String::from("/") })?;
+        if body.len() > limits::CONTENT_BYTES {
+            return Err(ContentError::TooLarge { size: body.len() });
+        }
+        Ok(Self { digest: Digest::of(&body), body, revision })
+    }
+}
+
+/// The largest integer up to which every integer is a double.
+const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+fn check_numbers(value: &Value, at: &mut String) -> Result<(), ContentError> {
+    let mut child = |key: &str, value: &Value| {
+        let length = at.len();
+        at.push('/');
+        at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+        let result = check_numbers(value, at);
+        at.truncate(length);
+        result
+    };
+    match value {
+        Value::Object(map) => map.iter().try_for_each(|(key, value)| child(key, value)),
+        Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(index, value)| child(&index.to_string(), value))
+        }
+        Value::Number(number) => match number.as_f64() {
+            Some(double)
+                if double.is_finite() && !(double.fract() == 0.0 && double.abs() > MAX_SAFE_INTEGER) =>
+            {
+                Ok(())
+            }
+            _ => Err(ContentError::Number { at: at.clone() }),
+        },
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+    }
+}

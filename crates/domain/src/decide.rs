@@ -1,0 +1,298 @@
+//! Ending a request: approve, reject, cancel, expire. Exactly one of them wins (REQ-4); the commit's guard sees to that.
+
+use crate::{
+    Context, Digest, MemberId, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
+    history::{HistoryEntry, HistoryEvent},
+    lifecycle::{Component, Lifecycle, Target},
+    member::SystemRole,
+    outcome::{Event, EventKind},
+    perform::{apply, check_version, check_winner, entry, next},
+    policy::Cancellation,
+    recipients,
+    refusal::Permission,
+    request::{Decision, Ending, ExpiryReason, Verdict},
+    resource::ApprovalStatus,
+};
+
+/// An approval.
+#[derive(Clone, Debug, Default)]
+pub struct Approve {
+    /// The version of the request that the approver saw, if they say so.
+    pub expected_version: Option<i64>,
+    /// The digest that the approver saw, if they say so (REQ-16).
+    pub digest: Option<Digest>,
+    /// Feedback to the submitter; empty for none.
+    pub note: String,
+    /// The variant to roll out to everybody (REQ-13).
+    pub winner: Option<String>,
+}
+
+/// A rejection.
+#[derive(Clone, Debug, Default)]
+pub struct Reject {
+    /// The version of the request that the approver saw, if they say so.
+    pub expected_version: Option<i64>,
+    /// The digest that the approver saw, if they say so (REQ-16).
+    pub digest: Option<Digest>,
+    /// Feedback to the submitter; empty for none.
+    pub note: String,
+}
+
+/// A cancellation.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    /// The version of the request that the actor saw, if they say so.
+    pub expected_version: Option<i64>,
+    /// Why; empty for none.
+    pub note: String,
+}
+
+/// Approves: the action takes effect once as many members have approved as the request needs (REQ-8, POL-3).
+pub fn approve(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+    command: &Approve,
+) -> Result<Outcome, Refusal> {
+    check_may_decide(context, request)?;
+    check_version(command.expected_version, request.version)?;
+    check_digest(command.digest.as_ref(), request)?;
+    let mut violations = Vec::new();
+    check_winner(resource, &request.action, command.winner.as_deref(), &mut violations);
+    if !violations.is_empty() {
+        return Err(Refusal::Invalid(violations));
+    }
+    let transition = Lifecycle::of(&resource.kind)
+        .and_then(|lifecycle| lifecycle.transition(&request.from_state, &request.action))
+        .ok_or_else(|| Refusal::ActionNotAllowed {
+            kind: resource.kind.clone(),
+            state: resource.state.clone(),
+            action: request.action.clone(),
+            allowed: Vec::new(),
+        })?;
+
+    let decision = decision(context, Verdict::Approved, &command.note);
+    let mut decided = advance(request);
+    decided.decisions.push(decision.clone());
+    let mut after = next(resource, context.now);
+    let (event, kind) = if decided.approvals() < usize::from(request.required_approvals) {
+        (HistoryEvent::ApprovalRecorded, EventKind::RequestApprovalRecorded)
+    } else {
+        apply(&mut after, transition, request.launch_mode, command.winner.clone());
+        unlock(&mut after, ApprovalStatus::ApprovalApproved);
+        decided.state =
+            RequestState::Approved { ending: ending(context, &command.note), winner: command.winner.clone() };
+        (HistoryEvent::Approved, EventKind::RequestApproved)
+    };
+    let recipients = match kind {
+        EventKind::RequestApproved => recipients::of_decision(context, &decided),
+        _ => Vec::new(),
+    };
+    Ok(Outcome {
+        history: history(context, resource, &after, request, event, &command.note),
+        resource: after,
+        request: Some(RequestWrite::Update { request: decided, decision: Some(decision) }),
+        event: Event { kind, recipients },
+    })
+}
+
+/// Rejects: one rejection ends the request (REQ-8).
+pub fn reject(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+    command: &Reject,
+) -> Result<Outcome, Refusal> {
+    check_may_decide(context, request)?;
+    check_version(command.expected_version, request.version)?;
+    check_digest(command.digest.as_ref(), request)?;
+    if command.note.trim().is_empty() && context.policies.of(&request.area).rejection_note_required {
+        return Err(Refusal::Invalid(vec![Violation::new(
+            "note",
+            format!("is required for a rejection in {}", request.area),
+        )]));
+    }
+    let decision = decision(context, Verdict::Rejected, &command.note);
+    let mut decided = advance(request);
+    decided.decisions.push(decision.clone());
+    decided.state = RequestState::Rejected { ending: ending(context, &command.note) };
+    let after = go_back(context, resource, request, ApprovalStatus::ApprovalRejected);
+    let recipients = recipients::of_decision(context, &decided);
+    Ok(Outcome {
+        history: history(context, resource, &after, request, HistoryEvent::Rejected, &command.note),
+        resource: after,
+        request: Some(RequestWrite::Update { request: decided, decision: Some(decision) }),
+        event: Event { kind: EventKind::RequestRejected, recipients },
+    })
+}
+
+/// Cancels (REQ-17).
+pub fn cancel(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+    command: &Cancel,
+) -> Result<Outcome, Refusal> {
+    check_may_cancel(context, request)?;
+    check_open(context, request)?;
+    check_version(command.expected_version, request.version)?;
+    let mut ended = advance(request);
+    ended.state = RequestState::Cancelled { ending: ending(context, &command.note) };
+    let after = go_back(context, resource, request, ApprovalStatus::ApprovalCancelled);
+    let recipients = recipients::of_cancellation(context, &ended, resource.owner);
+    Ok(Outcome {
+        history: history(context, resource, &after, request, HistoryEvent::Cancelled, &command.note),
+        resource: after,
+        request: Some(RequestWrite::Update { request: ended, decision: None }),
+        event: Event { kind: EventKind::RequestCancelled, recipients },
+    })
+}
+
+/// Expires a request whose deadline has come (REQ-14); none where it has not, or the request has ended.
+pub fn expire(context: &Context<'_>, resource: &Resource, request: &Request) -> Option<Outcome> {
+    let due = request.deadline.is_some_and(|deadline| deadline <= context.now);
+    if request.state != RequestState::Pending || !due {
+        return None;
+    }
+    let reason = ExpiryReason::Deadline;
+    let mut ended = advance(request);
+    ended.state = RequestState::Expired { ending: ending(context, ""), reason };
+    let after = go_back(context, resource, request, ApprovalStatus::ApprovalExpired);
+    let recipients = recipients::of_expiry(context, &ended, reason);
+    Some(Outcome {
+        history: history(context, resource, &after, request, HistoryEvent::Expired, ""),
+        resource: after,
+        request: Some(RequestWrite::Update { request: ended, decision: None }),
+        event: Event { kind: EventKind::RequestExpired, recipients },
+    })
+}
+
+/// Whether `member` may decide `request` at all: REQ-5, REQ-7, ACC-10. Says nothing of its state.
+fn check_may_decide(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+    let component = Component::of_area(&request.area);
+    let rights = context.actor.rights(component);
+    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
+    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
+    if !rights.read {
+        return Err(denied(Permission::Read));
+    }
+    if !rights.approve {
+        return Err(denied(Permission::Approve));
+    }
+    let policy = context.policies.of(&request.area);
+    if request.submitted_by(member.id) && !policy.allow_self_approval {
+        return Err(Refusal::SelfApproval(request.id));
+    }
+    let admin = member.system_role == Some(SystemRole::Admin);
+    if !admin && !request.approvers.is_empty() && !request.approvers.contains(&member.id) {
+        return Err(Refusal::NotAssigned(request.id));
+    }
+    check_open(context, request)?;
+    check_counts_once(request, member.id)
+}
+
+fn check_may_cancel(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+    let component = Component::of_area(&request.area);
+    let rights = context.actor.rights(component);
+    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
+    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
+    if !rights.read {
+        return Err(denied(Permission::Read));
+    }
+    let assigned = rights.approve && request.approvers.contains(&member.id);
+    let admin = member.system_role == Some(SystemRole::Admin);
+    match context.policies.of(&request.area).cancellation {
+        Cancellation::Writers if rights.write || assigned || admin => Ok(()),
+        Cancellation::Writers | Cancellation::Nobody => Err(denied(Permission::Cancel)),
+    }
+}
+
+/// REQ-4: the loser is told who won. A deadline that has passed counts, whether or not the timer has come round to it.
+fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+    if let Some(ending) = request.state.ending() {
+        return Err(Refusal::Decided {
+            request: request.id,
+            state: request.state.as_str(),
+            by: ending.by.clone(),
+            at: ending.at,
+        });
+    }
+    match request.deadline {
+        Some(deadline) if deadline <= context.now => Err(Refusal::Decided {
+            request: request.id,
+            state: "EXPIRED",
+            by: crate::ActorRef::countersign(),
+            at: deadline,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_counts_once(request: &Request, member: MemberId) -> Result<(), Refusal> {
+    if request.decided_by(member) {
+        return Err(Refusal::AlreadyApproved {
+            approvals: request.approvals(),
+            required: request.required_approvals,
+        });
+    }
+    Ok(())
+}
+
+fn check_digest(given: Option<&Digest>, request: &Request) -> Result<(), Refusal> {
+    match given {
+        Some(given) if *given != request.digest => Err(Refusal::DigestMismatch(request.digest.clone())),
+        _ => Ok(()),
+    }
+}
+
+fn advance(request: &Request) -> Request {
+    Request { version: request.version + 1, ..request.clone() }
+}
+
+fn ending(context: &Context<'_>, note: &str) -> Ending {
+    Ending { by: context.actor.to_ref(), at: context.now, note: note.to_owned() }
+}
+
+fn decision(context: &Context<'_>, verdict: Verdict, note: &str) -> Decision {
+    Decision { by: context.actor.to_ref(), verdict, note: note.to_owned(), at: context.now }
+}
+
+fn unlock(resource: &mut Resource, status: ApprovalStatus) {
+    resource.lock = None;
+    resource.approval_status = status;
+}
+
+/// The resource when its request ends without an approval: the state it was in; staged content that was submitted is
+/// discarded (LIF-5, LIF-12).
+fn go_back(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+    status: ApprovalStatus,
+) -> Resource {
+    let mut after = next(resource, context.now);
+    unlock(&mut after, status);
+    let staged_was_submitted = Lifecycle::of(&resource.kind)
+        .and_then(|lifecycle| lifecycle.transition(&request.from_state, &request.action))
+        .is_some_and(|transition| transition.target == Target::StagedGoesLive);
+    if staged_was_submitted {
+        after.staged = None;
+    }
+    after
+}
+
+fn history(
+    context: &Context<'_>,
+    before: &Resource,
+    after: &Resource,
+    request: &Request,
+    event: HistoryEvent,
+    note: &str,
+) -> HistoryEntry {
+    HistoryEntry {
+        request_id: Some(request.id),
+        note: note.to_owned(),
+        digest: request.digest.clone(),
+        ..entry(context, before, after, event, Some(&request.action))
+    }
+}

@@ -1,0 +1,117 @@
+//! History: who did what, when, from which state to which (HIS-1).
+
+use crate::{
+    AccountId, ActorRef, Digest, RequestId, ResourceId, Timestamp,
+    lifecycle::{Action, State},
+};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HistoryEvent {
+    /// The resource was registered.
+    Registered,
+    /// Its content, title or schedule was written.
+    Edited,
+    /// Staged content was written (LIF-21).
+    Staged,
+    /// An edit voided the approval of a campaign that had not started (LIF-22).
+    ApprovalVoided,
+    /// An approval request was made.
+    Submitted,
+    /// An action was applied at once: it needed no approval.
+    Applied,
+    /// An action was applied at once by a member who has the approve right (POL-5).
+    Bypassed,
+    /// One of several needed approvals was given (POL-3).
+    ApprovalRecorded,
+    /// The request was approved and the action took effect.
+    Approved,
+    /// The request was rejected.
+    Rejected,
+    /// The request was cancelled.
+    Cancelled,
+    /// The request expired.
+    Expired,
+    /// The request ended with its area's workflow.
+    Reverted,
+    /// The start time came (LIF-17).
+    Started,
+    /// The end time came (LIF-17).
+    Completed,
+}
+
+impl HistoryEvent {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Registered,
+        Self::Edited,
+        Self::Staged,
+        Self::ApprovalVoided,
+        Self::Submitted,
+        Self::Applied,
+        Self::Bypassed,
+        Self::ApprovalRecorded,
+        Self::Approved,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Reverted,
+        Self::Started,
+        Self::Completed,
+    ];
+
+    /// The name that the API and the database use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "REGISTERED",
+            Self::Edited => "EDITED",
+            Self::Staged => "STAGED",
+            Self::ApprovalVoided => "APPROVAL_VOIDED",
+            Self::Submitted => "SUBMITTED",
+            Self::Applied => "APPLIED",
+            Self::Bypassed => "BYPASSED",
+            Self::ApprovalRecorded => "APPROVAL_RECORDED",
+            Self::Approved => "APPROVED",
+            Self::Rejected => "REJECTED",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+            Self::Reverted => "REVERTED",
+            Self::Started => "STARTED",
+            Self::Completed => "COMPLETED",
+        }
+    }
+
+    /// The event of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == name)
+    }
+}
+
+/// One entry, written in the transaction that it records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The account.
+    pub account_id: AccountId,
+    /// The resource.
+    pub resource_id: ResourceId,
+    /// The resource's version that this entry made: 1, 2, 3 … without gaps.
+    pub sequence: i64,
+    /// The request that it belongs to, if any.
+    pub request_id: Option<RequestId>,
+    /// What happened.
+    pub event: HistoryEvent,
+    /// The action concerned.
+    pub action: Option<Action>,
+    /// Who.
+    pub actor: ActorRef,
+    /// When.
+    pub at: Timestamp,
+    /// The state before; none for a registration.
+    pub from: Option<State>,
+    /// The state after.
+    pub to: State,
+    /// The note or feedback; empty for none.
+    pub note: String,
+    /// The digest of the content concerned.
+    pub digest: Digest,
+}

@@ -1,0 +1,92 @@
+//! What a decision leads to: the one thing that is committed.
+
+use crate::{Request, Resource, history::HistoryEntry, recipients::Recipient, request::Decision};
+
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestWrite {
+    /// Made: REQ-2 allows it only while no other is pending.
+    Insert(Request),
+    /// Changed: guarded by its version before (one less) and by still being PENDING (REQ-4).
+    Update {
+        /// The request after it.
+        request: Request,
+        /// The member's decision that changed it, if one did.
+        decision: Option<Decision>,
+    },
+}
+
+impl RequestWrite {
+    /// The request after it.
+    pub const fn request(&self) -> &Request {
+        match self {
+            Self::Insert(request) | Self::Update { request, .. } => request,
+        }
+    }
+}
+
+/// What is told to the world: one event at the most per outcome, with the resource's new version as its sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its type.
+    pub kind: EventKind,
+    /// Who is told (NOT-10).
+    pub recipients: Vec<Recipient>,
+}
+
+/// The type of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A request was made.
+    RequestSubmitted,
+    /// One of several needed approvals was given.
+    RequestApprovalRecorded,
+    /// A request was approved.
+    RequestApproved,
+    /// A request was rejected.
+    RequestRejected,
+    /// A request was cancelled.
+    RequestCancelled,
+    /// A request expired.
+    RequestExpired,
+    /// A request ended with its area's workflow.
+    RequestReverted,
+    /// A resource changed without a request.
+    ResourceChanged,
+    /// An area's workflow was switched on.
+    WorkflowEnabled,
+    /// An area's workflow was switched off.
+    WorkflowDisabled,
+}
+
+impl EventKind {
+    /// The CloudEvents `type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestSubmitted => "countersign.request.submitted.v1",
+            Self::RequestApprovalRecorded => "countersign.request.approval_recorded.v1",
+            Self::RequestApproved => "countersign.request.approved.v1",
+            Self::RequestRejected => "countersign.request.rejected.v1",
+            Self::RequestCancelled => "countersign.request.cancelled.v1",
+            Self::RequestExpired => "countersign.request.expired.v1",
+            Self::RequestReverted => "countersign.request.reverted.v1",
+            Self::ResourceChanged => "countersign.resource.changed.v1",
+            Self::WorkflowEnabled => "countersign.workflow.enabled.v1",
+            Self::WorkflowDisabled => "countersign.workflow.disabled.v1",
+        }
+    }
+}
+
+/// What a decision about a resource leads to. It is committed as a whole or not at all, guarded by the resource's version
+/// before (one less than `resource.version`), the request's, and the account's `rules_version` of the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The resource after it; version 1 is a registration.
+    pub resource: Resource,
+    /// What becomes of a request, if one is concerned.
+    pub request: Option<RequestWrite>,
+    /// What history says; its sequence is `resource.version`.
+    pub history: HistoryEntry,
+    /// What is told to the world.
+    pub event: Event,
+}

@@ -1,0 +1,415 @@
+//! Doing an action: applied at once, or submitted for approval (REQ-1).
+
+use crate::{
+    Context, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite, Resource,
+    Timestamp, Violation,
+    access::Rights,
+    history::{HistoryEntry, HistoryEvent},
+    lifecycle::{Action, Component, Kind, Lifecycle, Target, Transition},
+    limits,
+    member::SystemRole,
+    outcome::{Event, EventKind},
+    policy::Area,
+    recipients,
+    refusal::Permission,
+    resource::{ApprovalStatus, LaunchMode, Lock},
+};
+
+/// What someone wants to do to a resource.
+#[derive(Clone, Debug)]
+pub struct PerformAction {
+    /// The action.
+    pub action: Action,
+    /// The version of the resource that the actor saw, if they say so.
+    pub expected_version: Option<i64>,
+    /// A note to the approvers; empty for none.
+    pub note: String,
+    /// The approvers to ask; empty: every approver of the area (REQ-6).
+    pub approvers: Vec<MemberId>,
+    /// How to launch; none is ACTIVE for LAUNCH.
+    pub launch_mode: Option<LaunchMode>,
+    /// The winning variant, for a FINISH that is applied at once.
+    pub winner: Option<String>,
+    /// The id for the request, if one is made.
+    pub request_id: RequestId,
+}
+
+/// How an action goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Applied: it needs no approval.
+    Apply,
+    /// Applied: the actor has the approve right and is not gated (POL-5).
+    Bypass,
+    /// Submitted.
+    Submit,
+}
+
+/// Decides what `command` does to `resource`.
+pub fn perform(
+    context: &Context<'_>,
+    resource: &Resource,
+    command: &PerformAction,
+) -> Result<Outcome, Refusal> {
+    let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
+        return Err(not_allowed(resource, &command.action, &[]));
+    };
+    let rights = context.actor.rights(lifecycle.component);
+    require_write(rights, lifecycle.component)?;
+    check_version(command.expected_version, resource.version)?;
+    if let Some(lock) = &resource.lock {
+        return Err(locked(lifecycle, lock, &command.action));
+    }
+    let Some(transition) = lifecycle.transition(&resource.state, &command.action) else {
+        return Err(not_allowed(resource, &command.action, &lifecycle.allowed(&resource.state)));
+    };
+    let policy = context.policies.of(&lifecycle.area);
+    let mode = (command.action == Action::LAUNCH).then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
+    let way = way(policy, transition, mode, rights, &command.approvers);
+
+    let mut violations = Vec::new();
+    check_fields(context, lifecycle, resource, command, way, &mut violations);
+    if !violations.is_empty() {
+        return Err(Refusal::Invalid(violations));
+    }
+    check_schedule(context.now, policy, resource, &command.action, mode)?;
+    if transition.target == Target::StagedGoesLive && resource.staged.is_none() {
+        return Err(Refusal::NothingStaged);
+    }
+    match way {
+        Way::Submit => submit(context, lifecycle, resource, transition, command, mode),
+        Way::Apply | Way::Bypass => {
+            let event = if way == Way::Bypass { HistoryEvent::Bypassed } else { HistoryEvent::Applied };
+            Ok(apply_at_once(context, resource, transition, command, mode, event))
+        }
+    }
+}
+
+/// POL-1, POL-5, POL-6: who and what is gated. A member who is not gated but names approvers asks for a second signature of
+/// their own accord.
+fn way(
+    policy: &Policy,
+    transition: &Transition,
+    mode: Option<LaunchMode>,
+    rights: Rights,
+    approvers: &[MemberId],
+) -> Way {
+    let gated =
+        policy.enabled && transition.pending.is_some() && mode.is_none_or(|mode| mode == LaunchMode::Active);
+    if !gated {
+        Way::Apply
+    } else if policy.area == Area::CAMPAIGNS && rights.approve && approvers.is_empty() {
+        Way::Bypass
+    } else {
+        Way::Submit
+    }
+}
+
+fn check_fields(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    resource: &Resource,
+    command: &PerformAction,
+    way: Way,
+    violations: &mut Vec<Violation>,
+) {
+    if command.launch_mode.is_some() && command.action != Action::LAUNCH {
+        violations.push(Violation::new("launch_mode", "is only for the action LAUNCH"));
+    }
+    if command.winner.is_some() {
+        if way == Way::Submit {
+            violations.push(Violation::new(
+                "winning_variant",
+                "is named by the approver, because this FINISH needs approval",
+            ));
+        } else {
+            check_winner(resource, &command.action, command.winner.as_deref(), violations);
+        }
+    }
+    if way != Way::Submit {
+        if !command.approvers.is_empty() {
+            violations.push(Violation::new("approver_ids", "must be empty: this action needs no approval"));
+        }
+        return;
+    }
+    if command.approvers.len() > limits::APPROVERS {
+        violations.push(Violation::new(
+            "approver_ids",
+            format!("must name at most {} approvers, names {}", limits::APPROVERS, command.approvers.len()),
+        ));
+    }
+    let self_approval = context.policies.of(&lifecycle.area).allow_self_approval;
+    let actor = context.actor.active_member().map(|member| member.id);
+    for (index, id) in command.approvers.iter().enumerate() {
+        let problem = if command.approvers[..index].contains(id) {
+            Some("is named twice".to_owned())
+        } else if Some(*id) == actor && !self_approval {
+            Some("can't be the submitter: somebody else must decide".to_owned())
+        } else if context
+            .directory
+            .active(*id)
+            .is_none_or(|member| !crate::access::rights(member, lifecycle.component).approve)
+        {
+            Some(format!("must be an approver of {}", lifecycle.area))
+        } else {
+            None
+        };
+        violations.extend(problem.map(|text| Violation::new(format!("approver_ids[{index}]"), text)));
+    }
+}
+
+/// REQ-13: a winner is a variant that the A/B test declares, and only FINISH has one.
+pub(crate) fn check_winner(
+    resource: &Resource,
+    action: &Action,
+    winner: Option<&str>,
+    violations: &mut Vec<Violation>,
+) {
+    let Some(winner) = winner else { return };
+    if *action != Action::FINISH || resource.kind != Kind::AB_TEST {
+        violations.push(Violation::new("winning_variant", "is only for the FINISH of an A/B test"));
+    } else if !resource.variants.iter().any(|variant| variant == winner) {
+        violations.push(Violation::new(
+            "winning_variant",
+            format!("must be one of the declared variants: {}", resource.variants.join(", ")),
+        ));
+    }
+}
+
+/// POL-6 for LAUNCH, and its like for SCHEDULE: what is to start later must have a start that is still to come.
+fn check_schedule(
+    now: Timestamp,
+    policy: &Policy,
+    resource: &Resource,
+    action: &Action,
+    mode: Option<LaunchMode>,
+) -> Result<(), Refusal> {
+    let schedule = resource.schedule;
+    let refuse = |problem: String, earliest: Option<Timestamp>| {
+        Err(Refusal::Schedule { problem, start: schedule.start, earliest })
+    };
+    let needs_start = mode == Some(LaunchMode::Active) || *action == Action::SCHEDULE;
+    if needs_start {
+        let Some(start) = schedule.start else {
+            return refuse(format!("{action} needs a start time: set schedule.start_time"), None);
+        };
+        if start <= now {
+            return refuse(format!("{action} needs a start time in the future"), Some(now));
+        }
+        let earliest = now.plus(policy.minimum_lead_time);
+        if mode.is_some() && start < earliest {
+            let lead = policy.minimum_lead_time.as_secs();
+            return refuse(format!("an ACTIVE launch must start at least {lead} s from now"), Some(earliest));
+        }
+    }
+    if mode.is_some()
+        && let Some(end) = schedule.end
+        && (end <= now || schedule.start.is_some_and(|start| end <= start))
+    {
+        return refuse("the end time must be in the future and after the start time".into(), None);
+    }
+    Ok(())
+}
+
+fn submit(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    resource: &Resource,
+    transition: &Transition,
+    command: &PerformAction,
+    mode: Option<LaunchMode>,
+) -> Result<Outcome, Refusal> {
+    let policy = context.policies.of(&lifecycle.area);
+    check_eligible(context, lifecycle, policy, &command.approvers)?;
+    let Some(label) = transition.pending.clone() else {
+        return Err(not_allowed(resource, &command.action, &lifecycle.allowed(&resource.state)));
+    };
+    let change = match transition.target {
+        Target::StagedGoesLive => resource.staged.clone(),
+        Target::State(_) => None,
+    };
+    let request = Request {
+        account_id: resource.account_id,
+        id: command.request_id,
+        resource_id: resource.id,
+        kind: resource.kind.clone(),
+        resource_title: resource.title.clone(),
+        area: lifecycle.area.clone(),
+        action: command.action.clone(),
+        from_state: resource.state.clone(),
+        pending_label: label.clone(),
+        target_state: transition.target_state(&resource.state),
+        submitter: context.actor.to_ref(),
+        note: command.note.clone(),
+        digest: change.as_ref().unwrap_or(&resource.live).digest.clone(),
+        change,
+        launch_mode: mode,
+        approvers: command.approvers.clone(),
+        required_approvals: policy.required_approvals,
+        decisions: Vec::new(),
+        deadline: deadline(context.now, policy, resource, &command.action),
+        state: RequestState::Pending,
+        version: 1,
+        created_at: context.now,
+    };
+    let mut after = next(resource, context.now);
+    after.approval_status = ApprovalStatus::ApprovalPending;
+    after.lock = Some(Lock { request_id: request.id, label, action: command.action.clone() });
+    let history = HistoryEntry {
+        request_id: Some(request.id),
+        note: command.note.clone(),
+        digest: request.digest.clone(),
+        ..entry(context, resource, &after, HistoryEvent::Submitted, Some(&command.action))
+    };
+    let recipients = recipients::of_submission(context, &request);
+    Ok(Outcome {
+        resource: after,
+        request: Some(RequestWrite::Insert(request)),
+        history,
+        event: Event { kind: EventKind::RequestSubmitted, recipients },
+    })
+}
+
+/// REQ-11, and with POL-3: refused where fewer members than the policy asks for could ever approve, because such a
+/// request could only be rejected or expire.
+fn check_eligible(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    policy: &Policy,
+    chosen: &[MemberId],
+) -> Result<(), Refusal> {
+    let submitter = context.actor.active_member().map(|member| member.id);
+    let eligible = context
+        .directory
+        .approvers_of(lifecycle.component)
+        .filter(|member| policy.allow_self_approval || Some(member.id) != submitter)
+        .filter(|member| {
+            chosen.is_empty() || chosen.contains(&member.id) || member.system_role == Some(SystemRole::Admin)
+        })
+        .take(usize::from(policy.required_approvals))
+        .count();
+    if eligible < usize::from(policy.required_approvals) {
+        return Err(Refusal::NoEligibleApprovers(lifecycle.area.clone()));
+    }
+    Ok(())
+}
+
+/// REQ-14. An UNSCHEDULE expires at the start time as well: afterwards there is nothing left to take back, and the start
+/// must not be held up by it.
+fn deadline(now: Timestamp, policy: &Policy, resource: &Resource, action: &Action) -> Option<Timestamp> {
+    let natural = if resource.kind == Kind::CAMPAIGN {
+        resource.schedule.end
+    } else if *action == Action::SCHEDULE || *action == Action::UNSCHEDULE {
+        resource.schedule.start
+    } else {
+        None
+    };
+    natural.or_else(|| policy.request_max_age.map(|age| now.plus(age)))
+}
+
+fn apply_at_once(
+    context: &Context<'_>,
+    resource: &Resource,
+    transition: &Transition,
+    command: &PerformAction,
+    mode: Option<LaunchMode>,
+    event: HistoryEvent,
+) -> Outcome {
+    let mut after = next(resource, context.now);
+    apply(&mut after, transition, mode, command.winner.clone());
+    let history = HistoryEntry {
+        note: command.note.clone(),
+        ..entry(context, resource, &after, event, Some(&command.action))
+    };
+    Outcome {
+        resource: after,
+        request: None,
+        history,
+        event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
+    }
+}
+
+/// Lets `transition` take effect on `resource`.
+pub(crate) fn apply(
+    resource: &mut Resource,
+    transition: &Transition,
+    mode: Option<LaunchMode>,
+    winner: Option<String>,
+) {
+    match &transition.target {
+        Target::State(state) => resource.state = state.clone(),
+        Target::StagedGoesLive => {
+            if let Some(staged) = resource.staged.take() {
+                resource.live = staged;
+            }
+        }
+    }
+    if mode.is_some() {
+        resource.launch_mode = mode;
+    }
+    if winner.is_some() {
+        resource.winner = winner;
+    }
+}
+
+/// `resource` as the next version, changed `now`.
+pub(crate) fn next(resource: &Resource, now: Timestamp) -> Resource {
+    Resource { version: resource.version + 1, updated_at: now, ..resource.clone() }
+}
+
+/// The history entry of the step from `before` to `after`, without note and request.
+pub(crate) fn entry(
+    context: &Context<'_>,
+    before: &Resource,
+    after: &Resource,
+    event: HistoryEvent,
+    action: Option<&Action>,
+) -> HistoryEntry {
+    HistoryEntry {
+        account_id: after.account_id,
+        resource_id: after.id,
+        sequence: after.version,
+        request_id: None,
+        event,
+        action: action.cloned(),
+        actor: context.actor.to_ref(),
+        at: context.now,
+        from: Some(before.state.clone()),
+        to: after.state.clone(),
+        note: String::new(),
+        digest: after.live.digest.clone(),
+    }
+}
+
+pub(crate) fn require_write(rights: Rights, component: Component) -> Result<(), Refusal> {
+    let permission = match (rights.read, rights.write) {
+        (_, true) => return Ok(()),
+        (true, false) => Permission::Write,
+        (false, false) => Permission::Read,
+    };
+    Err(Refusal::PermissionDenied { permission, component: component.as_str() })
+}
+
+pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {
+    match expected {
+        Some(expected) if expected != current => Err(Refusal::EtagMismatch { current }),
+        _ => Ok(()),
+    }
+}
+
+/// LIF-20: nothing but the end of its request changes a locked resource. What would need approval itself is answered as a
+/// second submission (REQ-2).
+fn locked(lifecycle: &Lifecycle, lock: &Lock, action: &Action) -> Refusal {
+    let gated = lifecycle.transitions.iter().any(|row| row.action == *action && row.pending.is_some());
+    let (request, action) = (lock.request_id, lock.action.clone());
+    if gated { Refusal::RequestPending { request, action } } else { Refusal::Locked { request, action } }
+}
+
+fn not_allowed(resource: &Resource, action: &Action, allowed: &[&Action]) -> Refusal {
+    Refusal::ActionNotAllowed {
+        kind: resource.kind.clone(),
+        state: resource.state.clone(),
+        action: action.clone(),
+        allowed: allowed.iter().map(|action| (*action).clone()).collect(),
+    }
+}

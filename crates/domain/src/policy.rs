@@ -1,0 +1,200 @@
+//! Policy: the terms on which an area's changes need a second signature (POL).
+
+use std::{borrow::Cow, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Context, Refusal, Timestamp,
+    account::Feature,
+    member::SystemRole,
+    outcome::{Event, EventKind},
+    perform::check_version,
+    recipients,
+    refusal::Permission,
+};
+
+/// What one toggle switches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Area(Cow<'static, str>);
+
+impl Area {
+    /// Campaigns.
+    pub const CAMPAIGNS: Self = Self(Cow::Borrowed("CAMPAIGNS"));
+    /// A/B tests and remote config variables together (D3).
+    pub const PRODUCT_EXPERIENCES: Self = Self(Cow::Borrowed("PRODUCT_EXPERIENCES"));
+    /// The built-in ones.
+    pub const ALL: [Self; 2] = [Self::CAMPAIGNS, Self::PRODUCT_EXPERIENCES];
+
+    /// The area of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|area| area.as_str() == name)
+    }
+
+    /// The name that the API uses.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The feature that the area's workflow needs (POL-1).
+    pub fn feature(&self) -> Feature {
+        if *self == Self::CAMPAIGNS { Feature::CampaignApproval } else { Feature::AbTesting }
+    }
+}
+
+impl fmt::Display for Area {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who may cancel a pending request (REQ-17).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Cancellation {
+    /// Nobody.
+    Nobody,
+    /// Whoever may write the resource's kind, assigned approvers and Admins.
+    Writers,
+}
+
+/// The policy of one area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The area.
+    pub area: Area,
+    /// Whether the workflow is on (POL-1).
+    pub enabled: bool,
+    /// How many approvals a request needs (POL-3).
+    pub required_approvals: u8,
+    /// Whether submitters may decide their own requests (POL-4).
+    pub allow_self_approval: bool,
+    /// Whether a rejection needs a note (REQ-12).
+    pub rejection_note_required: bool,
+    /// Who may cancel (REQ-17).
+    pub cancellation: Cancellation,
+    /// After this a request without another deadline expires; none: never (REQ-14).
+    pub request_max_age: Option<Duration>,
+    /// How far ahead an ACTIVE launch must start (POL-6).
+    pub minimum_lead_time: Duration,
+    /// Changes with every change; 0 while it is the default.
+    pub version: i64,
+    /// When it last changed; none while it is the default.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl Policy {
+    /// The defaults of `area` (POL-1, POL-3, POL-4, POL-7, REQ-12, REQ-17).
+    pub fn default_of(area: Area) -> Self {
+        let campaigns = area == Area::CAMPAIGNS;
+        Self {
+            area,
+            enabled: false,
+            required_approvals: 1,
+            allow_self_approval: false,
+            rejection_note_required: campaigns,
+            cancellation: if campaigns { Cancellation::Writers } else { Cancellation::Nobody },
+            request_max_age: None,
+            minimum_lead_time: Duration::ZERO,
+            version: 0,
+            updated_at: None,
+        }
+    }
+}
+
+/// The policy of an account, area by area.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policies {
+    campaigns: Policy,
+    product_experiences: Policy,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self::new(None, None)
+    }
+}
+
+impl Policies {
+    /// The policies as set, the defaults where none is.
+    pub fn new(campaigns: Option<Policy>, product_experiences: Option<Policy>) -> Self {
+        Self {
+            campaigns: campaigns.unwrap_or_else(|| Policy::default_of(Area::CAMPAIGNS)),
+            product_experiences: product_experiences
+                .unwrap_or_else(|| Policy::default_of(Area::PRODUCT_EXPERIENCES)),
+        }
+    }
+
+    /// The policy of `area`.
+    pub fn of(&self, area: &Area) -> &Policy {
+        if *area == Area::CAMPAIGNS { &self.campaigns } else { &self.product_experiences }
+    }
+}
+
+/// A change of a policy. What is none stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct PolicyChange {
+    /// The version of the policy that the change was made from, if the actor says so.
+    pub expected_version: Option<i64>,
+    /// Switches the workflow.
+    pub enabled: Option<bool>,
+    /// How many approvals a request needs.
+    pub required_approvals: Option<u8>,
+    /// Whether submitters may decide their own requests.
+    pub allow_self_approval: Option<bool>,
+    /// Whether a rejection needs a note.
+    pub rejection_note_required: Option<bool>,
+    /// Who may cancel.
+    pub cancellation: Option<Cancellation>,
+    /// After this a request without another deadline expires; zero: never.
+    pub request_max_age: Option<Duration>,
+    /// How far ahead an ACTIVE launch must start.
+    pub minimum_lead_time: Option<Duration>,
+}
+
+/// Changes the policy of `area`: Admins only, and the workflow only with its feature (POL-1). `pending` is how many of the
+/// area's requests are pending; they must be decided before the workflow is switched off. With the policy comes the event
+/// that tells of a switch (NOT-7), if it was switched.
+pub fn change(
+    context: &Context<'_>,
+    area: &Area,
+    pending: u64,
+    change: &PolicyChange,
+) -> Result<(Policy, Option<Event>), Refusal> {
+    let role = context.actor.active_member().and_then(|member| member.system_role);
+    if role != Some(SystemRole::Admin) {
+        return Err(Refusal::PermissionDenied { permission: Permission::ManagePolicy, component: "account" });
+    }
+    let before = context.policies.of(area);
+    check_version(change.expected_version, before.version)?;
+    let after = Policy {
+        area: area.clone(),
+        enabled: change.enabled.unwrap_or(before.enabled),
+        required_approvals: change.required_approvals.unwrap_or(before.required_approvals),
+        allow_self_approval: change.allow_self_approval.unwrap_or(before.allow_self_approval),
+        rejection_note_required: change.rejection_note_required.unwrap_or(before.rejection_note_required),
+        cancellation: change.cancellation.unwrap_or(before.cancellation),
+        request_max_age: match change.request_max_age {
+            Some(age) => Some(age).filter(|age| !age.is_zero()),
+            None => before.request_max_age,
+        },
+        minimum_lead_time: change.minimum_lead_time.unwrap_or(before.minimum_lead_time),
+        version: before.version + 1,
+        updated_at: Some(context.now),
+    };
+    let feature = area.feature();
+    if after.enabled && !before.enabled && !context.account.features.contains(&feature) {
+        return Err(Refusal::FeatureMissing { area: area.clone(), feature });
+    }
+    if before.enabled && !after.enabled && pending > 0 {
+        return Err(Refusal::RequestsPending { area: area.clone(), pending });
+    }
+    let kind = match (before.enabled, after.enabled) {
+        (false, true) => Some(EventKind::WorkflowEnabled),
+        (true, false) => Some(EventKind::WorkflowDisabled),
+        _ => None,
+    };
+    let event = kind.map(|kind| Event { kind, recipients: recipients::of_workflow_switch(context, area) });
+    Ok((after, event))
+}

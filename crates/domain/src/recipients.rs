@@ -1,0 +1,182 @@
+//! Who is told what (NOT-1 … NOT-7, NOT-10).
+//!
+//! Recipients are settled with the decision and travel in its event. Only active members are told, each once.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Context, Member, MemberId, Request,
+    lifecycle::Component,
+    member::{MemberState, SystemRole},
+    policy::Area,
+    request::ExpiryReason,
+};
+
+/// Why somebody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// Was chosen as an approver of this request.
+    AssignedApprover,
+    /// Is an approver of the area.
+    AreaApprover,
+    /// Submitted the request.
+    Submitter,
+    /// Owns the resource.
+    Owner,
+    /// Is an Admin.
+    Admin,
+}
+
+/// The ribbon that a recipient gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RibbonKind {
+    /// One with the actions to decide.
+    Decide,
+    /// One that tells how the request ended.
+    Result,
+}
+
+/// One person who is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The member.
+    pub member_id: MemberId,
+    /// Where the mail goes.
+    pub email: String,
+    /// The name for the greeting.
+    pub display_name: String,
+    /// The language of the mail.
+    pub locale: String,
+    /// Why; the first that applies.
+    pub reason: Reason,
+    /// Whether to send mail.
+    pub mail: bool,
+    /// Which ribbon to show.
+    pub ribbon: Option<RibbonKind>,
+}
+
+/// Collects recipients: the first reason for a member wins, inactive members are passed over.
+#[derive(Default)]
+struct Collector {
+    told: HashSet<MemberId>,
+    recipients: Vec<Recipient>,
+}
+
+impl Collector {
+    fn add(&mut self, member: Option<&Member>, reason: Reason, mail: bool, ribbon: Option<RibbonKind>) {
+        let Some(member) = member.filter(|member| member.state == MemberState::Active) else {
+            return;
+        };
+        if self.told.insert(member.id) {
+            self.recipients.push(Recipient {
+                member_id: member.id,
+                email: member.email.clone(),
+                display_name: member.display_name.clone(),
+                locale: member.locale.clone(),
+                reason,
+                mail,
+                ribbon,
+            });
+        }
+    }
+}
+
+/// Those who are asked to decide: the chosen approvers, or every approver of the area; the submitter only where the policy
+/// allows self-approval (NOT-1, NOT-2, D8).
+pub fn of_submission(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    for (member, reason) in asked(context, request) {
+        to.add(Some(member), reason, true, Some(RibbonKind::Decide));
+    }
+    to.recipients
+}
+
+/// NOT-3 (campaigns: the submitter) and NOT-4 (product experiences: the submitter and all Admins).
+pub fn of_decision(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    add_submitter(&mut to, context, request);
+    if request.area != Area::CAMPAIGNS {
+        for admin in admins(context) {
+            to.add(Some(admin), Reason::Admin, true, None);
+        }
+    }
+    to.recipients
+}
+
+/// NOT-5: submitter, owner and assigned approvers; not the one who cancelled.
+pub fn of_cancellation(context: &Context<'_>, request: &Request, owner: MemberId) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    if let Some(actor) = context.actor.active_member() {
+        to.told.insert(actor.id);
+    }
+    add_submitter(&mut to, context, request);
+    to.add(context.directory.get(owner), Reason::Owner, true, Some(RibbonKind::Result));
+    for id in &request.approvers {
+        to.add(context.directory.get(*id), Reason::AssignedApprover, true, None);
+    }
+    to.recipients
+}
+
+/// NOT-6: the submitter; at a deadline the asked approvers too.
+pub fn of_expiry(context: &Context<'_>, request: &Request, reason: ExpiryReason) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    add_submitter(&mut to, context, request);
+    if reason == ExpiryReason::Deadline {
+        for (member, reason) in asked(context, request) {
+            to.add(Some(member), reason, true, None);
+        }
+    }
+    to.recipients
+}
+
+/// NOT-7: all Admins and approvers of the area.
+pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    for member in context.directory.approvers_of(Component::of_area(area)) {
+        let reason =
+            if member.system_role == Some(SystemRole::Admin) { Reason::Admin } else { Reason::AreaApprover };
+        to.add(Some(member), reason, true, None);
+    }
+    to.recipients
+}
+
+/// The active members who are asked to decide `request`, with the reason.
+fn asked<'a>(
+    context: &Context<'a>,
+    request: &'a Request,
+) -> Box<dyn Iterator<Item = (&'a Member, Reason)> + 'a> {
+    let self_approval = context.policies.of(&request.area).allow_self_approval;
+    let may_be_asked = move |member: &&Member| self_approval || !request.submitted_by(member.id);
+    let directory = context.directory;
+    if request.approvers.is_empty() {
+        Box::new(
+            directory
+                .approvers_of(Component::of_area(&request.area))
+                .filter(may_be_asked)
+                .map(|member| (member, Reason::AreaApprover)),
+        )
+    } else {
+        Box::new(
+            request
+                .approvers
+                .iter()
+                .filter_map(|id| directory.active(*id))
+                .filter(may_be_asked)
+                .map(|member| (member, Reason::AssignedApprover)),
+        )
+    }
+}
+
+fn admins<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Member> {
+    context
+        .directory
+        .approvers_of(Component::Campaigns)
+        .filter(|member| member.system_role == Some(SystemRole::Admin))
+}
+
+fn add_submitter(to: &mut Collector, context: &Context<'_>, request: &Request) {
+    let submitter = request.submitter.member_id.and_then(|id| context.directory.get(id));
+    to.add(submitter, Reason::Submitter, true, Some(RibbonKind::Result));
+}

@@ -1,0 +1,195 @@
+//! Why a command is refused. Every refusal leaves everything as it was.
+
+use crate::{
+    ActorRef, Area, Digest, MemberId, RequestId, ResourceId, Timestamp,
+    account::Feature,
+    lifecycle::{Action, Kind, State},
+    member::SystemRole,
+    time,
+};
+
+/// One field that is not acceptable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The field, as the API names it, for example `approver_ids[1]`.
+    pub field: String,
+    /// What it must be, with the limit in words.
+    pub description: String,
+}
+
+impl Violation {
+    /// A violation of `field`.
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { field: field.into(), description: description.into() }
+    }
+}
+
+/// A permission that can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// To see.
+    Read,
+    /// To change.
+    Write,
+    /// To decide requests.
+    Approve,
+    /// To cancel a request (REQ-17).
+    Cancel,
+    /// To assign this role, or change who has access.
+    ManageMembers,
+    /// To change policy.
+    ManagePolicy,
+}
+
+impl Permission {
+    /// The name that errors use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Approve => "approve",
+            Self::Cancel => "cancel",
+            Self::ManageMembers => "manage_members",
+            Self::ManagePolicy => "manage_policy",
+        }
+    }
+}
+
+/// A thing that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// A resource.
+    Resource(ResourceId),
+    /// A request.
+    Request(RequestId),
+    /// A member.
+    Member(MemberId),
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The actor may not (ACC-16: told before anything about the thing itself).
+    #[error("this member may not {} in {component}", permission.as_str())]
+    PermissionDenied {
+        /// What is missing.
+        permission: Permission,
+        /// Where: a component, or `account`.
+        component: &'static str,
+    },
+    /// There is no such thing, told only to who may see such things.
+    #[error("there is no such thing in this account")]
+    NotFound(Missing),
+    /// Fields are not acceptable.
+    #[error("{} field(s) not acceptable", .0.len())]
+    Invalid(Vec<Violation>),
+    /// The lifecycle has no such action in this state (LIF-19).
+    #[error("a {kind} in state {state} can't {action}")]
+    ActionNotAllowed {
+        /// The kind.
+        kind: Kind,
+        /// The current state.
+        state: State,
+        /// The action tried.
+        action: Action,
+        /// The actions that the state allows.
+        allowed: Vec<Action>,
+    },
+    /// The resource waits for a decision and is locked (LIF-20).
+    #[error("the resource waits for a decision on {action} and is locked until then")]
+    Locked {
+        /// The pending request.
+        request: RequestId,
+        /// Its action.
+        action: Action,
+    },
+    /// A second submission while a request is pending (REQ-2).
+    #[error("the resource has a pending request already, for {action}")]
+    RequestPending {
+        /// The pending request.
+        request: RequestId,
+        /// Its action.
+        action: Action,
+    },
+    /// The state refuses edits.
+    #[error("a {kind} in state {state} can't be edited")]
+    EditNotAllowed {
+        /// The kind.
+        kind: Kind,
+        /// The state.
+        state: State,
+    },
+    /// The request has ended: somebody else was first (REQ-4).
+    #[error("the request was {} by {} at {at:?}", state.to_lowercase(), by.name)]
+    Decided {
+        /// The request.
+        request: RequestId,
+        /// How it ended.
+        state: &'static str,
+        /// By whom.
+        by: ActorRef,
+        /// When.
+        at: Timestamp,
+    },
+    /// A submitter can't decide their own request (REQ-5).
+    #[error("you submitted this request; somebody else must decide it")]
+    SelfApproval(RequestId),
+    /// Others were chosen (REQ-7).
+    #[error("this request was assigned to others")]
+    NotAssigned(RequestId),
+    /// Nobody but the submitter could decide (REQ-11).
+    #[error("nobody but you could decide a request in {0}")]
+    NoEligibleApprovers(Area),
+    /// The same person counts once (POL-3).
+    #[error("you have approved this request already")]
+    AlreadyApproved {
+        /// Approvals so far.
+        approvals: usize,
+        /// Approvals needed.
+        required: u8,
+    },
+    /// What was submitted is not what the approver saw (REQ-16).
+    #[error("the request's digest is {0}, not the one given")]
+    DigestMismatch(Digest),
+    /// Read again and retry (AIP-154).
+    #[error("the etag is stale: it is {current} now")]
+    EtagMismatch {
+        /// The current version.
+        current: i64,
+    },
+    /// The schedule does not allow the action now (POL-6).
+    #[error("{problem}")]
+    Schedule {
+        /// What is wrong, in words.
+        problem: String,
+        /// The start time, if there is one.
+        start: Option<Timestamp>,
+        /// The earliest acceptable start, if that is the problem.
+        earliest: Option<time::Timestamp>,
+    },
+    /// `PUBLISH_EDITS` without staged content.
+    #[error("there are no staged edits to publish")]
+    NothingStaged,
+    /// The account lacks the feature that the workflow needs (POL-1).
+    #[error("the workflow of {area} needs a feature that this account does not have")]
+    FeatureMissing {
+        /// The area.
+        area: Area,
+        /// The feature.
+        feature: Feature,
+    },
+    /// The workflow can't be switched off while requests are pending.
+    #[error("{pending} requests of {area} are pending")]
+    RequestsPending {
+        /// The area.
+        area: Area,
+        /// How many.
+        pending: u64,
+    },
+    /// An Admin's right to approve can't be taken; CREATOR and MEMBER can't be given it (ACC-10).
+    #[error("the approval right can't be changed for this role")]
+    ApprovalRightNotAllowed(SystemRole),
+    /// The last Admin can be neither revoked nor demoted (ACC-11).
+    #[error("this is the account's last Admin")]
+    LastAdmin,
+}

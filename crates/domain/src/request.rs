@@ -1,0 +1,212 @@
+//! Approval requests: one action on one resource, waiting for a decision or decided.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    AccountId, ActorRef, Content, Digest, MemberId, RequestId, ResourceId, Timestamp,
+    lifecycle::{Action, Kind, PendingLabel, State},
+    policy::Area,
+    resource::LaunchMode,
+};
+
+/// Why a request expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ExpiryReason {
+    /// Its deadline passed (REQ-14).
+    Deadline,
+    /// Nobody was left who could decide it (REQ-10).
+    NoEligibleApprovers,
+}
+
+impl ExpiryReason {
+    /// The name that the API and the database use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deadline => "DEADLINE",
+            Self::NoEligibleApprovers => "NO_ELIGIBLE_APPROVERS",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Deadline, Self::NoEligibleApprovers].into_iter().find(|reason| reason.as_str() == name)
+    }
+}
+
+/// How and by whom a request was ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Who.
+    pub by: ActorRef,
+    /// When.
+    pub at: Timestamp,
+    /// The feedback or note; empty for none.
+    pub note: String,
+}
+
+/// The state of a request: PENDING is the only one that can change (REQ-4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestState {
+    /// Waits for a decision.
+    Pending,
+    /// Approved; the action took effect.
+    Approved {
+        /// By whom and when; the last approval where several were needed.
+        ending: Ending,
+        /// The winning variant that it named, if any (REQ-13).
+        winner: Option<String>,
+    },
+    /// Rejected.
+    Rejected {
+        /// By whom and when.
+        ending: Ending,
+    },
+    /// Cancelled.
+    Cancelled {
+        /// By whom and when.
+        ending: Ending,
+    },
+    /// Expired.
+    Expired {
+        /// By whom and when.
+        ending: Ending,
+        /// Why.
+        reason: ExpiryReason,
+    },
+    /// Ended with its area's workflow (POL-2).
+    Reverted {
+        /// By whom and when.
+        ending: Ending,
+    },
+}
+
+impl RequestState {
+    /// The name that the API and the database use.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Approved { .. } => "APPROVED",
+            Self::Rejected { .. } => "REJECTED",
+            Self::Cancelled { .. } => "CANCELLED",
+            Self::Expired { .. } => "EXPIRED",
+            Self::Reverted { .. } => "REVERTED",
+        }
+    }
+
+    /// How it ended; none while PENDING.
+    pub const fn ending(&self) -> Option<&Ending> {
+        match self {
+            Self::Pending => None,
+            Self::Approved { ending, .. }
+            | Self::Rejected { ending }
+            | Self::Cancelled { ending }
+            | Self::Expired { ending, .. }
+            | Self::Reverted { ending } => Some(ending),
+        }
+    }
+}
+
+/// What a member decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// In favour.
+    Approved,
+    /// Against.
+    Rejected,
+}
+
+impl Verdict {
+    /// The name that the database uses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approved => "APPROVED",
+            Self::Rejected => "REJECTED",
+        }
+    }
+
+    /// The verdict of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Approved, Self::Rejected].into_iter().find(|verdict| verdict.as_str() == name)
+    }
+}
+
+/// One member's decision. The same person counts once (POL-3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who.
+    pub by: ActorRef,
+    /// What.
+    pub verdict: Verdict,
+    /// The feedback to the submitter; empty for none.
+    pub note: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// One action on one resource, waiting for a decision or decided (REQ-3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The account.
+    pub account_id: AccountId,
+    /// The id.
+    pub id: RequestId,
+    /// The resource.
+    pub resource_id: ResourceId,
+    /// The resource's kind.
+    pub kind: Kind,
+    /// The resource's title at submission.
+    pub resource_title: String,
+    /// The area whose workflow asked for approval.
+    pub area: Area,
+    /// What was asked for (LIF-18).
+    pub action: Action,
+    /// The state that the resource was in, and goes back to unless it is approved.
+    pub from_state: State,
+    /// The label that the resource shows meanwhile.
+    pub pending_label: PendingLabel,
+    /// The state that an approval leads to.
+    pub target_state: State,
+    /// Who submitted it, as the name was then.
+    pub submitter: ActorRef,
+    /// The submitter's note; empty for none.
+    pub note: String,
+    /// The digest of the content that is to go live.
+    pub digest: Digest,
+    /// The staged change itself, for `PUBLISH_EDITS`.
+    pub change: Option<Content>,
+    /// The launch mode asked for; only for LAUNCH.
+    pub launch_mode: Option<LaunchMode>,
+    /// The approvers chosen; empty: every approver of the area (REQ-6).
+    pub approvers: Vec<MemberId>,
+    /// How many approvals it needs, as the policy was at submission.
+    pub required_approvals: u8,
+    /// The decisions so far, oldest first.
+    pub decisions: Vec<Decision>,
+    /// When it expires by itself (REQ-14).
+    pub deadline: Option<Timestamp>,
+    /// PENDING, or how it ended.
+    pub state: RequestState,
+    /// Counts up with every change.
+    pub version: i64,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+}
+
+impl Request {
+    /// How many approvals it has.
+    pub fn approvals(&self) -> usize {
+        self.decisions.iter().filter(|decision| decision.verdict == Verdict::Approved).count()
+    }
+
+    /// Whether `member` has decided on it.
+    pub fn decided_by(&self, member: MemberId) -> bool {
+        self.decisions.iter().any(|decision| decision.by.member_id == Some(member))
+    }
+
+    /// Whether `member` submitted it.
+    pub fn submitted_by(&self, member: MemberId) -> bool {
+        self.submitter.member_id == Some(member)
+    }
+}

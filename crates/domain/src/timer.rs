@@ -1,0 +1,39 @@
+//! What time alone does: start and complete (LIF-17). Deadlines of requests are in [`crate::decide::expire`].
+
+use crate::{
+    Context, Outcome, Resource, Timestamp,
+    history::HistoryEvent,
+    lifecycle::{Lifecycle, State, TimedAt},
+    outcome::{Event, EventKind},
+    perform::{entry, next},
+};
+
+/// When time alone changes `resource` next; never while a request locks it: a request that could be in the way of a start
+/// expires at the start time (REQ-14).
+pub fn due_at(resource: &Resource) -> Option<Timestamp> {
+    if resource.lock.is_some() {
+        return None;
+    }
+    let timed = Lifecycle::of(&resource.kind)?.timed_from(&resource.state)?;
+    match timed.at {
+        TimedAt::Start => Some(resource.schedule.start.unwrap_or(resource.updated_at)),
+        TimedAt::End => resource.schedule.end,
+    }
+}
+
+/// Lets the time that has come take effect (LIF-17, REQ-15); none where none has.
+pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
+    if due_at(resource)? > context.now {
+        return None;
+    }
+    let timed = Lifecycle::of(&resource.kind)?.timed_from(&resource.state)?;
+    let mut after = next(resource, context.now);
+    after.state = timed.to.clone();
+    let event = if timed.to == State::RUNNING { HistoryEvent::Started } else { HistoryEvent::Completed };
+    Some(Outcome {
+        history: entry(context, resource, &after, event, None),
+        resource: after,
+        request: None,
+        event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
+    })
+}
