@@ -1,0 +1,32 @@
+//! What every Countersign process needs, whatever it does: it knows no rule, no table and no message.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`clock`] | the only clock; tests move it by hand |
+//! | [`ids`] | the only source of new ids |
+//! | [`settings`] | settings shared by the services, secrets from values or files, refusal of unknown variables |
+//! | [`telemetry`] | logs, as text or JSON |
+//! | [`identity`] | who is calling: the seam where authentication plugs in |
+//! | [`trace_context`] | the caller's W3C trace context |
+//! | [`readiness`] | what has to work before this process may be sent traffic |
+//! | [`admin`] | liveness, readiness and metrics over HTTP |
+//! | [`grpc`] | the gRPC server: limits, reflection, health |
+//! | [`calls`] | one measurement, and one log line if it failed, for each gRPC call |
+//! | [`shutdown`] | two-stage shutdown with tracked tasks |
+//! | [`healthcheck`] | the `healthcheck` subcommand's probe |
+
+pub mod admin;
+pub mod calls;
+pub mod clock;
+pub mod grpc;
+pub mod healthcheck;
+pub mod identity;
+pub mod ids;
+pub mod readiness;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;
+pub mod trace_context;
+
+/// An error of any kind, from a task or a library; its text says what failed, its source why.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
