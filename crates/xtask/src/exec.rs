@@ -11,26 +11,21 @@ use anyhow::{Context, Result, bail};
 
 /// The workspace's folder, whatever folder the command was started in.
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .components()
-        .fold(PathBuf::new(), |mut path, part| {
-            if part == std::path::Component::ParentDir {
-                path.pop();
-            } else {
-                path.push(part);
-            }
-            path
-        })
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").components().fold(PathBuf::new(), |mut path, part| {
+        if part == std::path::Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+        path
+    })
 }
 
 /// Cargo's output folder, wherever the user has put it: the one that this program was built into.
 pub fn target_dir() -> Result<PathBuf> {
     let program = env::current_exe().context("this program's own path is unknown")?;
-    let folder = program
-        .parent()
-        .and_then(Path::parent)
-        .context("this program does not lie in a target folder")?;
+    let folder =
+        program.parent().and_then(Path::parent).context("this program does not lie in a target folder")?;
     Ok(folder.to_owned())
 }
 
@@ -58,17 +53,13 @@ pub fn is_executable(path: &Path) -> bool {
 /// The first program of this name in `PATH`.
 pub fn which(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|candidate| is_executable(candidate))
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| is_executable(candidate))
 }
 
 /// Runs a command with its output in view.
 pub fn run(command: &mut Command) -> Result<()> {
     println!("$ {}", spoken(command));
-    let status = command
-        .status()
-        .with_context(|| format!("`{}` could not be started", spoken(command)))?;
+    let status = command.status().with_context(|| format!("`{}` could not be started", spoken(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", spoken(command));
     }
@@ -84,25 +75,16 @@ pub fn output(command: &mut Command) -> Result<String> {
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     if !done.status.success() {
         let errors = String::from_utf8_lossy(&done.stderr);
-        bail!(
-            "`{}` failed ({})\n{text}{errors}",
-            spoken(command),
-            done.status
-        );
+        bail!("`{}` failed ({})\n{text}{errors}", spoken(command), done.status);
     }
     Ok(text)
 }
 
 /// The command as one would type it, without folders that say nothing.
 fn spoken(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// Folders that match `parent/<prefix>*<suffix>`, the highest version first.
@@ -114,11 +96,8 @@ pub fn versioned(parent: &str, prefix: &str, suffix: &str) -> Vec<PathBuf> {
         .filter_map(Result::ok)
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
-            let version = name
-                .strip_prefix(prefix)?
-                .split('.')
-                .map(|part| part.parse().unwrap_or(0))
-                .collect();
+            let version =
+                name.strip_prefix(prefix)?.split('.').map(|part| part.parse().unwrap_or(0)).collect();
             Some((version, entry.path().join(suffix)))
         })
         .filter(|(_, path)| path.is_dir())
@@ -138,17 +117,8 @@ mod tests {
             fs::create_dir_all(folder.path().join(name).join("bin")).unwrap();
         }
         let found = versioned(folder.path().to_str().unwrap(), "pg-", "bin");
-        let names: Vec<_> = found
-            .iter()
-            .map(|path| {
-                path.parent()
-                    .unwrap()
-                    .file_name()
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-            })
-            .collect();
+        let names: Vec<_> =
+            found.iter().map(|path| path.parent().unwrap().file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["pg-16", "pg-15.2", "pg-9.6"]);
     }
 

@@ -24,57 +24,21 @@ const OURS: &[&str] = &[
     "countersign-standalone",
     "countersign-store",
 ];
-const SERVICES: &[&str] = &[
-    "countersign-approval",
-    "countersign-notifier",
-    "countersign-standalone",
-];
+const SERVICES: &[&str] = &["countersign-approval", "countersign-notifier", "countersign-standalone"];
 const RULES_AND_STATE: &[&str] = &["countersign-domain", "countersign-store"];
 
 const LAYERS: &[Layer] = &[
+    Layer { name: "countersign-domain", must_not_reach: OURS, because: "the rules know nobody" },
     Layer {
         name: "countersign-domain",
-        must_not_reach: OURS,
-        because: "the rules know nobody",
-    },
-    Layer {
-        name: "countersign-domain",
-        must_not_reach: &[
-            "tokio",
-            "tonic",
-            "prost",
-            "sea-orm",
-            "sqlx-core",
-            "lapin",
-            "lettre",
-        ],
+        must_not_reach: &["tokio", "tonic", "prost", "sea-orm", "sqlx-core", "lapin", "lettre"],
         because: "the rules do no input or output",
     },
-    Layer {
-        name: "countersign-proto",
-        must_not_reach: OURS,
-        because: "the contract knows nobody",
-    },
-    Layer {
-        name: "countersign-store",
-        must_not_reach: SERVICES,
-        because: "a library knows no service",
-    },
-    Layer {
-        name: "countersign-broker",
-        must_not_reach: SERVICES,
-        because: "a library knows no service",
-    },
-    Layer {
-        name: "countersign-broker",
-        must_not_reach: RULES_AND_STATE,
-        because: "events are opaque to it",
-    },
-    Layer {
-        name: "countersign-runtime",
-        must_not_reach: SERVICES,
-        because: "a library knows no service",
-    },
+    Layer { name: "countersign-proto", must_not_reach: OURS, because: "the contract knows nobody" },
+    Layer { name: "countersign-store", must_not_reach: SERVICES, because: "a library knows no service" },
+    Layer { name: "countersign-broker", must_not_reach: SERVICES, because: "a library knows no service" },
+    Layer { name: "countersign-broker", must_not_reach: RULES_AND_STATE, because: "events are opaque to it" },
+    Layer { name: "countersign-runtime", must_not_reach: SERVICES, because: "a library knows no service" },
     Layer {
         name: "countersign-runtime",
         must_not_reach: RULES_AND_STATE,
@@ -98,8 +62,7 @@ const NEVER_SHIPPED: &[&str] = &["countersign-testkit", "countersign-e2e", "xtas
 /// Fails with every broken rule and the chain that breaks it.
 pub fn check() -> Result<()> {
     let text = output(cargo().args(["metadata", "--format-version", "1"]))?;
-    let metadata: Value =
-        serde_json::from_str(&text).context("cargo's metadata could not be read")?;
+    let metadata: Value = serde_json::from_str(&text).context("cargo's metadata could not be read")?;
     let broken = broken_rules(&Graph::from_metadata(&metadata)?);
     if !broken.is_empty() {
         bail!("{}", broken.join("\n"));
@@ -115,11 +78,7 @@ fn broken_rules(graph: &Graph) -> Vec<String> {
     });
     let mut broken = Vec::new();
     for layer in LAYERS.iter().map(|layer| Layer { ..*layer }).chain(shipped) {
-        for forbidden in layer
-            .must_not_reach
-            .iter()
-            .filter(|name| **name != layer.name)
-        {
+        for forbidden in layer.must_not_reach.iter().filter(|name| **name != layer.name) {
             if let Some(chain) = graph.chain(layer.name, forbidden) {
                 broken.push(format!(
                     "{} must not depend on {forbidden}: {} ({chain})",
@@ -144,16 +103,11 @@ impl Graph {
             .collect();
         let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for node in list(&metadata["resolve"]["nodes"]) {
-            let name = names
-                .get(&text(&node["id"]))
-                .context("cargo's metadata names an unknown package")?;
+            let name = names.get(&text(&node["id"])).context("cargo's metadata names an unknown package")?;
             let needs = graph.entry(name.clone()).or_default();
             for dependency in list(&node["deps"]) {
-                let only_for_tests = list(&dependency["dep_kinds"])
-                    .iter()
-                    .all(|kind| kind["kind"] == "dev");
-                if let (false, Some(name)) = (only_for_tests, names.get(&text(&dependency["pkg"])))
-                {
+                let only_for_tests = list(&dependency["dep_kinds"]).iter().all(|kind| kind["kind"] == "dev");
+                if let (false, Some(name)) = (only_for_tests, names.get(&text(&dependency["pkg"]))) {
                     needs.insert(name.clone());
                 }
             }
@@ -190,25 +144,17 @@ mod tests {
         let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (from, to) in edges {
             graph.entry((*to).to_owned()).or_default();
-            graph
-                .entry((*from).to_owned())
-                .or_default()
-                .insert((*to).to_owned());
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
         }
         Graph(graph)
     }
 
     #[test]
     fn a_rule_broken_through_another_crate_is_found() {
-        let broken = broken_rules(&graph(&[
-            ("countersign-notifier", "helper"),
-            ("helper", "countersign-store"),
-        ]));
+        let broken =
+            broken_rules(&graph(&[("countersign-notifier", "helper"), ("helper", "countersign-store")]));
         assert_eq!(broken.len(), 1, "{broken:?}");
-        assert!(
-            broken[0].contains("countersign-notifier > helper > countersign-store"),
-            "{broken:?}"
-        );
+        assert!(broken[0].contains("countersign-notifier > helper > countersign-store"), "{broken:?}");
     }
 
     #[test]

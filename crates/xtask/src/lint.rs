@@ -37,33 +37,20 @@ pub fn run_checks(only: Option<Check>) -> Result<()> {
             Check::Fmt => report.step(&name, &run(cargo().args(["fmt", "--all", "--check"]))),
             Check::Layers => report.step(&name, &layers::check()),
             Check::Buf => with_tool(&mut report, &name, tools::buf(), |tool| {
-                run(Command::new(&tool.path)
-                    .arg("lint")
-                    .current_dir(workspace().join("proto")))
+                run(Command::new(&tool.path).arg("lint").current_dir(workspace().join("proto")))
             }),
             Check::Deny => with_tool(&mut report, &name, tools::cargo_deny(), |tool| {
                 let mut command = Command::new(&tool.path);
-                run(command
-                    .args(["--all-features", "check", "bans", "licenses"])
-                    .current_dir(workspace()))
+                run(command.args(["--all-features", "check", "bans", "licenses"]).current_dir(workspace()))
             }),
             Check::Clippy => {
                 let mut command = cargo();
-                command.args([
-                    "clippy",
-                    "--workspace",
-                    "--all-targets",
-                    "--",
-                    "-D",
-                    "warnings",
-                ]);
+                command.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
                 report.step(&name, &run(&mut command));
             }
             Check::Doc => {
                 let mut command = cargo();
-                command
-                    .args(["doc", "--workspace", "--no-deps"])
-                    .env("RUSTDOCFLAGS", "-D warnings");
+                command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
                 report.step(&name, &run(&mut command));
             }
         }
@@ -71,12 +58,7 @@ pub fn run_checks(only: Option<Check>) -> Result<()> {
     report.finish()
 }
 
-fn with_tool(
-    report: &mut Report,
-    name: &str,
-    tool: Result<Tool>,
-    check: impl FnOnce(&Tool) -> Result<()>,
-) {
+fn with_tool(report: &mut Report, name: &str, tool: Result<Tool>, check: impl FnOnce(&Tool) -> Result<()>) {
     match tool {
         Ok(tool) => {
             report.note(&format!("{name}'s tool"), &tool.origin);

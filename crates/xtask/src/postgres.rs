@@ -29,27 +29,16 @@ impl Postgres {
     /// Starts a server (or takes the given one) without waiting for it.
     pub fn start(scratch: &mut Scratch, durability: Durability) -> Result<Self> {
         if let Ok(url) = env::var(URL_VARIABLE) {
-            return Ok(Self {
-                url,
-                origin: format!("given by {URL_VARIABLE}"),
-                ready: None,
-            });
+            return Ok(Self { url, origin: format!("given by {URL_VARIABLE}"), ready: None });
         }
         let root = scratch.owned_by_root();
-        let bin = find_or_install(root)?;
-        let owner = if root {
-            Some(unprivileged_user()?)
-        } else {
-            None
-        };
+        let bin = find().context("no PostgreSQL")?;
+        let owner = if root { Some(unprivileged_user()?) } else { None };
         let folder = scratch.folder("postgres", owner)?;
         let data = folder.join("data");
         let program = |name: &str| {
             let mut command = Command::new(bin.join(name));
-            command
-                .current_dir(&folder)
-                .env("LC_ALL", "C")
-                .env_remove("PGDATA");
+            command.current_dir(&folder).env("LC_ALL", "C").env_remove("PGDATA");
             if let Some((user, group)) = owner {
                 command.uid(user).gid(group);
             }
@@ -58,15 +47,8 @@ impl Postgres {
         // Trust, because a password costs every new connection thousands of hash rounds, and the server listens on
         // loopback for the length of one run.
         let mut initdb = program("initdb");
-        initdb.args([
-            "--username=countersign",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]);
-        output(initdb.arg("--pgdata").arg(&data))
-            .context("the new PostgreSQL has no data folder")?;
+        initdb.args(["--username=countersign", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+        output(initdb.arg("--pgdata").arg(&data)).context("the new PostgreSQL has no data folder")?;
 
         let port = scratch.free_port()?;
         let mut server = program("postgres");
@@ -88,8 +70,7 @@ impl Postgres {
             return Ok(());
         };
         scratch.wait("postgres", Duration::from_mins(1), || {
-            fs::read_to_string(file)
-                .is_ok_and(|text| text.lines().any(|line| line.trim() == "ready"))
+            fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.trim() == "ready"))
         })
     }
 }
@@ -104,11 +85,9 @@ fn settings(durability: Durability) -> &'static [&'static str] {
             "fsync=off",
             "full_page_writes=off",
         ],
-        Durability::Real => &[
-            "listen_addresses=127.0.0.1",
-            "unix_socket_directories=",
-            "max_connections=300",
-        ],
+        Durability::Real => {
+            &["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"]
+        }
     }
 }
 
@@ -130,35 +109,32 @@ fn complete(folder: &Path) -> bool {
     is_executable(&folder.join("postgres")) && is_executable(&folder.join("initdb"))
 }
 
-fn find_or_install(root: bool) -> Result<PathBuf> {
-    if let Some(folder) = find() {
-        return Ok(folder);
+/// What to do about a missing server, after trying to install it; `None` when there is one.
+pub fn missing(root: bool) -> Option<String> {
+    if env::var_os(URL_VARIABLE).is_some() || find().is_some() {
+        return None;
     }
     apt::install("postgresql", root);
-    let Some(folder) = find() else {
-        bail!(
-            "no PostgreSQL. Either install its server (Debian, Ubuntu: `apt-get install postgresql`; Fedora: `dnf \
-             install postgresql-server`; macOS: `brew install postgresql@17`), which is then started privately, or set \
-             {URL_VARIABLE} to a server on which databases may be created, as in \
+    find().is_none().then(|| {
+        format!(
+            "no PostgreSQL. Either install its server (Debian, Ubuntu: `apt-get install \
+             postgresql`; Fedora: `dnf install postgresql-server`; macOS: `brew install \
+             postgresql@17`), which is then started privately, or set {URL_VARIABLE} to a server \
+             on which databases may be created, as in \
              postgres://user:password@127.0.0.1:5432/postgres"
-        );
-    };
-    Ok(folder)
+        )
+    })
 }
 
 /// PostgreSQL refuses to run as root.
 fn unprivileged_user() -> Result<(u32, u32)> {
     let id = |flag: &str, name: &str| -> Result<u32> {
-        Ok(output(Command::new("id").args([flag, name]))?
-            .trim()
-            .parse()?)
+        Ok(output(Command::new("id").args([flag, name]))?.trim().parse()?)
     };
     for name in ["postgres", "nobody"] {
         if let (Ok(user), Ok(group)) = (id("-u", name), id("-g", name)) {
             return Ok((user, group));
         }
     }
-    bail!(
-        "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as"
-    );
+    bail!("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::apt;
 use crate::exec::{is_executable, output, versioned, which};
@@ -30,19 +30,11 @@ impl RabbitMq {
     /// Starts a broker (or takes the given one) without waiting for it.
     pub fn start(scratch: &mut Scratch) -> Result<Self> {
         if let Ok(url) = env::var(URL_VARIABLE) {
-            return Ok(Self {
-                url,
-                origin: format!("given by {URL_VARIABLE}"),
-                port: None,
-            });
+            return Ok(Self { url, origin: format!("given by {URL_VARIABLE}"), port: None });
         }
-        let script = find_or_install(scratch.owned_by_root())?;
+        let script = find().context("no RabbitMQ")?;
         let folder = scratch.folder("rabbitmq", None)?;
-        let (port, distribution, epmd) = (
-            scratch.free_port()?,
-            scratch.free_port()?,
-            scratch.free_port()?,
-        );
+        let (port, distribution, epmd) = (scratch.free_port()?, scratch.free_port()?, scratch.free_port()?);
 
         // Erlang's port mapper would be left running as a daemon if the node had to start it.
         let mut mapper = Command::new(find_epmd()?);
@@ -63,25 +55,16 @@ impl RabbitMq {
     /// Waits until it greets as an AMQP broker does.
     pub fn wait(&self, scratch: &mut Scratch) -> Result<()> {
         let Some(port) = self.port else { return Ok(()) };
-        scratch.wait("rabbitmq", Duration::from_mins(2), || {
-            greets(port).is_some()
-        })
+        scratch.wait("rabbitmq", Duration::from_mins(2), || greets(port).is_some())
     }
 }
 
 /// Everything that a node keeps, listens on or is named by is its own, so that no other node on the machine, and no
 /// configuration under /etc, is met.
-fn configure(
-    server: &mut Command,
-    folder: &Path,
-    port: u16,
-    distribution: u16,
-    epmd: u16,
-) -> Result<()> {
+fn configure(server: &mut Command, folder: &Path, port: u16, distribution: u16, epmd: u16) -> Result<()> {
     let file = |name: &str, text: String| -> Result<PathBuf> {
         let path = folder.join(name);
-        fs::write(&path, text)
-            .with_context(|| format!("{} could not be written", path.display()))?;
+        fs::write(&path, text).with_context(|| format!("{} could not be written", path.display()))?;
         Ok(path)
     };
     let settings = format!(
@@ -91,9 +74,8 @@ fn configure(
          log.console = true\n\
          log.console.level = warning\n"
     );
-    let inherited: Vec<_> = env::vars_os()
-        .filter(|(name, _)| name.to_string_lossy().starts_with("RABBITMQ_"))
-        .collect();
+    let inherited: Vec<_> =
+        env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RABBITMQ_")).collect();
     for (name, _) in inherited {
         server.env_remove(name);
     }
@@ -102,19 +84,10 @@ fn configure(
         .env("HOME", folder)
         .env("ERL_EPMD_PORT", epmd.to_string())
         .env("ERL_EPMD_ADDRESS", "127.0.0.1")
-        .env(
-            "RABBITMQ_CONF_ENV_FILE",
-            file("environment", String::new())?,
-        )
+        .env("RABBITMQ_CONF_ENV_FILE", file("environment", String::new())?)
         .env("RABBITMQ_CONFIG_FILE", file("rabbitmq.conf", settings)?)
-        .env(
-            "RABBITMQ_ADVANCED_CONFIG_FILE",
-            folder.join("advanced.config"),
-        )
-        .env(
-            "RABBITMQ_ENABLED_PLUGINS_FILE",
-            file("enabled_plugins", "[].\n".to_owned())?,
-        )
+        .env("RABBITMQ_ADVANCED_CONFIG_FILE", folder.join("advanced.config"))
+        .env("RABBITMQ_ENABLED_PLUGINS_FILE", file("enabled_plugins", "[].\n".to_owned())?)
         .env("RABBITMQ_NODENAME", format!("countersign-{port}@localhost"))
         .env("RABBITMQ_NODE_PORT", port.to_string())
         .env("RABBITMQ_DIST_PORT", distribution.to_string())
@@ -123,10 +96,7 @@ fn configure(
         .env("RABBITMQ_GENERATED_CONFIG_DIR", folder.join("generated"))
         .env("RABBITMQ_PLUGINS_EXPAND_DIR", folder.join("plugins"))
         .env("RABBITMQ_PID_FILE", folder.join("pid"))
-        .env(
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-            "-kernel inet_dist_use_interface {127,0,0,1}",
-        );
+        .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}");
     Ok(())
 }
 
@@ -148,11 +118,7 @@ fn greets(port: u16) -> Option<()> {
 /// fixed folders and out of our process group; behind every link it still bears another name.
 pub fn find() -> Option<PathBuf> {
     let packaged = versioned("/usr/lib/rabbitmq/lib", "rabbitmq_server-", "sbin");
-    let elsewhere = [
-        "/opt/rabbitmq/sbin",
-        "/opt/homebrew/opt/rabbitmq/sbin",
-        "/usr/local/opt/rabbitmq/sbin",
-    ];
+    let elsewhere = ["/opt/rabbitmq/sbin", "/opt/homebrew/opt/rabbitmq/sbin", "/usr/local/opt/rabbitmq/sbin"];
     which("rabbitmq-server")
         .into_iter()
         .chain(packaged.into_iter().map(in_folder))
@@ -163,34 +129,31 @@ pub fn find() -> Option<PathBuf> {
 
 fn is_start_script(script: &Path) -> bool {
     is_executable(script)
-        && script
-            .file_name()
-            .is_some_and(|name| name == "rabbitmq-server")
+        && script.file_name().is_some_and(|name| name == "rabbitmq-server")
         && script.with_file_name("rabbitmq-env").exists()
-        && script
-            .parent()
-            .and_then(Path::parent)
-            .is_some_and(|home| home.join("plugins").is_dir())
+        && script.parent().and_then(Path::parent).is_some_and(|home| home.join("plugins").is_dir())
 }
 
 fn in_folder(folder: impl Into<PathBuf>) -> PathBuf {
     folder.into().join("rabbitmq-server")
 }
 
-fn find_or_install(root: bool) -> Result<PathBuf> {
-    if let (Some(script), Some(_)) = (find(), which("erl")) {
-        return Ok(script);
+/// What to do about a missing broker, after trying to install it; `None` when there is one.
+pub fn missing(root: bool) -> Option<String> {
+    let complete = || find().is_some() && which("erl").is_some();
+    if env::var_os(URL_VARIABLE).is_some() || complete() {
+        return None;
     }
     apt::install("rabbitmq-server", root);
-    if let (Some(script), Some(_)) = (find(), which("erl")) {
-        return Ok(script);
-    }
-    bail!(
-        "no RabbitMQ (with Erlang's `erl` in PATH). Either install it (Debian, Ubuntu: `apt-get install \
-         rabbitmq-server`; Fedora: `dnf install rabbitmq-server`; macOS: `brew install rabbitmq`), which is then started \
-         privately, or set {URL_VARIABLE} to a broker on which exchanges and queues may be made, as in \
-         amqp://guest:guest@127.0.0.1:5672/%2f"
-    )
+    (!complete()).then(|| {
+        format!(
+            "no RabbitMQ (with Erlang's `erl` in PATH). Either install it (Debian, Ubuntu: \
+             `apt-get install rabbitmq-server`; Fedora: `dnf install rabbitmq-server`; macOS: \
+             `brew install rabbitmq`), which is then started privately, or set {URL_VARIABLE} to a \
+             broker on which exchanges and queues may be made, as in \
+             amqp://guest:guest@127.0.0.1:5672/%2f"
+        )
+    })
 }
 
 /// In `PATH` on most systems, in Erlang's own folder on all.

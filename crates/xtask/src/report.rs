@@ -39,12 +39,7 @@ impl Report {
 
     /// Prints the table. It is an error when a step failed or, on a build server, when one was not run.
     pub fn finish(self) -> Result<()> {
-        let width = self
-            .rows
-            .iter()
-            .map(|(what, _)| what.len())
-            .max()
-            .unwrap_or(0);
+        let width = self.rows.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
         println!();
         for (what, how) in &self.rows {
             println!("{what:width$}  {how}");
@@ -53,10 +48,7 @@ impl Report {
             bail!("failed: {}", self.failed.join(", "));
         }
         if in_ci() && !self.not_run.is_empty() {
-            bail!(
-                "not run, which CI=true forbids: {}",
-                self.not_run.join(", ")
-            );
+            bail!("not run, which CI=true forbids: {}", self.not_run.join(", "));
         }
         Ok(())
     }
@@ -64,9 +56,5 @@ impl Report {
 
 /// The chain of causes without the log that may follow it.
 fn first_line(error: &Error) -> String {
-    format!("{error:#}")
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    format!("{error:#}").lines().next().unwrap_or_default().to_owned()
 }

@@ -76,13 +76,7 @@ impl Scratch {
             .context("`sh` could not be started")?;
         let pipe = reaper.stdin.take();
         let mine = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
-        Ok(Self {
-            folder: folder.keep(),
-            pipe,
-            reaper,
-            servers: Vec::new(),
-            next_port: 20_000 + mine,
-        })
+        Ok(Self { folder: folder.keep(), pipe, reaper, servers: Vec::new(), next_port: 20_000 + mine })
     }
 
     /// A new folder inside, owned by `owner` (user and group) if given.
@@ -116,8 +110,7 @@ impl Scratch {
     /// Starts a server in a process group of its own, its output going to a file that [`Self::check`] quotes.
     pub fn spawn(&mut self, name: &'static str, stop: Stop, command: &mut Command) -> Result<()> {
         let log = self.log(name);
-        let file =
-            File::create(&log).with_context(|| format!("{} could not be made", log.display()))?;
+        let file = File::create(&log).with_context(|| format!("{} could not be made", log.display()))?;
         let errors = file.try_clone().context("a log file could not be shared")?;
         let process = command
             .stdin(Stdio::null())
@@ -144,37 +137,20 @@ impl Scratch {
     /// Fails with the end of its log when a server has died.
     pub fn check(&mut self) -> Result<()> {
         for server in &mut self.servers {
-            if let Some(status) = server
-                .process
-                .try_wait()
-                .context("a server could not be looked at")?
-            {
-                bail!(
-                    "{} has ended by itself ({status}):\n{}",
-                    server.name,
-                    tail(&server.log)
-                );
+            if let Some(status) = server.process.try_wait().context("a server could not be looked at")? {
+                bail!("{} has ended by itself ({status}):\n{}", server.name, tail(&server.log));
             }
         }
         Ok(())
     }
 
     /// Waits until `ready`, as long as every server lives.
-    pub fn wait(
-        &mut self,
-        name: &str,
-        limit: Duration,
-        mut ready: impl FnMut() -> bool,
-    ) -> Result<()> {
+    pub fn wait(&mut self, name: &str, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let start = Instant::now();
         while !ready() {
             self.check()?;
             if start.elapsed() > limit {
-                bail!(
-                    "{name} was not ready after {} s:\n{}",
-                    limit.as_secs(),
-                    tail(&self.log(name))
-                );
+                bail!("{name} was not ready after {} s:\n{}", limit.as_secs(), tail(&self.log(name)));
             }
             sleep(Duration::from_millis(50));
         }
@@ -207,19 +183,14 @@ mod tests {
     #[test]
     fn nothing_is_left_when_it_is_dropped() {
         let mut scratch = Scratch::create().unwrap();
-        scratch
-            .spawn("sleeper", Stop::Kill, Command::new("sleep").arg("600"))
-            .unwrap();
+        scratch.spawn("sleeper", Stop::Kill, Command::new("sleep").arg("600")).unwrap();
         scratch.check().unwrap();
         let folder = scratch.folder.clone();
         let pid = scratch.servers[0].process.id();
         drop(scratch);
         assert!(!folder.exists(), "the folder is still there");
-        let alive = Command::new("kill")
-            .args(["-0", &pid.to_string()])
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
+        let alive =
+            Command::new("kill").args(["-0", &pid.to_string()]).stderr(Stdio::null()).status().unwrap();
         assert!(!alive.success(), "the server is still there");
     }
 
@@ -227,20 +198,10 @@ mod tests {
     fn a_server_that_dies_is_reported_with_its_log() {
         let mut scratch = Scratch::create().unwrap();
         scratch
-            .spawn(
-                "failing",
-                Stop::Kill,
-                Command::new("sh").args(["-c", "echo no such luck; exit 3"]),
-            )
+            .spawn("failing", Stop::Kill, Command::new("sh").args(["-c", "echo no such luck; exit 3"]))
             .unwrap();
-        let error = scratch
-            .wait("failing", Duration::from_secs(10), || false)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("failing has ended by itself") && error.contains("no such luck"),
-            "{error}"
-        );
+        let error = scratch.wait("failing", Duration::from_secs(10), || false).unwrap_err().to_string();
+        assert!(error.contains("failing has ended by itself") && error.contains("no such luck"), "{error}");
     }
 
     #[test]

