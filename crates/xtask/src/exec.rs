@@ -33,6 +33,14 @@ pub fn target_dir() -> Result<PathBuf> {
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace()).stdin(Stdio::null());
+    // `cargo run` describes this package in the environment. Build scripts that watch those
+    // variables (ring's does) would build half of the tree anew each time they come and go.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name.as_ref());
+        }
+    }
     if let (Some(_), Ok(folder)) = (env::var_os("CARGO_TARGET_DIR"), target_dir()) {
         // It may have been relative to the user's folder.
         command.env("CARGO_TARGET_DIR", folder);
