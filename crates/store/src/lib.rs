@@ -1,1 +1,34 @@
-//! Countersign's state: entities, migrations, snapshots, guarded commits, outbox and idempotency on SQLite and PostgreSQL.
+//! Countersign's state on `SQLite` and `PostgreSQL`: snapshots, guarded commits, outbox, idempotency, lists and timers.
+//!
+//! Every command takes one road: [`Store::snapshot`] reads what a decision starts from, the domain decides, and
+//! [`Store::commit`] writes the whole outcome or nothing of it, guarded by the versions that the snapshot had. When another
+//! writer was first the answer is [`Committed::Conflict`], and the caller reads and decides again.
+//!
+//! The crate's README explains the tables and the guarded commit.
+
+mod commit;
+mod due;
+mod entities;
+mod error;
+mod idempotency;
+mod list;
+mod members;
+mod migrations;
+mod outbox;
+mod requests;
+mod rules;
+mod schema;
+mod snapshot;
+mod store;
+
+pub use commit::{
+    AccountCreation, Commit, Committed, Duplicate, MemberCommit, MemberWrite, PolicyCommit,
+};
+pub use due::Due;
+pub use error::{Corruption, StoreError};
+pub use idempotency::{IdempotencyKey, IdempotencyRecord};
+pub use list::{Page, RequestFilter, RequestStateName};
+pub use outbox::{OutboxDepth, OutboxRow, Relayed};
+pub use schema::SchemaState;
+pub use snapshot::{About, Snapshot};
+pub use store::{Backend, Store, StoreConfig};

@@ -1,0 +1,214 @@
+//! The guarded commit: a decision's whole outcome is written, or nothing of it.
+
+mod postgres;
+mod rules;
+mod sqlite;
+
+use countersign_domain::{AccountId, Outcome, RequestWrite};
+use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
+
+pub use self::rules::{AccountCreation, MemberCommit, MemberWrite, PolicyCommit};
+use crate::{
+    IdempotencyRecord, OutboxRow, Store, StoreError,
+    entities::{decisions, history, idempotency, outbox, requests, resources},
+    error::{Failure, Unique, classify, failed},
+};
+
+/// A decision to write, with what it was based on.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The account.
+    pub account_id: AccountId,
+    /// The account's `rules_version` in the snapshot that was decided on (REQ-9).
+    pub rules_version: i64,
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The event that tells of it.
+    pub outbox: OutboxRow,
+    /// What a repeated call is answered (REQ-18); none where the client gave no key.
+    pub idempotency: Option<IdempotencyRecord>,
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// All of it is on disk.
+    Done,
+    /// Somebody else changed what was decided on, and nothing was written: read a new snapshot and decide again.
+    Conflict,
+    /// A call with the same key was answered already, and nothing was written.
+    Replay(IdempotencyRecord),
+    /// Another row has the name that the new one wants, and nothing was written.
+    Duplicate(Duplicate),
+    /// So many requests of the area are pending, and nothing was written: only for a policy that must not change then.
+    StillPending(u64),
+}
+
+/// Which name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicate {
+    /// The id of an account.
+    AccountId,
+    /// The id of a member.
+    MemberId,
+    /// A member's address, whatever its case.
+    Email,
+    /// The id of a resource.
+    ResourceId,
+    /// The owning service's id of a resource of this kind.
+    ExternalId,
+    /// The id of a request.
+    RequestId,
+}
+
+impl Store {
+    /// Writes an outcome if everything that it was decided on is as it was: the account's rules, the resource and the
+    /// request. One statement on `PostgreSQL`, one transaction on `SQLite`.
+    ///
+    /// After [`StoreError::Unavailable`] it may be written or not: only the idempotency key can tell.
+    pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        let idempotency = commit.idempotency.clone();
+        let rows = Rows::of(commit)?;
+        let tried = if self.is_postgres() { postgres::write(self, rows).await? } else { sqlite::write(self, rows).await? };
+        self.settle(tried, idempotency.as_ref()).await
+    }
+
+    /// What a try means to the caller: one that hit nothing may have been a repetition.
+    async fn settle(&self, tried: Tried, idempotency: Option<&IdempotencyRecord>) -> Result<Committed, StoreError> {
+        match tried {
+            Tried::Done => Ok(Committed::Done),
+            Tried::Duplicate(_) | Tried::Conflict => {
+                if let Some(record) = idempotency
+                    && let Some(first) = self.replay(&record.key).await?
+                {
+                    return Ok(Committed::Replay(first));
+                }
+                Ok(if let Tried::Duplicate(which) = tried { Committed::Duplicate(which) } else { Committed::Conflict })
+            }
+        }
+    }
+}
+
+/// What became of the statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tried {
+    Done,
+    /// A guard did not hold, or the idempotency key exists.
+    Conflict,
+    Duplicate(Duplicate),
+}
+
+/// The rows of an outcome.
+struct Rows {
+    rules_version: i64,
+    resource: resources::Model,
+    request: Option<RequestRows>,
+    history: history::Model,
+    outbox: outbox::Model,
+    idempotency: Option<idempotency::Model>,
+}
+
+enum RequestRows {
+    Insert { request: requests::Model, approvers: Vec<uuid::Uuid> },
+    Update { request: requests::Model, decision: Option<decisions::Model> },
+}
+
+impl Rows {
+    fn of(commit: Commit) -> Result<Self, StoreError> {
+        let Commit { account_id, rules_version, outcome, outbox, idempotency } = commit;
+        let consistent = outcome.resource.account_id == account_id
+            && outcome.history.account_id == account_id
+            && outbox.account_id == account_id
+            && outcome.history.resource_id == outcome.resource.id
+            && outcome.history.sequence == outcome.resource.version;
+        if !consistent {
+            return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
+        }
+        Ok(Self {
+            rules_version,
+            resource: (&outcome.resource).into(),
+            request: outcome.request.as_ref().map(|write| RequestRows::of(write, &outcome)).transpose()?,
+            history: (&outcome.history).into(),
+            outbox: (&outbox).into(),
+            idempotency: idempotency.as_ref().map(Into::into),
+        })
+    }
+}
+
+impl RequestRows {
+    fn of(write: &RequestWrite, outcome: &Outcome) -> Result<Self, StoreError> {
+        let request = write.request();
+        if request.account_id != outcome.resource.account_id || request.resource_id != outcome.resource.id {
+            return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
+        }
+        match write {
+            RequestWrite::Insert(request) => {
+                if request.state.ending().is_some() || !request.decisions.is_empty() {
+                    return Err(StoreError::Unstorable { what: "a new request that is decided already" });
+                }
+                let approvers = request.approvers.iter().map(|id| id.0).collect();
+                Ok(Self::Insert { request: request.into(), approvers })
+            }
+            RequestWrite::Update { request, decision } => {
+                let decision = decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
+                Ok(Self::Update { request: request.into(), decision })
+            }
+        }
+    }
+}
+
+/// Inserts a row in a transaction.
+async fn insert<M, A>(transaction: &DatabaseTransaction, model: M, table: Table) -> Result<Tried, StoreError>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait,
+{
+    let inserted = A::Entity::insert(model.into_active_model()).exec_without_returning(transaction).await;
+    inserted.map_or_else(|error| refused(error, table), |_| Ok(Tried::Done))
+}
+
+/// What a failed statement means, where several keys can exist already. SQLite, which does not name them, writes one table
+/// per statement: `on_sqlite` says which.
+fn refused(error: sea_orm::DbErr, on_sqlite: Table) -> Result<Tried, StoreError> {
+    let unique = match classify(&error) {
+        Failure::Raced => return Ok(Tried::Conflict),
+        Failure::Unique(unique) => unique,
+        Failure::PoolTimeout | Failure::Unavailable | Failure::Other => return Err(failed("commit")(error)),
+    };
+    let meaning = KEYS.iter().find(|(name, table, key, _)| match &unique {
+        Unique::Named(constraint) => constraint == name,
+        Unique::PrimaryKey | Unique::Index => *table == on_sqlite && *key == unique,
+    });
+    meaning.map_or_else(|| Err(failed("commit")(error)), |(_, _, _, tried)| Ok(*tried))
+}
+
+/// A table whose keys a commit may find taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Accounts,
+    Members,
+    Policies,
+    Resources,
+    Requests,
+    Decisions,
+    Idempotency,
+    /// One whose keys can only be taken by mistake.
+    Other,
+}
+
+/// The keys that a commit may find taken: PostgreSQL's name, SQLite's table and kind, and what it means.
+const KEYS: [(&str, Table, Unique, Tried); 10] = [
+    ("accounts_pkey", Table::Accounts, Unique::PrimaryKey, Tried::Duplicate(Duplicate::AccountId)),
+    ("members_pkey", Table::Members, Unique::PrimaryKey, Tried::Duplicate(Duplicate::MemberId)),
+    ("members_email", Table::Members, Unique::Index, Tried::Duplicate(Duplicate::Email)),
+    ("policies_pkey", Table::Policies, Unique::PrimaryKey, Tried::Conflict),
+    ("resources_pkey", Table::Resources, Unique::PrimaryKey, Tried::Duplicate(Duplicate::ResourceId)),
+    ("resources_external_id", Table::Resources, Unique::Index, Tried::Duplicate(Duplicate::ExternalId)),
+    ("requests_pkey", Table::Requests, Unique::PrimaryKey, Tried::Duplicate(Duplicate::RequestId)),
+    // REQ-2: somebody else submitted first.
+    ("requests_one_pending", Table::Requests, Unique::Index, Tried::Conflict),
+    // POL-3: this member has decided already.
+    ("decisions_pkey", Table::Decisions, Unique::PrimaryKey, Tried::Conflict),
+    // REQ-18: `settle` finds the first answer.
+    ("idempotency_pkey", Table::Idempotency, Unique::PrimaryKey, Tried::Conflict),
+];

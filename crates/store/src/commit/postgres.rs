@@ -1,0 +1,240 @@
+//! The guarded commit on `PostgreSQL`: one data-modifying statement, so one round trip, and all or nothing by itself.
+//!
+//! # Why it is right
+//!
+//! It runs at READ COMMITTED, in a chain of which each link takes its rows from the one before:
+//!
+//! 1. `account` reads the account's row FOR SHARE, if it still has the `rules_version` that was decided on. When a revoke
+//!    holds the row, this waits, and after the revoke commits PostgreSQL checks the condition again on the row's newest
+//!    version, not on the statement's snapshot: the version differs, and the chain ends here. When this is first, the revoke
+//!    waits until this statement has committed. Either way no decision is committed after the loss of the right that it was
+//!    made with (REQ-9), and the lock makes that so: a plain read of the row would see the statement's snapshot.
+//! 2. `resource` updates the resource's row if it has the version before. A rival that holds the row is waited for, and the
+//!    condition is checked again on what it left: of two outcomes made from one snapshot exactly one goes on (REQ-4).
+//! 3. `request` inserts the request, where the partial unique index refuses a second PENDING one (REQ-2), or updates it if it
+//!    has the version before and is PENDING.
+//! 4. History, outbox, decision, approvers and idempotency key are inserted from what `resource` returned.
+//!
+//! All parts of a statement see one snapshot, and each runs to its end even if nobody reads its result. So a link that hits
+//! nothing must leave nothing behind: if `account` or `resource` hit nothing, no later part has a row to work on, nothing is
+//! written, and the answer is zero rows. Only `request` comes after a write. It can't miss where `resource` hit, since every
+//! write of a request also counts up its resource's version; should it miss all the same, history's `sequence` is null,
+//! its NOT NULL constraint fails the statement, and the resource's update is undone with it.
+//!
+//! Locks are taken in the order account, resource, request by every writer, so that none wait for each other in a ring.
+
+use std::sync::LazyLock;
+
+use sea_orm::{ConnectionTrait, EntityTrait, Value};
+
+use super::{RequestRows, Rows, Table, Tried, refused};
+use crate::{
+    Store, StoreError,
+    entities::{columns, decisions, history, idempotency, outbox, requests, resources, values},
+    store::statement,
+};
+
+/// What a statement is for. Its text is fixed for each, so that it is prepared once per connection.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// A new resource.
+    Register,
+    /// A resource changes without a request.
+    Change,
+    /// A request is made.
+    Submit,
+    /// A request is changed: decided, cancelled, expired.
+    Decide,
+}
+
+impl Shape {
+    fn sql(self) -> &'static str {
+        static REGISTER: LazyLock<String> = LazyLock::new(|| text(Shape::Register));
+        static CHANGE: LazyLock<String> = LazyLock::new(|| text(Shape::Change));
+        static SUBMIT: LazyLock<String> = LazyLock::new(|| text(Shape::Submit));
+        static DECIDE: LazyLock<String> = LazyLock::new(|| text(Shape::Decide));
+        match self {
+            Self::Register => &REGISTER,
+            Self::Change => &CHANGE,
+            Self::Submit => &SUBMIT,
+            Self::Decide => &DECIDE,
+        }
+    }
+}
+
+pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError> {
+    let shape = match (&rows.request, rows.resource.version) {
+        (None, 1) => Shape::Register,
+        (None, _) => Shape::Change,
+        (Some(RequestRows::Insert { .. }), _) => Shape::Submit,
+        (Some(RequestRows::Update { .. }), _) => Shape::Decide,
+    };
+    let commit = statement(&store.write, shape.sql(), parameters(rows));
+    match store.write.execute_raw(commit).await {
+        // The last link, history, says whether the chain held.
+        Ok(done) if done.rows_affected() == 1 => Ok(Tried::Done),
+        Ok(_) => Ok(Tried::Conflict),
+        Err(error) => refused(error, Table::Other),
+    }
+}
+
+/// The parameters, in the order in which [`text`] counts them.
+fn parameters(rows: Rows) -> Vec<Value> {
+    let mut all: Vec<Value> = vec![rows.rules_version.into()];
+    all.extend(values(&rows.resource));
+    all.extend(values(&rows.history));
+    all.extend(values(&rows.outbox));
+    all.extend(rows.idempotency.as_ref().map_or_else(|| idempotency::ABSENT.to_vec(), values));
+    match rows.request {
+        None => {}
+        Some(RequestRows::Insert { request, approvers }) => {
+            all.extend(values(&request));
+            all.push(approvers.into());
+        }
+        Some(RequestRows::Update { request, decision }) => {
+            all.extend(values(&request));
+            all.extend(decision.as_ref().map_or_else(|| decisions::ABSENT.to_vec(), values));
+        }
+    }
+    all
+}
+
+fn text(shape: Shape) -> String {
+    let mut next = 2;
+    let resource = Row::of::<resources::Entity>("resources", &mut next);
+    let history = Row::of::<history::Entity>("history", &mut next);
+    let outbox = Row::of::<outbox::Entity>("outbox", &mut next);
+    let key = Row::of::<idempotency::Entity>("idempotency", &mut next);
+
+    let mut parts = vec![format!(
+        "account AS MATERIALIZED (SELECT account_id FROM accounts \
+         WHERE account_id = {} AND rules_version = $1 FOR SHARE)",
+        resource.at("account_id")
+    )];
+    parts.push(match shape {
+        Shape::Register => format!("resource AS ({} RETURNING version)", resource.insert("account", "")),
+        Shape::Change | Shape::Submit | Shape::Decide => format!(
+            "resource AS (UPDATE resources AS r SET {set} FROM account \
+             WHERE r.account_id = account.account_id AND r.resource_id = {id} AND r.version = {version} - 1 \
+             RETURNING r.version)",
+            set = set_resource(&resource),
+            id = resource.at("resource_id"),
+            version = resource.at("version"),
+        ),
+    });
+    match shape {
+        Shape::Register | Shape::Change => {}
+        Shape::Submit => parts.extend(submit(&mut next)),
+        Shape::Decide => parts.extend(decide(&mut next)),
+    }
+    parts.push(format!("event AS ({})", outbox.insert("resource", "")));
+    let given = format!("WHERE {} IS NOT NULL", key.at("key"));
+    parts.push(format!("answer AS ({})", key.insert("resource", &given)));
+
+    let entry = match shape {
+        Shape::Register | Shape::Change => history.insert("resource", ""),
+        // The guard of the last link: a null sequence fails the statement.
+        Shape::Submit | Shape::Decide => {
+            let guarded = format!("CASE WHEN request.version IS NOT NULL THEN {} END", history.at("sequence"));
+            history.insert_as("resource LEFT JOIN request ON true", "", |column| {
+                if column == "sequence" { guarded.clone() } else { history.at(column) }
+            })
+        }
+    };
+    format!("WITH {} {entry}", parts.join(", "))
+}
+
+/// Makes a request and its chosen approvers.
+fn submit(next: &mut usize) -> [String; 2] {
+    let request = Row::of::<requests::Entity>("requests", next);
+    [
+        format!("request AS ({} RETURNING version)", request.insert("resource", "")),
+        format!(
+            "approvers AS (INSERT INTO request_approvers (account_id, request_id, member_id, position) \
+             SELECT {account}, {id}, chosen.member_id, chosen.position \
+             FROM resource, unnest(${next}) WITH ORDINALITY AS chosen (member_id, position))",
+            account = request.at("account_id"),
+            id = request.at("request_id"),
+        ),
+    ]
+}
+
+/// Changes a request, and adds the decision that did it, if one did.
+fn decide(next: &mut usize) -> [String; 2] {
+    let request = Row::of::<requests::Entity>("requests", next);
+    let decision = Row::of::<decisions::Entity>("decisions", next);
+    let set: Vec<String> =
+        requests::CHANGING.iter().map(|column| format!("{column} = {}", request.at(column))).collect();
+    let given = format!("WHERE {} IS NOT NULL", decision.at("member_id"));
+    [
+        format!(
+            "request AS (UPDATE requests AS q SET {set} FROM resource \
+             WHERE q.account_id = {account} AND q.request_id = {id} AND q.version = {version} - 1 \
+             AND q.state = 'PENDING' RETURNING q.version)",
+            set = set.join(", "),
+            account = request.at("account_id"),
+            id = request.at("request_id"),
+            version = request.at("version"),
+        ),
+        format!("decision AS ({})", decision.insert("resource", &given)),
+    ]
+}
+
+/// Everything of a resource that can change. Content that stays the same is kept as it is stored, because writing 256 KiB
+/// anew with each decision would cost more than all the rest: the same digest means the same content.
+fn set_resource(resource: &Row) -> String {
+    const FIXED: [&str; 5] = ["account_id", "resource_id", "kind", "external_id", "created_at_us"];
+    let kept = |digest: &str, body: &str| {
+        let (new_digest, new_body) = (resource.at(digest), resource.at(body));
+        format!("{body} = CASE WHEN r.{digest} = {new_digest} THEN r.{body} ELSE {new_body} END")
+    };
+    let set: Vec<String> = resource
+        .columns
+        .iter()
+        .filter(|column| !FIXED.contains(column))
+        .map(|column| match *column {
+            "live_body" => kept("live_digest", "live_body"),
+            "staged_body" => kept("staged_digest", "staged_body"),
+            column => format!("{column} = {}", resource.at(column)),
+        })
+        .collect();
+    set.join(", ")
+}
+
+/// A row whose values are parameters, one after the other.
+struct Row {
+    table: &'static str,
+    columns: Vec<&'static str>,
+    first: usize,
+}
+
+impl Row {
+    /// Takes the parameters from `next` on.
+    fn of<E: EntityTrait>(table: &'static str, next: &mut usize) -> Self {
+        let row = Self { table, columns: columns::<E>(), first: *next };
+        *next += row.columns.len();
+        row
+    }
+
+    /// The parameter of `column`.
+    fn at(&self, column: &str) -> String {
+        let index = self.columns.iter().position(|own| *own == column);
+        // A misspelt column becomes $0, which the database refuses: the first test finds it.
+        index.map_or_else(|| "$0".to_owned(), |index| format!("${}", self.first + index))
+    }
+
+    /// Inserts the row if `source` has one.
+    fn insert(&self, source: &str, condition: &str) -> String {
+        self.insert_as(source, condition, |column| self.at(column))
+    }
+
+    fn insert_as(&self, source: &str, condition: &str, value: impl Fn(&str) -> String) -> String {
+        let values: Vec<String> = self.columns.iter().map(|column| value(column)).collect();
+        format!(
+            "INSERT INTO {} ({}) SELECT {} FROM {source} {condition}",
+            self.table,
+            self.columns.join(", "),
+            values.join(", ")
+        )
+    }
+}

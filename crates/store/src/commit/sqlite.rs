@@ -1,0 +1,119 @@
+//! The guarded commit on `SQLite`: statement by statement in one immediate transaction.
+//!
+//! The transaction takes the file's write lock when it begins, so between its guards and its end nobody else writes. Nothing
+//! relies on row locks, which `SQLite` does not have. An abandoned transaction is rolled back.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
+    ModelTrait, QueryFilter, IdenStatic,
+};
+use uuid::Uuid;
+
+use super::{RequestRows, Rows, Table, Tried, insert};
+use crate::{
+    Store, StoreError,
+    entities::{request_approvers, requests, resources},
+    error::failed,
+    store::statement,
+};
+
+pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError> {
+    let what = failed("commit");
+    let transaction = store.begin().await.map_err(what)?;
+    let tried = write_in(&transaction, rows).await?;
+    if tried == Tried::Done {
+        transaction.commit().await.map_err(what)?;
+    } else {
+        transaction.rollback().await.map_err(what)?;
+    }
+    Ok(tried)
+}
+
+/// Stops at the first statement that does not do what it should.
+async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> Result<Tried, StoreError> {
+    let Rows { rules_version, resource, request, history, outbox, idempotency } = rows;
+    let mut tried = check_rules(transaction, resource.account_id, rules_version).await?;
+    if tried == Tried::Done {
+        tried = if resource.version == 1 && request.is_none() {
+            insert(transaction, resource, Table::Resources).await?
+        } else {
+            update_resource(transaction, resource).await?
+        };
+    }
+    if let (Tried::Done, Some(request)) = (tried, request) {
+        tried = write_request(transaction, request).await?;
+    }
+    if tried == Tried::Done {
+        tried = insert(transaction, history, Table::Other).await?;
+    }
+    if tried == Tried::Done {
+        tried = insert(transaction, outbox, Table::Other).await?;
+    }
+    if let (Tried::Done, Some(answer)) = (tried, idempotency) {
+        tried = insert(transaction, answer, Table::Idempotency).await?;
+    }
+    Ok(tried)
+}
+
+async fn check_rules(transaction: &DatabaseTransaction, account: Uuid, version: i64) -> Result<Tried, StoreError> {
+    let sql = "SELECT 1 FROM accounts WHERE account_id = $1 AND rules_version = $2";
+    let select = statement(transaction, sql, vec![account.into(), version.into()]);
+    let row = transaction.query_one_raw(select).await.map_err(failed("commit"))?;
+    Ok(done_if(row.is_some()))
+}
+
+async fn update_resource(transaction: &DatabaseTransaction, resource: resources::Model) -> Result<Tried, StoreError> {
+    let updated = resources::Entity::update_many()
+        .filter(resources::Column::AccountId.eq(resource.account_id))
+        .filter(resources::Column::ResourceId.eq(resource.resource_id))
+        .filter(resources::Column::Version.eq(resource.version - 1))
+        .set(resource.into_active_model().reset_all())
+        .exec(transaction)
+        .await
+        .map_err(failed("commit"))?;
+    Ok(done_if(updated.rows_affected == 1))
+}
+
+async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) -> Result<Tried, StoreError> {
+    match request {
+        RequestRows::Insert { request, approvers } => {
+            let (account_id, request_id) = (request.account_id, request.request_id);
+            let mut tried = insert(transaction, request, Table::Requests).await?;
+            for (position, member_id) in (1..).zip(approvers) {
+                if tried == Tried::Done {
+                    let approver = request_approvers::Model { account_id, request_id, member_id, position };
+                    tried = insert(transaction, approver, Table::Other).await?;
+                }
+            }
+            Ok(tried)
+        }
+        RequestRows::Update { request, decision } => {
+            let tried = update_request(transaction, &request).await?;
+            match decision {
+                Some(decision) if tried == Tried::Done => insert(transaction, decision, Table::Decisions).await,
+                _ => Ok(tried),
+            }
+        }
+    }
+}
+
+async fn update_request(transaction: &DatabaseTransaction, request: &requests::Model) -> Result<Tried, StoreError> {
+    let mut changes = <requests::ActiveModel as ActiveModelTrait>::default();
+    for column in requests::Column::iter().filter(|column| requests::CHANGING.contains(&column.as_str())) {
+        changes.set(column, request.get(column));
+    }
+    let updated = requests::Entity::update_many()
+        .filter(requests::Column::AccountId.eq(request.account_id))
+        .filter(requests::Column::RequestId.eq(request.request_id))
+        .filter(requests::Column::Version.eq(request.version - 1))
+        .filter(requests::Column::State.eq("PENDING"))
+        .set(changes)
+        .exec(transaction)
+        .await
+        .map_err(failed("commit"))?;
+    Ok(done_if(updated.rows_affected == 1))
+}
+
+const fn done_if(hit: bool) -> Tried {
+    if hit { Tried::Done } else { Tried::Conflict }
+}

@@ -1,0 +1,58 @@
+//! Accounts: the tenants.
+
+use std::collections::BTreeSet;
+
+use countersign_domain::{Account, AccountId, Feature, Timestamp};
+use sea_orm::entity::prelude::*;
+
+use super::parsed;
+use crate::error::Corruption;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "accounts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: Uuid,
+    pub name: String,
+    /// Names, separated by spaces.
+    pub features: String,
+    pub rules_version: i64,
+    pub created_at_us: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&Account> for Model {
+    fn from(account: &Account) -> Self {
+        let features: Vec<&str> = account.features.iter().map(|feature| feature.as_str()).collect();
+        Self {
+            account_id: account.id.0,
+            name: account.name.clone(),
+            features: features.join(" "),
+            rules_version: account.rules_version,
+            created_at_us: account.created_at.0,
+        }
+    }
+}
+
+impl TryFrom<Model> for Account {
+    type Error = Corruption;
+
+    fn try_from(row: Model) -> Result<Self, Corruption> {
+        let features: Result<BTreeSet<Feature>, Corruption> = row
+            .features
+            .split_whitespace()
+            .map(|name| parsed(Feature::parse(name), "accounts", "features", || row.account_id.to_string()))
+            .collect();
+        Ok(Self {
+            features: features?,
+            id: AccountId(row.account_id),
+            name: row.name,
+            rules_version: row.rules_version,
+            created_at: Timestamp(row.created_at_us),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Members of accounts.
+
+use countersign_domain::{AccountId, Member, MemberId, MemberState, SystemRole, Timestamp};
+use sea_orm::entity::prelude::*;
+
+use super::parsed;
+use crate::error::Corruption;
+
+/// Also read from JSON, where one statement collects several members.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Deserialize)]
+#[sea_orm(table_name = "members")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub member_id: Uuid,
+    pub email: String,
+    /// The address in lower case, folded here because the databases fold differently; unique in the account.
+    pub email_folded: String,
+    pub display_name: String,
+    pub locale: String,
+    pub system_role: Option<String>,
+    pub approval_right: bool,
+    pub state: String,
+    pub version: i64,
+    pub created_at_us: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl From<&Member> for Model {
+    fn from(member: &Member) -> Self {
+        Self {
+            account_id: member.account_id.0,
+            member_id: member.id.0,
+            email: member.email.clone(),
+            email_folded: member.email.to_lowercase(),
+            display_name: member.display_name.clone(),
+            locale: member.locale.clone(),
+            system_role: member.system_role.map(|role| role.as_str().to_owned()),
+            approval_right: member.approval_right,
+            state: member.state.as_str().to_owned(),
+            version: member.version,
+            created_at_us: member.created_at.0,
+        }
+    }
+}
+
+impl TryFrom<Model> for Member {
+    type Error = Corruption;
+
+    fn try_from(row: Model) -> Result<Self, Corruption> {
+        let key = || format!("{}/{}", row.account_id, row.member_id);
+        let system_role = match &row.system_role {
+            Some(name) => Some(parsed(SystemRole::parse(name), "members", "system_role", key)?),
+            None => None,
+        };
+        let state = parsed(MemberState::parse(&row.state), "members", "state", key)?;
+        Ok(Self {
+            account_id: AccountId(row.account_id),
+            id: MemberId(row.member_id),
+            email: row.email,
+            display_name: row.display_name,
+            locale: row.locale,
+            system_role,
+            approval_right: row.approval_right,
+            state,
+            version: row.version,
+            created_at: Timestamp(row.created_at_us),
+        })
+    }
+}

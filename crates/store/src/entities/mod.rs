@@ -1,0 +1,70 @@
+//! The rows, one file per table, and what they are in the domain's words.
+//!
+//! An entity's `Model` is the one place where a table's columns are named: reads, lists and the statements of the hot path
+//! are all made from it. A row that is no valid value of the domain is reported as [`Corruption`](crate::error::Corruption).
+
+pub(crate) mod accounts;
+pub(crate) mod decisions;
+pub(crate) mod history;
+pub(crate) mod idempotency;
+pub(crate) mod members;
+pub(crate) mod outbox;
+pub(crate) mod policies;
+pub(crate) mod request_approvers;
+pub(crate) mod requests;
+pub(crate) mod resources;
+
+use countersign_domain::{ActorRef, Content, Digest, MemberId};
+use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+use uuid::Uuid;
+
+use crate::error::Corruption;
+
+/// The columns of `E`, in the order of its `Model`.
+pub(crate) fn columns<E: EntityTrait>() -> Vec<&'static str> {
+    E::Column::iter().map(|column| column.as_str()).collect()
+}
+
+/// The values of `model`, in the order of [`columns`].
+pub(crate) fn values<M: ModelTrait>(model: &M) -> Vec<Value> {
+    <M::Entity as EntityTrait>::Column::iter().map(|column| model.get(column)).collect()
+}
+
+/// `alias.column AS "prefix_column", …` for every column of `E`.
+pub(crate) fn select_list<E: EntityTrait>(alias: &str, prefix: &str) -> String {
+    let items: Vec<String> =
+        columns::<E>().into_iter().map(|column| format!("{alias}.{column} AS {prefix}{column}")).collect();
+    items.join(", ")
+}
+
+/// The value of a closed set, or what is corrupt.
+pub(crate) fn parsed<T>(
+    value: Option<T>,
+    table: &'static str,
+    column: &'static str,
+    key: impl FnOnce() -> String,
+) -> Result<T, Corruption> {
+    value.ok_or_else(|| Corruption::new(table, column, key(), "is none of the values that it can have"))
+}
+
+/// Content from its three columns: all or none of them are there.
+pub(crate) fn content(
+    body: Option<String>,
+    digest: Option<String>,
+    revision: Option<i64>,
+    table: &'static str,
+    column: &'static str,
+    key: impl FnOnce() -> String,
+) -> Result<Option<Content>, Corruption> {
+    match (body, digest, revision) {
+        (None, None, None) => Ok(None),
+        (Some(body), Some(digest), Some(revision)) => {
+            Ok(Some(Content { body, digest: Digest::from_text(digest), revision }))
+        }
+        _ => Err(Corruption::new(table, column, key(), "is there in part")),
+    }
+}
+
+pub(crate) fn actor(id: Option<Uuid>, name: String, service: Option<String>) -> ActorRef {
+    ActorRef { member_id: id.map(MemberId), name, service }
+}

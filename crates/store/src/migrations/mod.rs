@@ -1,0 +1,19 @@
+//! The schema, one migration per released change of it.
+//!
+//! Versions N and N+1 of the service run side by side while an update rolls out, so a change expands first and contracts a
+//! version later: add a column that has a default, write both, and drop the old one once no running version reads it. A
+//! migration that was released is never edited.
+
+mod m0001_initial;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+/// The migrations, oldest first.
+pub(crate) struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_initial::Migration)]
+    }
+}

@@ -1,0 +1,273 @@
+//! What a decision starts from, in one statement.
+
+use std::sync::{Arc, LazyLock};
+
+use countersign_domain::{
+    Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource, ResourceId,
+    Timestamp,
+};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    Backend, IdempotencyKey, IdempotencyRecord, Store, StoreError,
+    entities::{accounts, resources, select_list},
+    error::failed,
+    members, requests,
+    store::statement,
+};
+
+/// What the decision is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Only the account and its members.
+    Nothing,
+    /// A resource, and its pending request if there is one.
+    Resource(ResourceId),
+    /// A resource by the owning service's id, and its pending request if there is one.
+    ResourceByExternalId(Kind, String),
+    /// A request in whatever state, and its resource.
+    Request(RequestId),
+}
+
+/// What a decision starts from. Resource and request were read at one moment; a commit is refused when any of this has
+/// changed since.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The account; its `rules_version` guards the commit.
+    pub account: Account,
+    /// Its policy, area by area.
+    pub policies: Arc<Policies>,
+    /// Every active member who could approve something; the actor, the named members, the resource's owner, the request's
+    /// submitter and its chosen approvers, whether they are active or not.
+    pub directory: Directory,
+    /// The actor, if that is a member of the account, active or not.
+    pub actor: Option<Member>,
+    /// The resource.
+    pub resource: Option<Resource>,
+    /// The request asked for, or the pending one of the resource.
+    pub request: Option<Request>,
+    /// What the call with this idempotency key answered, if it was made.
+    pub replay: Option<IdempotencyRecord>,
+}
+
+/// How often a snapshot is read again because the rules changed while they were read.
+const TRIES: usize = 5;
+
+impl Store {
+    /// Reads what a decision starts from: one statement, and one more when the account's rules are not in the cache. None:
+    /// there is no such account. `named` are further members that the decision concerns.
+    pub async fn snapshot(
+        &self,
+        account: AccountId,
+        actor: Option<MemberId>,
+        about: &About,
+        named: &[MemberId],
+        idempotency: Option<&IdempotencyKey>,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        let mut tries = 1;
+        loop {
+            let Some(read) = self.read_snapshot(account, actor, about, named, idempotency).await? else {
+                return Ok(None);
+            };
+            let Some(rules) = self.rules(account, read.account.rules_version).await? else { return Ok(None) };
+            // Rules that changed in between don't fit what was read. After some tries they may: a commit on them is refused.
+            if rules.version != read.account.rules_version && tries < TRIES {
+                tries += 1;
+                continue;
+            }
+            let Read { account, resource, request, replay, members: mut known } = read;
+            self.add_chosen_approvers(account.id, request.as_ref(), &rules.approvers, &mut known).await?;
+            return Ok(Some(Snapshot {
+                actor: actor.and_then(|id| known.iter().find(|member| member.id == id).cloned()),
+                policies: Arc::clone(&rules.policies),
+                directory: Directory::new(Arc::clone(&rules.approvers), known),
+                account,
+                resource,
+                request,
+                replay,
+            }));
+        }
+    }
+
+    async fn read_snapshot(
+        &self,
+        account: AccountId,
+        actor: Option<MemberId>,
+        about: &About,
+        named: &[MemberId],
+        idempotency: Option<&IdempotencyKey>,
+    ) -> Result<Option<Read>, StoreError> {
+        const WHAT: &str = "read a snapshot";
+        let what = failed(WHAT);
+        let mut values: Vec<Value> = vec![
+            account.0.into(),
+            idempotency.map(|key| key.account_id.0).into(),
+            idempotency.map(|key| key.actor.clone()).into(),
+            idempotency.map(|key| key.key).into(),
+            members::ids(self.backend, named.iter().copied().chain(actor)),
+        ];
+        match about {
+            About::Nothing => {}
+            About::Resource(id) => values.push(id.0.into()),
+            About::ResourceByExternalId(kind, external_id) => {
+                values.push(kind.as_str().into());
+                values.push(external_id.as_str().into());
+            }
+            About::Request(id) => values.push(id.0.into()),
+        }
+        let select = statement(&self.read, sql(self.backend, about), values);
+        let Some(row) = self.read.query_one_raw(select).await.map_err(what)? else { return Ok(None) };
+        let members: Option<String> = row.try_get("", "members").map_err(what)?;
+        let (resource, request) = match about {
+            About::Nothing => (None, None),
+            _ => (resource(&row)?, requests::from_row(&row, WHAT)?),
+        };
+        Ok(Some(Read {
+            account: accounts::Model::from_query_result(&row, "a_").map_err(what)?.try_into()?,
+            resource,
+            request,
+            replay: replay(&row, idempotency)?,
+            members: members::from_aggregate(members.as_deref(), account)?,
+        }))
+    }
+
+    /// Chosen approvers nearly always still are approvers and so already known; one that lost the right is read here.
+    async fn add_chosen_approvers(
+        &self,
+        account: AccountId,
+        request: Option<&Request>,
+        approvers: &[Member],
+        known: &mut Vec<Member>,
+    ) -> Result<(), StoreError> {
+        let Some(request) = request else { return Ok(()) };
+        let is_known =
+            |id: &MemberId| known.iter().chain(approvers).any(|member| member.id == *id);
+        let missing: Vec<MemberId> = request.approvers.iter().copied().filter(|id| !is_known(id)).collect();
+        if !missing.is_empty() {
+            known.extend(self.members(account, &missing).await?);
+        }
+        Ok(())
+    }
+
+    /// The members of `account` among `ids`, by id.
+    async fn members(&self, account: AccountId, ids: &[MemberId]) -> Result<Vec<Member>, StoreError> {
+        let what = failed("read members");
+        let sql = format!(
+            "SELECT {aggregated} AS members FROM members AS m WHERE m.account_id = $1 AND {wanted}",
+            aggregated = members::aggregated(self.backend),
+            wanted = match self.backend {
+                Backend::Postgres => "m.member_id = ANY ($2)",
+                Backend::Sqlite => "m.member_id IN (SELECT unhex(value) FROM json_each($2))",
+            },
+        );
+        let values = vec![account.0.into(), members::ids(self.backend, ids.iter().copied())];
+        let row = self.read.query_one_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
+        let json: Option<String> = match row {
+            Some(row) => row.try_get("", "members").map_err(what)?,
+            None => None,
+        };
+        members::from_aggregate(json.as_deref(), account)
+    }
+}
+
+struct Read {
+    account: Account,
+    resource: Option<Resource>,
+    request: Option<Request>,
+    replay: Option<IdempotencyRecord>,
+    members: Vec<Member>,
+}
+
+fn resource(row: &QueryResult) -> Result<Option<Resource>, StoreError> {
+    let what = failed("read a resource");
+    if row.try_get::<Option<Uuid>>("r_", "resource_id").map_err(what)?.is_none() {
+        return Ok(None);
+    }
+    let model = resources::Model::from_query_result(row, "r_").map_err(what)?;
+    Ok(Some(model.try_into()?))
+}
+
+fn replay(row: &QueryResult, key: Option<&IdempotencyKey>) -> Result<Option<IdempotencyRecord>, StoreError> {
+    let what = failed("read an idempotency key");
+    let Some(key) = key else { return Ok(None) };
+    let Some(created_at) = row.try_get::<Option<i64>>("i_", "created_at_us").map_err(what)? else {
+        return Ok(None);
+    };
+    Ok(Some(IdempotencyRecord {
+        key: key.clone(),
+        fingerprint: row.try_get("i_", "fingerprint").map_err(what)?,
+        response: row.try_get("i_", "response").map_err(what)?,
+        created_at: Timestamp(created_at),
+    }))
+}
+
+/// The statement's text: one for each kind of `about`, so that it is prepared once.
+pub(crate) fn sql(backend: Backend, about: &About) -> &'static str {
+    static POSTGRES: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Postgres));
+    static SQLITE: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Sqlite));
+    let [nothing, resource, external_id, request] = match backend {
+        Backend::Postgres => &*POSTGRES,
+        Backend::Sqlite => &*SQLITE,
+    };
+    match about {
+        About::Nothing => nothing,
+        About::Resource(_) => resource,
+        About::ResourceByExternalId(..) => external_id,
+        About::Request(_) => request,
+    }
+}
+
+fn texts(backend: Backend) -> [String; 4] {
+    const PENDING: &str = "LEFT JOIN requests AS q \
+        ON q.account_id = r.account_id AND q.resource_id = r.resource_id AND q.state = 'PENDING'";
+    [
+        text(backend, None),
+        text(
+            backend,
+            Some(&format!(
+                "LEFT JOIN resources AS r ON r.account_id = a.account_id AND r.resource_id = $6 {PENDING}"
+            )),
+        ),
+        text(
+            backend,
+            Some(&format!(
+                "LEFT JOIN resources AS r ON r.account_id = a.account_id AND r.kind = $6 AND r.external_id = $7 \
+                 {PENDING}"
+            )),
+        ),
+        text(
+            backend,
+            Some(
+                "LEFT JOIN requests AS q ON q.account_id = a.account_id AND q.request_id = $6 \
+                 LEFT JOIN resources AS r ON r.account_id = q.account_id AND r.resource_id = q.resource_id",
+            ),
+        ),
+    ]
+}
+
+/// `joins` brings in `resources AS r` and `requests AS q`.
+fn text(backend: Backend, joins: Option<&str>) -> String {
+    let selected = joins.map_or_else(String::new, |_| {
+        format!(", {}, {}", select_list::<resources::Entity>("r", "r_"), requests::selected(backend))
+    });
+    let named = match (backend, joins.is_some()) {
+        (Backend::Postgres, false) => "= ANY ($5)",
+        (Backend::Postgres, true) => "= ANY ($5 || ARRAY[r.owner_id, q.submitter_id])",
+        (Backend::Sqlite, false) => "IN (SELECT unhex(value) FROM json_each($5))",
+        (Backend::Sqlite, true) => {
+            "IN (SELECT unhex(value) FROM json_each($5) UNION ALL SELECT r.owner_id UNION ALL SELECT q.submitter_id)"
+        }
+    };
+    format!(
+        "SELECT {account}{selected}, i.fingerprint AS i_fingerprint, i.response AS i_response, \
+         i.created_at_us AS i_created_at_us, \
+         (SELECT {members} FROM members AS m WHERE m.account_id = a.account_id AND m.member_id {named}) AS members \
+         FROM accounts AS a {joins} \
+         LEFT JOIN idempotency AS i ON i.account_id = $2 AND i.actor = $3 AND i.key = $4 \
+         WHERE a.account_id = $1",
+        account = select_list::<accounts::Entity>("a", "a_"),
+        members = members::aggregated(backend),
+        joins = joins.unwrap_or_default(),
+    )
+}
