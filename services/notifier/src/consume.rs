@@ -1,0 +1,62 @@
+//! Events come in here, from whatever broker: plan, record, acknowledge.
+
+use std::sync::Arc;
+
+use countersign_broker::{Event, Handler, Verdict};
+use countersign_runtime::clock::Clock;
+use countersign_runtime::telemetry::chain;
+use tokio::sync::Notify;
+
+use crate::changes::Changes;
+use crate::mail::Composer;
+use crate::metrics::{EventOutcome, Metrics};
+use crate::plan::Plan;
+use crate::storage::{Recorded, Storage};
+
+/// Takes events. It is done with one when its plan is durable, so that an acknowledged event is never lost, and one that
+/// comes again is nothing new.
+pub struct EventHandler {
+    pub(crate) storage: Storage,
+    pub(crate) composer: Arc<Composer>,
+    pub(crate) clock: Clock,
+    pub(crate) metrics: Metrics,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) changes: Changes,
+}
+
+impl Handler for EventHandler {
+    async fn handle(&self, event: Event) -> Verdict {
+        let (event_id, account_id) = (event.id, event.account_id);
+        let plan = match Plan::of(event) {
+            Ok(plan) => plan,
+            Err(error) => {
+                self.metrics.event(EventOutcome::dead_lettered);
+                return Verdict::DeadLetter { reason: error.to_string() };
+            }
+        };
+        let settings = self.composer.settings();
+        let message_ids: Vec<String> =
+            plan.mails.iter().map(|mail| settings.message_id(event_id, mail.member_id)).collect();
+        match self.storage.record(&plan, &message_ids, self.clock.now_us()).await {
+            Ok(Recorded::Duplicate) => {
+                self.metrics.event(EventOutcome::duplicate);
+                Verdict::Done
+            }
+            Ok(Recorded::New) => {
+                self.metrics.event(EventOutcome::recorded);
+                if !plan.mails.is_empty() {
+                    self.wake.notify_one();
+                }
+                if plan.ribbons.is_some() {
+                    self.changes.announce(account_id);
+                }
+                Verdict::Done
+            }
+            Err(error) => {
+                self.metrics.event(EventOutcome::retried);
+                tracing::warn!(%event_id, error = chain(&error), "an event can't be recorded");
+                Verdict::Retry { reason: error.to_string() }
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The gRPC edge: one file for the service, one for what it refuses, one for how refusals look.
+
+mod inbox;
+mod page_token;
+mod request;
+mod status;
+mod watch;
+
+pub use inbox::Inbox;

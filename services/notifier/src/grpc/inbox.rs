@@ -1,0 +1,160 @@
+//! `countersign.inbox.v1.InboxService`.
+
+use countersign_proto::inbox::inbox_service_server::{InboxService, InboxServiceServer};
+use countersign_proto::inbox::{
+    Counts, GetCountsRequest, GetCountsResponse, ListRibbonsRequest, ListRibbonsResponse, MarkRequest,
+    MarkResponse, Ribbon, RibbonKind, WatchRequest,
+};
+use countersign_proto::types::RequestState;
+use countersign_runtime::clock::Clock;
+use countersign_runtime::identity::Authenticator;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::page_token::PageTokens;
+use super::request::{self, Viewer};
+use super::status::Refusal;
+use super::watch::{self, CountsStream};
+use crate::changes::Changes;
+use crate::locale::{Locale, RibbonFacts};
+use crate::review_url::{ReviewUrl, Subject};
+use crate::storage::{self, Position, Storage, StoredRibbon};
+
+/// The largest request that is read: 100 ribbon ids are 4 KiB.
+const MAX_REQUEST: usize = 64 * 1024;
+
+/// Answers what a member sees, from the notifier's database.
+#[derive(Clone)]
+pub struct Inbox {
+    storage: Storage,
+    authenticator: Authenticator,
+    clock: Clock,
+    review_url: ReviewUrl,
+    tokens: PageTokens,
+    changes: Changes,
+    stop: CancellationToken,
+}
+
+impl Inbox {
+    pub(crate) fn service(
+        storage: Storage,
+        authenticator: Authenticator,
+        clock: Clock,
+        review_url: ReviewUrl,
+        page_token_key: &[u8],
+        changes: Changes,
+        stop: CancellationToken,
+    ) -> InboxServiceServer<Self> {
+        let tokens = PageTokens::new(page_token_key);
+        let inbox = Self { storage, authenticator, clock, review_url, tokens, changes, stop };
+        InboxServiceServer::new(inbox).max_decoding_message_size(MAX_REQUEST)
+    }
+
+    fn viewer<T>(&self, request: &Request<T>, account_id: &str) -> Result<Viewer, Refusal> {
+        request::viewer(&self.authenticator, request.metadata(), account_id)
+    }
+
+    fn ribbon(&self, viewer: Viewer, ribbon: StoredRibbon) -> Ribbon {
+        let kind = RibbonKind::try_from(ribbon.kind).unwrap_or_default();
+        let text = Locale::default().ribbon(RibbonFacts {
+            kind,
+            request_state: ribbon.request_state,
+            action: &ribbon.action,
+            title: &ribbon.resource_title,
+            actor: &ribbon.actor_name,
+            expiry_reason: &ribbon.expiry_reason,
+        });
+        let (resource_id, approval_request_id) =
+            (ribbon.resource_id.to_string(), ribbon.approval_request_id.to_string());
+        let review_url = self.review_url.fill(Subject {
+            account_id: &viewer.account_id.to_string(),
+            resource_id: &resource_id,
+            approval_request_id: &approval_request_id,
+        });
+        let state = RequestState::try_from(ribbon.request_state).unwrap_or_default().as_str_name();
+        Ribbon {
+            ribbon_id: ribbon.ribbon_id.to_string(),
+            resource_id,
+            resource_kind: ribbon.resource_kind,
+            resource_title: ribbon.resource_title,
+            approval_request_id,
+            kind: kind.into(),
+            action: ribbon.action,
+            request_state: state.strip_prefix("REQUEST_STATE_").unwrap_or(state).to_owned(),
+            text,
+            note: ribbon.note,
+            seen: ribbon.seen,
+            create_time: Some(timestamp(ribbon.created_at)),
+            review_url,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl InboxService for Inbox {
+    async fn list_ribbons(
+        &self,
+        request: Request<ListRibbonsRequest>,
+    ) -> Result<Response<ListRibbonsResponse>, Status> {
+        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let page = request::page(viewer, request.get_ref(), &self.tokens)?;
+        // One more than asked for tells whether there is a next page.
+        let mut found = self
+            .storage
+            .ribbons(viewer.account_id, viewer.member_id, page.list.filter, page.after, page.size + 1)
+            .await
+            .map_err(Refusal::from)?;
+        let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        found.truncate(size);
+        let next_page_token = match found.last() {
+            Some(last) if more => {
+                let position = Position { created_at: last.created_at, ribbon_id: last.ribbon_id };
+                self.tokens.make(page.list, position)
+            }
+            _ => String::new(),
+        };
+        let ribbons = found.into_iter().map(|ribbon| self.ribbon(viewer, ribbon)).collect();
+        Ok(Response::new(ListRibbonsResponse { ribbons, next_page_token }))
+    }
+
+    async fn get_counts(
+        &self,
+        request: Request<GetCountsRequest>,
+    ) -> Result<Response<GetCountsResponse>, Status> {
+        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let now = self.storage.counts(viewer.account_id, viewer.member_id).await.map_err(Refusal::from)?;
+        Ok(Response::new(GetCountsResponse { counts: Some(counts(now)) }))
+    }
+
+    async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
+        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let (ribbon_ids, mark) = request::marks(request.get_ref())?;
+        let marked = self
+            .storage
+            .mark(viewer.account_id, viewer.member_id, &ribbon_ids, mark, self.clock.now_us())
+            .await
+            .map_err(Refusal::from)?;
+        self.changes.announce(viewer.account_id);
+        Ok(Response::new(MarkResponse { marked: i32::try_from(marked).unwrap_or(i32::MAX) }))
+    }
+
+    type WatchStream = CountsStream;
+
+    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<CountsStream>, Status> {
+        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let stream = watch::counts_stream(self.storage.clone(), viewer, &self.changes, self.stop.clone());
+        Ok(Response::new(stream))
+    }
+}
+
+/// The counts as the contract has them.
+pub(super) fn counts(counts: storage::Counts) -> Counts {
+    let storage::Counts { decide, awaiting, results, unseen } = counts;
+    Counts { decide, awaiting, results, unseen }
+}
+
+fn timestamp(us: i64) -> prost_types::Timestamp {
+    let nanos = i32::try_from(us.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
+    prost_types::Timestamp { seconds: us.div_euclid(1_000_000), nanos }
+}

@@ -1,0 +1,128 @@
+//! Reads requests. Everything that is wrong with one is found before it is refused.
+
+use countersign_proto::inbox::{ListRibbonsRequest, MarkRequest, RibbonKind, RibbonMark};
+use countersign_runtime::identity::{Authenticator, Principal};
+use tonic::metadata::MetadataMap;
+use uuid::Uuid;
+
+use super::page_token::{List, PageTokens};
+use super::status::{Refusal, Violation};
+use crate::storage::{Filter, Mark, Position};
+
+const DEFAULT_PAGE: u32 = 50;
+const MAX_PAGE: u32 = 200;
+const MAX_MARKS: usize = 100;
+
+/// Whose ribbons a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Viewer {
+    pub(super) account_id: Uuid,
+    pub(super) member_id: Uuid,
+}
+
+/// A page of ribbons.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    pub(super) list: List,
+    pub(super) after: Option<Position>,
+    pub(super) size: u32,
+}
+
+/// The member who calls. The request's account must be theirs: whether another exists is none of their business (ACC-16).
+pub(super) fn viewer(
+    authenticator: &Authenticator,
+    metadata: &MetadataMap,
+    account_id: &str,
+) -> Result<Viewer, Refusal> {
+    let identity = authenticator.identity_of(metadata)?;
+    let Principal::Member(member_id) = identity.principal else { return Err(Refusal::NotAMember) };
+    let asked = Uuid::try_parse(account_id).map_err(|_| {
+        let description = if account_id.is_empty() { "must be given" } else { "must be a UUID" };
+        Refusal::Invalid(vec![violation("account_id", description)])
+    })?;
+    if identity.account_id != Some(asked) {
+        return Err(Refusal::OtherAccount);
+    }
+    Ok(Viewer { account_id: asked, member_id })
+}
+
+pub(super) fn page(
+    viewer: Viewer,
+    request: &ListRibbonsRequest,
+    tokens: &PageTokens,
+) -> Result<Page, Refusal> {
+    let mut violations = Vec::new();
+    let size = match u32::try_from(request.page_size) {
+        Ok(0) => DEFAULT_PAGE,
+        Ok(size) => size.min(MAX_PAGE),
+        Err(_) => {
+            violations.push(violation("page_size", "must not be negative"));
+            DEFAULT_PAGE
+        }
+    };
+    let resource_id = match request.resource_id.as_str() {
+        "" => None,
+        id => {
+            let id = Uuid::try_parse(id).ok();
+            if id.is_none() {
+                violations.push(violation("resource_id", "must be a UUID"));
+            }
+            id
+        }
+    };
+    let kind = match RibbonKind::try_from(request.kind) {
+        Ok(RibbonKind::Unspecified) => None,
+        Ok(kind) => Some(kind),
+        Err(_) => {
+            violations.push(violation(
+                "kind",
+                "must be RIBBON_KIND_DECIDE, RIBBON_KIND_AWAITING or RIBBON_KIND_RESULT",
+            ));
+            None
+        }
+    };
+    let list = List {
+        account_id: viewer.account_id,
+        viewer_id: viewer.member_id,
+        filter: Filter { resource_id, kind },
+    };
+    let mut after = None;
+    // With a broken filter nothing could be said about the token.
+    if !request.page_token.is_empty() && violations.iter().all(|violation| violation.field == "page_size") {
+        after = tokens.read(list, &request.page_token);
+        if after.is_none() {
+            violations
+                .push(violation("page_token", "must be the next_page_token of a call with the same filters"));
+        }
+    }
+    if violations.is_empty() { Ok(Page { list, after, size }) } else { Err(Refusal::Invalid(violations)) }
+}
+
+pub(super) fn marks(request: &MarkRequest) -> Result<(Vec<Uuid>, Mark), Refusal> {
+    let mut violations = Vec::new();
+    let given = request.ribbon_ids.len();
+    if !(1..=MAX_MARKS).contains(&given) {
+        violations.push(violation("ribbon_ids", &format!("must be 1 to {MAX_MARKS} ribbons, are {given}")));
+    }
+    let mut ribbon_ids = Vec::new();
+    for (index, id) in request.ribbon_ids.iter().enumerate().take(MAX_MARKS) {
+        match Uuid::try_parse(id) {
+            Ok(id) if !ribbon_ids.contains(&id) => ribbon_ids.push(id),
+            Ok(_) => {}
+            Err(_) => violations.push(violation(&format!("ribbon_ids[{index}]"), "must be a UUID")),
+        }
+    }
+    let mark = match RibbonMark::try_from(request.mark) {
+        Ok(RibbonMark::Seen) => Mark::Seen,
+        Ok(RibbonMark::Dismissed) => Mark::Dismissed,
+        Ok(RibbonMark::Unspecified) | Err(_) => {
+            violations.push(violation("mark", "must be RIBBON_MARK_SEEN or RIBBON_MARK_DISMISSED"));
+            Mark::Seen
+        }
+    };
+    if violations.is_empty() { Ok((ribbon_ids, mark)) } else { Err(Refusal::Invalid(violations)) }
+}
+
+fn violation(field: &str, description: &str) -> Violation {
+    Violation { field: field.to_owned(), description: description.to_owned() }
+}

@@ -1,0 +1,168 @@
+//! Every gRPC status that this service answers with is made here.
+
+use std::time::Duration;
+
+use countersign_proto::types::ErrorReason;
+use countersign_runtime::identity::AuthError;
+use countersign_runtime::ids;
+use countersign_runtime::telemetry::chain;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::storage::StorageError;
+
+/// The `domain` of every `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "countersign";
+
+/// When to try again after BUSY.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Why a call is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// It does not say who makes it.
+    #[error(transparent)]
+    Unauthenticated(#[from] AuthError),
+    /// It is about another account than that of the caller.
+    #[error("the request's account is not the one in the call's metadata")]
+    OtherAccount,
+    /// The caller is no member, and so has no ribbons.
+    #[error("only a member has ribbons; the platform's operator is none")]
+    NotAMember,
+    /// Fields are not acceptable.
+    #[error("{} field{} not acceptable", .0.len(), if .0.len() == 1 { " is" } else { "s are" })]
+    Invalid(Vec<Violation>),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// One field that is not acceptable, with its limit in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Violation {
+    /// The field.
+    pub(super) field: String,
+    /// What is wrong.
+    pub(super) description: String,
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Unauthenticated(_) => {
+                status(Code::Unauthenticated, message, ErrorReason::Unauthenticated, ErrorDetails::new())
+            }
+            Refusal::OtherAccount | Refusal::NotAMember => {
+                status(Code::PermissionDenied, message, ErrorReason::PermissionDenied, ErrorDetails::new())
+            }
+            Refusal::Invalid(violations) => {
+                let mut details = ErrorDetails::new();
+                for Violation { field, description } in violations {
+                    details.add_bad_request_violation(field, description);
+                }
+                status(Code::InvalidArgument, message, ErrorReason::InvalidFields, details)
+            }
+            Refusal::Storage(error) => storage(&error),
+        }
+    }
+}
+
+/// A database that can't be reached in time may be back soon; anything else is a fault, and the log has it.
+fn storage(error: &StorageError) -> Status {
+    if error.is_away() {
+        tracing::warn!(error = chain(error), "the database is away");
+        let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));
+        let message = "the service is busy; try again".to_owned();
+        return status(Code::Unavailable, message, ErrorReason::Busy, details);
+    }
+    let incident = ids::new_id();
+    tracing::error!(%incident, error = chain(error), "internal error");
+    let metadata = [("incident".to_owned(), incident.to_string())];
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason(ErrorReason::Internal), DOMAIN, metadata);
+    let message = format!("internal error; quote incident {incident} when you report it");
+    Status::with_error_details(Code::Internal, message, details)
+}
+
+fn status(code: Code, message: String, because: ErrorReason, mut details: ErrorDetails) -> Status {
+    details.set_error_info(reason(because), DOMAIN, []);
+    Status::with_error_details(code, message, details)
+}
+
+/// The reason's name as `ErrorInfo` carries it.
+fn reason(reason: ErrorReason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_runtime::identity;
+    use sea_orm::{DbErr, RuntimeErr};
+
+    use super::*;
+
+    fn made(refusal: Refusal) -> (Code, String, String, ErrorDetails) {
+        let status = Status::from(refusal);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap().clone();
+        assert_eq!(info.domain, "countersign");
+        (status.code(), status.message().to_owned(), info.reason, details)
+    }
+
+    #[test]
+    fn unauthenticated() {
+        let violations = vec![identity::Violation { key: identity::ACTOR, problem: "is missing" }];
+        let (code, message, reason, _) = made(AuthError { violations }.into());
+        assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
+        assert!(message.contains("countersign-actor"), "{message}");
+    }
+
+    #[test]
+    fn other_account_and_no_member() {
+        for refusal in [Refusal::OtherAccount, Refusal::NotAMember] {
+            let (code, _, reason, _) = made(refusal);
+            assert_eq!((code, reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
+        }
+    }
+
+    #[test]
+    fn invalid_lists_every_field() {
+        let violation =
+            |field: &str| Violation { field: field.to_owned(), description: "must not be".to_owned() };
+        let (code, message, reason, details) = made(Refusal::Invalid(vec![violation("a"), violation("b")]));
+        assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "INVALID_FIELDS"));
+        assert_eq!(message, "2 fields are not acceptable");
+        let fields: Vec<_> =
+            details.bad_request().unwrap().field_violations.iter().map(|v| v.field.clone()).collect();
+        assert_eq!(fields, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_database_that_is_away_can_be_asked_again() {
+        let timed_out =
+            DbErr::Query(RuntimeErr::SqlxError(std::sync::Arc::new(sea_orm::sqlx::Error::PoolTimedOut)));
+        for error in [
+            StorageError::Connect(DbErr::RecordNotInserted),
+            StorageError::Query { what: "count ribbons", source: timed_out },
+        ] {
+            let (code, _, reason, details) = made(error.into());
+            assert_eq!((code, reason.as_str()), (Code::Unavailable, "BUSY"));
+            assert_eq!(details.retry_info().unwrap().retry_delay, Some(RETRY_AFTER));
+        }
+    }
+
+    #[test]
+    fn a_fault_shows_an_incident_and_nothing_else() {
+        for error in [
+            StorageError::Query { what: "count ribbons", source: DbErr::Custom("table ribbons".to_owned()) },
+            StorageError::SchemaPending(vec!["m0001".to_owned()]),
+        ] {
+            let (code, message, reason, details) = made(error.into());
+            assert_eq!((code, reason.as_str()), (Code::Internal, "INTERNAL"));
+            assert!(message.contains(&details.error_info().unwrap().metadata["incident"]), "{message}");
+            assert!(!message.contains("ribbons") && !message.contains("m0001"), "{message}");
+        }
+    }
+}

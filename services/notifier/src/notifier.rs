@@ -1,0 +1,178 @@
+//! The notifier put together, for its own binary and for the one that holds everything.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_broker::Consumer;
+use countersign_proto::inbox::inbox_service_server::InboxServiceServer;
+use countersign_runtime::clock::Clock;
+use countersign_runtime::identity::Authenticator;
+use countersign_runtime::readiness::Readiness;
+use countersign_runtime::shutdown::Shutdown;
+use countersign_runtime::telemetry::chain;
+use tokio::sync::Notify;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::changes::Changes;
+use crate::consume::EventHandler;
+use crate::delivery::{Deliveries, DeliverySettings};
+use crate::grpc::Inbox;
+use crate::mail::{Composer, MailSettings, TemplateError};
+use crate::metrics::Metrics;
+use crate::outbound::Outbound;
+use crate::storage::{Storage, StorageError};
+
+/// How often the database is looked at, for readiness and metrics.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What a notifier is made from.
+#[derive(Clone, Debug)]
+pub struct NotifierConfig {
+    /// Its own database: `postgres://…` or `sqlite://…`.
+    pub database_url: String,
+    /// Where mail goes.
+    pub outbound: Outbound,
+    /// What mail looks like.
+    pub mail: MailSettings,
+    /// How mail is delivered.
+    pub delivery: DeliverySettings,
+}
+
+/// Why a notifier can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifierError {
+    /// The database can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The mail templates are faulty.
+    #[error(transparent)]
+    Templates(#[from] TemplateError),
+}
+
+/// An open notifier.
+pub struct Notifier {
+    storage: Storage,
+    page_token_key: Vec<u8>,
+    composer: Arc<Composer>,
+    outbound: Outbound,
+    delivery: DeliverySettings,
+    clock: Clock,
+    metrics: Metrics,
+    wake: Arc<Notify>,
+    changes: Changes,
+}
+
+impl Notifier {
+    /// The readiness check that [`Notifier::start`] keeps: its own database. Neither the broker nor the mail server is a
+    /// reason to serve no ribbons.
+    pub const READINESS_CHECK: &str = "notifier_database";
+
+    /// Opens the database, which must be at this version's schema (see [`migrate`](crate::migrate)).
+    pub async fn open(config: NotifierConfig, clock: Clock) -> Result<Self, NotifierError> {
+        let composer = Arc::new(Composer::new(config.mail)?);
+        let storage = Storage::connect(&config.database_url).await?;
+        storage.check_schema().await?;
+        Ok(Self {
+            page_token_key: storage.page_token_key().await?,
+            storage,
+            composer,
+            outbound: config.outbound,
+            delivery: config.delivery,
+            clock,
+            metrics: Metrics::default(),
+            wake: Arc::default(),
+            changes: Changes::default(),
+        })
+    }
+
+    /// Consumes, delivers, and keeps [`Notifier::READINESS_CHECK`] until `shutdown`.
+    pub fn start(&self, consumer: Consumer, readiness: &Readiness, shutdown: &Shutdown) {
+        let (handler, stop) = (self.handler(), shutdown.token());
+        shutdown.spawn("consume events", async move {
+            consumer.run(handler, stop).await;
+            Ok::<(), Infallible>(())
+        });
+        let delivering = self.deliver(shutdown.token());
+        shutdown.spawn("deliver mail", async move {
+            delivering.await;
+            Ok::<(), Infallible>(())
+        });
+        let looking = self.look(readiness.clone(), shutdown.token());
+        shutdown.spawn("look at the database", async move {
+            looking.await;
+            Ok::<(), Infallible>(())
+        });
+    }
+
+    /// What [`Notifier::start`] gives events to.
+    pub fn handler(&self) -> Arc<EventHandler> {
+        Arc::new(EventHandler {
+            storage: self.storage.clone(),
+            composer: Arc::clone(&self.composer),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            wake: Arc::clone(&self.wake),
+            changes: self.changes.clone(),
+        })
+    }
+
+    /// The delivery loop, until `stop`.
+    pub fn deliver(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        let deliveries = Deliveries {
+            storage: self.storage.clone(),
+            composer: Arc::clone(&self.composer),
+            outbound: self.outbound.clone(),
+            settings: self.delivery.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            wake: Arc::clone(&self.wake),
+        };
+        deliveries.run(stop)
+    }
+
+    /// Ribbons over gRPC. Streams end when `stop` is cancelled.
+    pub fn inbox_service(
+        &self,
+        authenticator: Authenticator,
+        stop: CancellationToken,
+    ) -> InboxServiceServer<Inbox> {
+        Inbox::service(
+            self.storage.clone(),
+            authenticator,
+            self.clock.clone(),
+            self.composer.settings().review_url.clone(),
+            &self.page_token_key,
+            self.changes.clone(),
+            stop,
+        )
+    }
+
+    /// What it counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Its database.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    fn look(&self, readiness: Readiness, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        let (storage, metrics, clock) = (self.storage.clone(), self.metrics.clone(), self.clock.clone());
+        async move {
+            let mut ticks = interval(LOOK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+                match storage.backlog().await {
+                    Ok(backlog) => {
+                        metrics.backlog(&backlog, clock.now_us());
+                        readiness.set(Self::READINESS_CHECK, true, "");
+                    }
+                    Err(error) => readiness.set(Self::READINESS_CHECK, false, chain(&error)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The queue of mail: claimed with a lease that expires, settled in batches.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_proto::{event, json};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use uuid::Uuid;
+
+use super::{Storage, StorageError, failed, statement};
+
+/// One delivery, claimed: nobody else sends it until `lease_until`.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The account.
+    pub account_id: Uuid,
+    /// The event that is told.
+    pub event_id: Uuid,
+    /// Its type.
+    pub event_type: String,
+    /// When it happened, Unix microseconds.
+    pub occurred_at: i64,
+    /// What it says; none if the stored data is not an event, which only a hand in the database can cause.
+    pub event: Option<Arc<event::Event>>,
+    /// The recipient.
+    pub member_id: Uuid,
+    /// Where the mail goes.
+    pub address: String,
+    /// The name for the greeting.
+    pub display_name: String,
+    /// The language.
+    pub locale: String,
+    /// Why this member is told: a `RecipientReason`.
+    pub reason: i32,
+    /// The same in every try.
+    pub message_id: String,
+    /// Which try this is, from 1.
+    pub attempts: i32,
+    /// When it was planned, Unix microseconds.
+    pub created_at: i64,
+    /// When others may claim it, Unix microseconds.
+    pub lease_until: i64,
+}
+
+/// How a try ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver took it.
+    Sent,
+    /// To be tried again at `due_at`, Unix microseconds.
+    Retry {
+        /// When.
+        due_at: i64,
+        /// What went wrong.
+        error: String,
+    },
+    /// Given up.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+    /// Not tried: the process is stopping. Does not count as a try.
+    Released,
+}
+
+/// A claim whose try has ended.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// The claim.
+    pub claim: Arc<Claim>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Deliveries that wait for a try.
+    pub queued: i64,
+    /// Deliveries that somebody has claimed.
+    pub sending: i64,
+    /// Deliveries that were given up, ever.
+    pub failed: i64,
+    /// When the oldest that waits was planned, Unix microseconds.
+    pub oldest: Option<i64>,
+}
+
+/// A lease that ran out is claimed like a delivery that is due: its sender died (or may have; NOT-11 documents the
+/// window), and the receiver can tell by the Message-ID.
+const CLAIM: &str = "WITH due AS ( \
+       SELECT account_id, event_id, member_id, channel FROM deliveries \
+       WHERE state IN ('QUEUED', 'SENDING') AND due_at <= $1 ORDER BY due_at LIMIT $2 {lock}) \
+     UPDATE deliveries SET state = 'SENDING', attempts = attempts + 1, due_at = $3 \
+     WHERE (account_id, event_id, member_id, channel) IN (SELECT account_id, event_id, member_id, channel FROM due) \
+     RETURNING account_id, event_id, member_id, address, display_name, locale, reason, message_id, attempts, created_at, \
+     due_at, \
+     (SELECT e.event_type FROM events AS e \
+       WHERE e.account_id = deliveries.account_id AND e.event_id = deliveries.event_id) AS event_type, \
+     (SELECT e.occurred_at FROM events AS e \
+       WHERE e.account_id = deliveries.account_id AND e.event_id = deliveries.event_id) AS occurred_at, \
+     (SELECT coalesce(e.data, '') FROM events AS e \
+       WHERE e.account_id = deliveries.account_id AND e.event_id = deliveries.event_id) AS data";
+
+/// SENT stands whoever says it: the mail is out. Any other end counts only from whoever holds the claim.
+const SETTLE_SQLITE: &str = "UPDATE deliveries SET state = $5, attempts = $6, due_at = $7, finished_at = $8, \
+     last_error = $9 WHERE account_id = $1 AND event_id = $2 AND member_id = $3 AND channel = 'MAIL' \
+     AND state = 'SENDING' AND (attempts = $4 OR $5 = 'SENT')";
+
+const SETTLE_POSTGRES: &str = "UPDATE deliveries AS d SET state = s.state, attempts = s.attempts, due_at = s.due_at, \
+     finished_at = s.finished_at, last_error = s.last_error \
+     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::integer[], $7::bigint[], \
+     $8::bigint[], $9::text[]) \
+     AS s (account_id, event_id, member_id, claimed, state, attempts, due_at, finished_at, last_error) \
+     WHERE d.account_id = s.account_id AND d.event_id = s.event_id AND d.member_id = s.member_id \
+     AND d.channel = 'MAIL' AND d.state = 'SENDING' AND (d.attempts = s.claimed OR s.state = 'SENT')";
+
+const BACKLOG: &str = "SELECT \
+     (SELECT count(*) FROM deliveries WHERE state IN ('QUEUED', 'SENDING') AND state = 'QUEUED') AS queued, \
+     (SELECT count(*) FROM deliveries WHERE state IN ('QUEUED', 'SENDING') AND state = 'SENDING') AS sending, \
+     (SELECT count(*) FROM deliveries WHERE state = 'FAILED') AS failed, \
+     (SELECT min(created_at) FROM deliveries WHERE state IN ('QUEUED', 'SENDING')) AS oldest";
+
+/// The values that a settled delivery's row gets.
+struct Row {
+    state: &'static str,
+    attempts: i32,
+    due_at: i64,
+    /// None becomes 0 on the way and NULL never: an array holds no NULL here, and nothing finished in 1970.
+    finished_at: i64,
+    last_error: String,
+}
+
+impl Storage {
+    /// Claims up to `limit` deliveries that are due, the longest due first, for `lease`.
+    pub async fn claim(
+        &self,
+        limit: usize,
+        lease: Duration,
+        now_us: i64,
+    ) -> Result<Vec<Claim>, StorageError> {
+        let what = "claim deliveries";
+        let lock = if self.is_sqlite() { "" } else { "FOR UPDATE SKIP LOCKED" };
+        let values: [Value; 3] = [
+            now_us.into(),
+            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            now_us.saturating_add(micros(lease)).into(),
+        ];
+        let claim = statement(&self.write, &CLAIM.replace("{lock}", lock), values);
+        let rows = self.write.query_all_raw(claim).await.map_err(failed(what))?;
+        // Many deliveries tell one event: it is read once.
+        let mut events = HashMap::new();
+        let claims = rows.iter().map(|row| claimed(row, &mut events)).collect::<Result<Vec<_>, _>>();
+        let mut claims = claims.map_err(failed(what))?;
+        // The statement may return them in any order.
+        claims.sort_by_key(|claim| claim.created_at);
+        Ok(claims)
+    }
+
+    /// Writes how tries ended, all in one transaction.
+    pub async fn settle(&self, settled: &[Settled], now_us: i64) -> Result<(), StorageError> {
+        let what = "settle deliveries";
+        if self.is_sqlite() {
+            let transaction = self.begin().await.map_err(failed(what))?;
+            for one in settled {
+                let row = one.row(now_us);
+                let values: [Value; 9] = [
+                    one.claim.account_id.into(),
+                    one.claim.event_id.into(),
+                    one.claim.member_id.into(),
+                    one.claim.attempts.into(),
+                    row.state.into(),
+                    row.attempts.into(),
+                    row.due_at.into(),
+                    row.finished_at.into(),
+                    row.last_error.into(),
+                ];
+                let update = statement(&transaction, SETTLE_SQLITE, values);
+                transaction.execute_raw(update).await.map_err(failed(what))?;
+            }
+            return transaction.commit().await.map_err(failed(what));
+        }
+        let rows: Vec<Row> = settled.iter().map(|one| one.row(now_us)).collect();
+        let ids = |id: fn(&Claim) -> Uuid| -> Value {
+            settled.iter().map(|one| id(&one.claim)).collect::<Vec<_>>().into()
+        };
+        let values: [Value; 9] = [
+            ids(|claim| claim.account_id),
+            ids(|claim| claim.event_id),
+            ids(|claim| claim.member_id),
+            settled.iter().map(|one| one.claim.attempts).collect::<Vec<_>>().into(),
+            rows.iter().map(|row| row.state.to_owned()).collect::<Vec<_>>().into(),
+            rows.iter().map(|row| row.attempts).collect::<Vec<_>>().into(),
+            rows.iter().map(|row| row.due_at).collect::<Vec<_>>().into(),
+            rows.iter().map(|row| row.finished_at).collect::<Vec<_>>().into(),
+            rows.into_iter().map(|row| row.last_error).collect::<Vec<_>>().into(),
+        ];
+        self.write
+            .execute_raw(statement(&self.write, SETTLE_POSTGRES, values))
+            .await
+            .map_err(failed(what))?;
+        Ok(())
+    }
+
+    /// What waits and what was given up, in all accounts.
+    pub async fn backlog(&self) -> Result<Backlog, StorageError> {
+        let row = self
+            .read
+            .query_one_raw(statement(&self.read, BACKLOG, []))
+            .await
+            .map_err(failed("count deliveries"))?;
+        let Some(row) = row else { return Ok(Backlog::default()) };
+        Ok(Backlog {
+            queued: field(&row, "queued")?,
+            sending: field(&row, "sending")?,
+            failed: field(&row, "failed")?,
+            oldest: field(&row, "oldest")?,
+        })
+    }
+}
+
+impl Settled {
+    fn row(&self, now_us: i64) -> Row {
+        let attempts = self.claim.attempts;
+        match &self.outcome {
+            Outcome::Sent => Row {
+                state: "SENT",
+                attempts,
+                due_at: now_us,
+                finished_at: now_us,
+                last_error: String::new(),
+            },
+            Outcome::Retry { due_at, error } => {
+                Row { state: "QUEUED", attempts, due_at: *due_at, finished_at: 0, last_error: error.clone() }
+            }
+            Outcome::Failed { error } => Row {
+                state: "FAILED",
+                attempts,
+                due_at: now_us,
+                finished_at: now_us,
+                last_error: error.clone(),
+            },
+            Outcome::Released => Row {
+                state: "QUEUED",
+                attempts: attempts - 1,
+                due_at: now_us,
+                finished_at: 0,
+                last_error: String::new(),
+            },
+        }
+    }
+}
+
+/// The events of a batch, by id.
+type Events = HashMap<Uuid, Option<Arc<event::Event>>>;
+
+fn claimed(row: &QueryResult, events: &mut Events) -> Result<Claim, DbErr> {
+    let event_id = row.try_get("", "event_id")?;
+    let event = match events.entry(event_id) {
+        Entry::Occupied(known) => known.get().clone(),
+        Entry::Vacant(new) => {
+            let data: String = row.try_get("", "data")?;
+            let event = serde_json::from_str(&data).ok().and_then(|data| json::from_value(data).ok());
+            new.insert(event.map(Arc::new)).clone()
+        }
+    };
+    Ok(Claim {
+        account_id: row.try_get("", "account_id")?,
+        event_id,
+        event_type: row.try_get("", "event_type")?,
+        occurred_at: row.try_get("", "occurred_at")?,
+        event,
+        member_id: row.try_get("", "member_id")?,
+        address: row.try_get("", "address")?,
+        display_name: row.try_get("", "display_name")?,
+        locale: row.try_get("", "locale")?,
+        reason: row.try_get("", "reason")?,
+        message_id: row.try_get("", "message_id")?,
+        attempts: row.try_get("", "attempts")?,
+        created_at: row.try_get("", "created_at")?,
+        lease_until: row.try_get("", "due_at")?,
+    })
+}
+
+fn field<T: sea_orm::TryGetable>(row: &QueryResult, name: &str) -> Result<T, StorageError> {
+    row.try_get("", name).map_err(failed("read a delivery"))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,141 @@
+//! The schema, one migration for each released change of it: expand first, contract a version later.
+
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager};
+
+/// The notifier's migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Initial)]
+    }
+}
+
+struct Initial;
+
+impl MigrationName for Initial {
+    fn name(&self) -> &'static str {
+        "m0001_initial"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Initial {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let (bytes, uuid, random) = match manager.get_database_backend() {
+            DbBackend::Sqlite => ("blob", "blob", "randomblob(32)"),
+            // Two random UUIDs hold 244 random bits, and need no extension.
+            _ => ("bytea", "uuid", "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"),
+        };
+        for statement in INITIAL.split(";\n").filter(|statement| !statement.trim().is_empty()) {
+            let statement =
+                statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{random}", random);
+            manager.get_connection().execute_unprepared(&statement).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Times are Unix microseconds and ids UUIDs. Every key starts with the account, so that a distributed database can
+/// spread accounts.
+const INITIAL: &str = "
+-- Every event that was taken, so that it is taken once. `data` is what its mails are made from.
+CREATE TABLE events (
+    account_id {uuid} NOT NULL,
+    event_id {uuid} NOT NULL,
+    event_type text NOT NULL,
+    occurred_at bigint NOT NULL,
+    received_at bigint NOT NULL,
+    data text,
+    PRIMARY KEY (account_id, event_id)
+);
+
+-- One row for each event, recipient and channel. `due_at` is when somebody may next claim it: the next try of a QUEUED
+-- one, the end of the lease of a SENDING one.
+CREATE TABLE deliveries (
+    account_id {uuid} NOT NULL,
+    event_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    channel text NOT NULL CHECK (channel IN ('MAIL')),
+    state text NOT NULL CHECK (state IN ('QUEUED', 'SENDING', 'SENT', 'FAILED')),
+    address text NOT NULL,
+    display_name text NOT NULL,
+    locale text NOT NULL,
+    reason integer NOT NULL,
+    message_id text NOT NULL,
+    attempts integer NOT NULL,
+    created_at bigint NOT NULL,
+    due_at bigint NOT NULL,
+    finished_at bigint,
+    last_error text NOT NULL,
+    PRIMARY KEY (account_id, event_id, member_id, channel),
+    FOREIGN KEY (account_id, event_id) REFERENCES events (account_id, event_id)
+);
+
+CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state IN ('QUEUED', 'SENDING');
+
+CREATE INDEX deliveries_waiting ON deliveries (created_at) WHERE state IN ('QUEUED', 'SENDING');
+
+CREATE INDEX deliveries_failed ON deliveries (account_id, finished_at) WHERE state = 'FAILED';
+
+-- The newest event that set a resource's ribbons, so that an older one that comes late does not.
+CREATE TABLE ribbon_cursors (
+    account_id {uuid} NOT NULL,
+    resource_id {uuid} NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (account_id, resource_id)
+);
+
+-- Who has given one of several approvals, and so is asked no more, even if the event that asks comes after.
+CREATE TABLE ribbon_withdrawals (
+    account_id {uuid} NOT NULL,
+    resource_id {uuid} NOT NULL,
+    approval_request_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (account_id, resource_id, approval_request_id, member_id)
+);
+
+-- What a viewer sees on a resource. The nil viewer stands for every member who has no ribbon of their own there.
+CREATE TABLE ribbons (
+    account_id {uuid} NOT NULL,
+    ribbon_id {uuid} NOT NULL,
+    viewer_id {uuid} NOT NULL,
+    resource_id {uuid} NOT NULL,
+    resource_kind text NOT NULL,
+    resource_title text NOT NULL,
+    approval_request_id {uuid} NOT NULL,
+    kind integer NOT NULL,
+    action text NOT NULL,
+    request_state integer NOT NULL,
+    actor_name text NOT NULL,
+    expiry_reason text NOT NULL,
+    note text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (account_id, ribbon_id)
+);
+
+CREATE UNIQUE INDEX ribbons_of_resource ON ribbons (account_id, resource_id, viewer_id);
+
+CREATE INDEX ribbons_of_viewer ON ribbons (account_id, viewer_id, created_at DESC, ribbon_id DESC);
+
+CREATE TABLE ribbon_marks (
+    account_id {uuid} NOT NULL,
+    ribbon_id {uuid} NOT NULL,
+    viewer_id {uuid} NOT NULL,
+    seen_at bigint NOT NULL,
+    dismissed_at bigint,
+    PRIMARY KEY (account_id, ribbon_id, viewer_id),
+    FOREIGN KEY (account_id, ribbon_id) REFERENCES ribbons (account_id, ribbon_id) ON DELETE CASCADE
+);
+
+-- Keys that every replica must share and that outlive a restart.
+CREATE TABLE secrets (
+    name text PRIMARY KEY,
+    value {bytes} NOT NULL
+);
+
+INSERT INTO secrets (name, value) VALUES ('page_tokens', {random});
+";

@@ -1,0 +1,102 @@
+//! Taking an event: its id, its deliveries and its ribbons in one transaction.
+
+mod postgres;
+mod sqlite;
+
+use countersign_runtime::ids;
+use sea_orm::{DatabaseTransaction, DbErr};
+
+use super::{Storage, StorageError, failed};
+use crate::plan::{NewRibbon, Plan, RibbonChange, RibbonEffect};
+
+/// What became of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// The event was taken before; nothing was done.
+    Duplicate,
+    /// The plan is durable.
+    New,
+}
+
+/// An event that was not taken before, and where its resource's ribbons stand.
+struct Taken {
+    /// The sequence of the newest event that set the resource's ribbons, this one included; none if the plan has no
+    /// ribbons.
+    newest: Option<i64>,
+}
+
+/// What to write about ribbons, now that it is known whether the event is the newest.
+enum Write<'a> {
+    Nothing,
+    Replace(&'a RibbonChange, &'a [NewRibbon]),
+    Withdraw(&'a RibbonChange, uuid::Uuid),
+}
+
+impl Storage {
+    /// Makes `plan` durable, once, however often and however concurrently it comes (NOT-11).
+    ///
+    /// The resource's cursor is locked in one statement and its ribbons are changed in the next: a statement that waited
+    /// for the lock would not see what the holder wrote.
+    pub async fn record(
+        &self,
+        plan: &Plan,
+        message_ids: &[String],
+        now_us: i64,
+    ) -> Result<Recorded, StorageError> {
+        let what = "record an event";
+        let transaction = self.begin().await.map_err(failed(what))?;
+        let recorded = self.record_in(&transaction, plan, message_ids, now_us).await.map_err(failed(what))?;
+        transaction.commit().await.map_err(failed(what))?;
+        Ok(recorded)
+    }
+
+    async fn record_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        plan: &Plan,
+        message_ids: &[String],
+        now_us: i64,
+    ) -> Result<Recorded, DbErr> {
+        let sqlite = self.is_sqlite();
+        let taken = if sqlite {
+            sqlite::take(transaction, plan, now_us).await?
+        } else {
+            postgres::take(transaction, plan, now_us).await?
+        };
+        let Some(taken) = taken else { return Ok(Recorded::Duplicate) };
+        let write = taken.write(plan);
+        if sqlite {
+            sqlite::write(transaction, plan, message_ids, &write, now_us).await?;
+        } else {
+            postgres::write(transaction, plan, message_ids, &write, now_us).await?;
+        }
+        Ok(Recorded::New)
+    }
+}
+
+/// How far the cursor is moved: a withdrawal moves it nowhere, since an older event may still have to set the ribbons
+/// that it withdraws from, but it takes its lock.
+fn cursor_target(change: &RibbonChange) -> i64 {
+    match change.effect {
+        RibbonEffect::Replace(_) => change.sequence,
+        // Below every sequence there is: sequences begin at 0.
+        RibbonEffect::Withdraw(_) => -1,
+    }
+}
+
+impl Taken {
+    fn write<'a>(&self, plan: &'a Plan) -> Write<'a> {
+        let (Some(newest), Some(change)) = (self.newest, &plan.ribbons) else { return Write::Nothing };
+        if newest > change.sequence {
+            return Write::Nothing;
+        }
+        match &change.effect {
+            RibbonEffect::Replace(ribbons) => Write::Replace(change, ribbons),
+            RibbonEffect::Withdraw(member_id) => Write::Withdraw(change, *member_id),
+        }
+    }
+}
+
+fn new_ribbon_id() -> uuid::Uuid {
+    ids::new_id()
+}

@@ -1,0 +1,144 @@
+//! On `PostgreSQL` a statement costs a round trip, so one writes many rows, and each SQL text is constant: it is prepared
+//! once, however many rows it writes.
+
+use countersign_proto::inbox::RibbonKind;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use uuid::Uuid;
+
+use super::{Taken, Write, cursor_target, new_ribbon_id};
+use crate::plan::{NewRibbon, Plan, PlannedMail, RibbonChange};
+use crate::storage::statement;
+
+pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
+    let mut values: Vec<Value> = vec![
+        plan.account_id.into(),
+        plan.event_id.into(),
+        plan.event_type.clone().into(),
+        plan.occurred_at.into(),
+        now_us.into(),
+        plan.data.clone().into(),
+    ];
+    let Some(change) = &plan.ribbons else {
+        let event = statement(tx, EVENT, values);
+        return Ok((tx.execute_raw(event).await?.rows_affected() > 0).then_some(Taken { newest: None }));
+    };
+    values.extend([change.resource_id.into(), cursor_target(change).into()]);
+    let row = tx.query_one_raw(statement(tx, EVENT_AND_CURSOR, values)).await?;
+    row.map(|row| Ok(Taken { newest: Some(row.try_get("", "sequence")?) })).transpose()
+}
+
+const EVENT: &str = "INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, event_id) DO NOTHING";
+
+const EVENT_AND_CURSOR: &str = "WITH fresh AS ( \
+       INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
+       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, event_id) DO NOTHING RETURNING account_id) \
+     INSERT INTO ribbon_cursors AS held (account_id, resource_id, sequence) SELECT account_id, $7, $8 FROM fresh \
+     ON CONFLICT (account_id, resource_id) DO UPDATE SET sequence = greatest(held.sequence, excluded.sequence) \
+     RETURNING sequence";
+
+pub(super) async fn write(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    message_ids: &[String],
+    write: &Write<'_>,
+    now_us: i64,
+) -> Result<(), DbErr> {
+    match write {
+        Write::Nothing => {}
+        Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
+        Write::Withdraw(change, member_id) => withdraw(tx, plan, change, *member_id).await?,
+    }
+    if plan.mails.is_empty() {
+        return Ok(());
+    }
+    let column = |field: fn(&PlannedMail) -> String| -> Value {
+        plan.mails.iter().map(field).collect::<Vec<_>>().into()
+    };
+    let values: [Value; 9] = [
+        plan.account_id.into(),
+        plan.event_id.into(),
+        now_us.into(),
+        plan.mails.iter().map(|mail| mail.member_id).collect::<Vec<_>>().into(),
+        column(|mail| mail.address.clone()),
+        column(|mail| mail.display_name.clone()),
+        column(|mail| mail.locale.clone()),
+        plan.mails.iter().map(|mail| mail.reason).collect::<Vec<_>>().into(),
+        message_ids.to_vec().into(),
+    ];
+    tx.execute_raw(statement(tx, DELIVERIES, values)).await?;
+    Ok(())
+}
+
+const DELIVERIES: &str = "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, \
+     display_name, locale, reason, message_id, attempts, created_at, due_at, last_error) \
+     SELECT $1, $2, member_id, 'MAIL', 'QUEUED', address, display_name, locale, reason, message_id, 0, $3, $3, '' \
+     FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::text[]) \
+     AS planned (member_id, address, display_name, locale, reason, message_id)";
+
+async fn replace(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    ribbons: &[NewRibbon],
+) -> Result<(), DbErr> {
+    let place: [Value; 3] = [plan.account_id.into(), change.resource_id.into(), change.sequence.into()];
+    tx.execute_raw(statement(tx, CLEAR, place)).await?;
+    if ribbons.is_empty() {
+        return Ok(());
+    }
+    let values: [Value; 15] = [
+        plan.account_id.into(),
+        change.resource_id.into(),
+        change.approval_request_id.into(),
+        change.resource_kind.clone().into(),
+        change.resource_title.clone().into(),
+        change.action.clone().into(),
+        change.request_state.into(),
+        change.actor_name.clone().into(),
+        change.expiry_reason.clone().into(),
+        change.note.clone().into(),
+        plan.occurred_at.into(),
+        (RibbonKind::Decide as i32).into(),
+        ribbons.iter().map(|_| new_ribbon_id()).collect::<Vec<_>>().into(),
+        ribbons.iter().map(|ribbon| ribbon.viewer_id).collect::<Vec<_>>().into(),
+        ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
+    ];
+    tx.execute_raw(statement(tx, RIBBONS, values)).await?;
+    Ok(())
+}
+
+const CLEAR: &str = "WITH past AS ( \
+       DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3) \
+     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2";
+
+const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, \
+     resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at) \
+     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11 \
+     FROM unnest($13::uuid[], $14::uuid[], $15::integer[]) AS made (ribbon_id, viewer_id, kind) \
+     WHERE made.kind <> $12 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals AS past WHERE past.account_id = $1 \
+     AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id)";
+
+async fn withdraw(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    member_id: Uuid,
+) -> Result<(), DbErr> {
+    let values: [Value; 6] = [
+        plan.account_id.into(),
+        change.resource_id.into(),
+        change.approval_request_id.into(),
+        member_id.into(),
+        change.sequence.into(),
+        (RibbonKind::Decide as i32).into(),
+    ];
+    tx.execute_raw(statement(tx, WITHDRAW, values)).await?;
+    Ok(())
+}
+
+const WITHDRAW: &str = "WITH past AS ( \
+       INSERT INTO ribbon_withdrawals (account_id, resource_id, approval_request_id, member_id, sequence) \
+       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING) \
+     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND viewer_id = $4 \
+     AND approval_request_id = $3 AND kind = $6";

@@ -1,0 +1,165 @@
+//! On `SQLite` a statement costs no round trip, so each row is its own.
+
+use countersign_proto::inbox::RibbonKind;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
+use uuid::Uuid;
+
+use super::{Taken, Write, cursor_target, new_ribbon_id};
+use crate::plan::{NewRibbon, Plan, RibbonChange};
+use crate::storage::statement;
+
+pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
+    let event = execute(
+        tx,
+        "INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        [
+            plan.account_id.into(),
+            plan.event_id.into(),
+            plan.event_type.clone().into(),
+            plan.occurred_at.into(),
+            now_us.into(),
+            plan.data.clone().into(),
+        ],
+    );
+    if event.await? == 0 {
+        return Ok(None);
+    }
+    let Some(change) = &plan.ribbons else { return Ok(Some(Taken { newest: None })) };
+    let cursor = statement(
+        tx,
+        "INSERT INTO ribbon_cursors (account_id, resource_id, sequence) VALUES ($1, $2, $3) \
+         ON CONFLICT (account_id, resource_id) DO UPDATE SET sequence = max(sequence, excluded.sequence) \
+         RETURNING sequence",
+        [plan.account_id.into(), change.resource_id.into(), cursor_target(change).into()],
+    );
+    let row = tx.query_one_raw(cursor).await?.ok_or_else(|| DbErr::RecordNotInserted)?;
+    Ok(Some(Taken { newest: Some(row.try_get("", "sequence")?) }))
+}
+
+pub(super) async fn write(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    message_ids: &[String],
+    write: &Write<'_>,
+    now_us: i64,
+) -> Result<(), DbErr> {
+    match write {
+        Write::Nothing => {}
+        Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
+        Write::Withdraw(change, member_id) => withdraw(tx, plan, change, *member_id).await?,
+    }
+    for (mail, message_id) in plan.mails.iter().zip(message_ids) {
+        execute(
+            tx,
+            "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, display_name, locale, \
+             reason, message_id, attempts, created_at, due_at, last_error) \
+             VALUES ($1, $2, $3, 'MAIL', 'QUEUED', $4, $5, $6, $7, $8, 0, $9, $9, '')",
+            [
+                plan.account_id.into(),
+                plan.event_id.into(),
+                mail.member_id.into(),
+                mail.address.clone().into(),
+                mail.display_name.clone().into(),
+                mail.locale.clone().into(),
+                mail.reason.into(),
+                message_id.clone().into(),
+                now_us.into(),
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn replace(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    ribbons: &[NewRibbon],
+) -> Result<(), DbErr> {
+    execute(
+        tx,
+        "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2",
+        [plan.account_id.into(), change.resource_id.into()],
+    )
+    .await?;
+    execute(
+        tx,
+        "DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3",
+        [plan.account_id.into(), change.resource_id.into(), change.sequence.into()],
+    )
+    .await?;
+    for ribbon in ribbons {
+        execute(
+            tx,
+            "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, resource_title, \
+             approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+             WHERE $8 <> $15 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals WHERE account_id = $1 \
+             AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3)",
+            [
+                plan.account_id.into(),
+                new_ribbon_id().into(),
+                ribbon.viewer_id.into(),
+                change.resource_id.into(),
+                change.resource_kind.clone().into(),
+                change.resource_title.clone().into(),
+                change.approval_request_id.into(),
+                (ribbon.kind as i32).into(),
+                change.action.clone().into(),
+                change.request_state.into(),
+                change.actor_name.clone().into(),
+                change.expiry_reason.clone().into(),
+                change.note.clone().into(),
+                plan.occurred_at.into(),
+                (RibbonKind::Decide as i32).into(),
+            ],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn withdraw(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    member_id: Uuid,
+) -> Result<(), DbErr> {
+    execute(
+        tx,
+        "INSERT INTO ribbon_withdrawals (account_id, resource_id, approval_request_id, member_id, sequence) \
+         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        [
+            plan.account_id.into(),
+            change.resource_id.into(),
+            change.approval_request_id.into(),
+            member_id.into(),
+            change.sequence.into(),
+        ],
+    )
+    .await?;
+    execute(
+        tx,
+        "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND viewer_id = $3 \
+         AND approval_request_id = $4 AND kind = $5",
+        [
+            plan.account_id.into(),
+            change.resource_id.into(),
+            member_id.into(),
+            change.approval_request_id.into(),
+            (RibbonKind::Decide as i32).into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn execute(
+    tx: &DatabaseTransaction,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64, DbErr> {
+    Ok(tx.execute_raw(statement(tx, sql, values)).await?.rows_affected())
+}

@@ -1,0 +1,14 @@
+//! The notifier against real databases and a real SMTP server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::assigning_clones,
+    reason = "a test that cannot go on must fail, and says what it means by its name"
+)]
+
+mod delivery;
+mod inbox;
+mod recording;
+mod ribbons;
+mod support;
+mod watch;

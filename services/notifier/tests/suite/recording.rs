@@ -1,0 +1,112 @@
+//! What becomes of each event that comes in, and the schema that it goes into.
+
+use countersign_broker::Verdict;
+use countersign_notifier::migrate;
+use countersign_notifier::storage::{Storage, StorageError};
+use countersign_proto::event::{RecipientReason, RecipientRibbon};
+use countersign_testkit::{TestDatabase, both_databases};
+use serde_json::json;
+
+use crate::support::{ADA, LENA, Running, about, approver, recipient};
+
+both_databases! {
+    an_event_that_comes_again_after_a_crash_changes_nothing,
+    what_can_never_be_done_is_dead_lettered,
+    what_nobody_is_told_of_is_done,
+    a_schema_of_another_version_is_refused,
+    migrating_twice_and_at_once_is_harmless,
+}
+
+/// Proves NOT-11: the process died after the commit and before the acknowledgement, so the broker gives the event again.
+async fn an_event_that_comes_again_after_a_crash_changes_nothing(db: TestDatabase) {
+    let submitted = about("submitted", 1, 0, vec![approver(ADA)]);
+    let before = Running::silent(&db).await;
+    before.take(&submitted).await;
+    let ribbons = before.ribbons(ADA).await;
+    before.stop().await;
+
+    let after = Running::silent(&db).await;
+    after.take(&submitted).await;
+    assert_eq!(after.ribbons(ADA).await, ribbons);
+    assert_eq!(after.notifier.storage().backlog().await.unwrap().queued, 1);
+    after.stop().await;
+}
+
+async fn what_can_never_be_done_is_dead_lettered(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    let good = about("submitted", 1, 0, vec![approver(ADA)]);
+    let mut foreign = good.clone();
+    foreign.event_type = "com.example.order.v1".to_owned();
+    let mut malformed = good.clone();
+    malformed.data = json!({"recipients": "everybody"});
+    let mut empty = good.clone();
+    empty.data = json!({});
+    let mut no_resource = good.clone();
+    no_resource.data["request"]["resource"]["resourceId"] = json!("spring-sale");
+    let mut no_member = good.clone();
+    no_member.data["recipients"][0]["memberId"] = json!("ada@example.com");
+    let mut no_words = good.clone();
+    no_words.event_type = "countersign.request.reminded.v1".to_owned();
+    for (event, expected) in [
+        (foreign, "does not begin with"),
+        (malformed, "is not a countersign.event.v1.Event"),
+        (empty, "has no `request`"),
+        (no_resource, "`request.resource.resourceId` is not a UUID"),
+        (no_member, "`recipients.memberId` is not a UUID"),
+        (no_words, "no words"),
+    ] {
+        let Verdict::DeadLetter { reason } = running.handle(&event).await else {
+            panic!("{event:?} was taken")
+        };
+        assert!(reason.contains(expected), "{reason}");
+        assert!(!reason.contains("ada@") && !reason.contains("spring-sale"), "{reason}");
+    }
+    running.take(&good).await;
+    assert_eq!(running.sees(ADA).await.len(), 1, "and the queue goes on");
+    running.stop().await;
+}
+
+async fn what_nobody_is_told_of_is_done(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    let mut changed = about("submitted", 1, 0, Vec::new());
+    changed.event_type = "countersign.resource.changed.v1".to_owned();
+    changed.data = json!({"accountName": "Acme", "resource": {"change": "EDITED", "newField": 7}});
+    running.take(&changed).await;
+    let mut later = changed.clone();
+    later.id = uuid::Uuid::from_u128(0xfade);
+    later.event_type = "countersign.audit.exported.v3".to_owned();
+    running.take(&later).await;
+    assert_eq!(running.sees(ADA).await, []);
+    // A recipient without mail is told by ribbon alone.
+    let mut quiet = recipient(LENA, RecipientReason::Submitter, RecipientRibbon::Result);
+    quiet.mail = false;
+    running.take(&about("approved", 1, 1, vec![quiet])).await;
+    assert_eq!(running.notifier.storage().backlog().await.unwrap(), Default::default());
+    assert_eq!(running.sees(LENA).await.len(), 1);
+    running.stop().await;
+}
+
+async fn a_schema_of_another_version_is_refused(db: TestDatabase) {
+    let storage = Storage::connect(db.url()).await.unwrap();
+    let error = storage.check_schema().await.unwrap_err();
+    assert!(matches!(error, StorageError::SchemaPending(_)), "{error}");
+    assert!(error.to_string().contains("countersign-notifier migrate"), "{error}");
+    migrate(db.url()).await.unwrap();
+    storage.check_schema().await.unwrap();
+    storage.close().await;
+}
+
+async fn migrating_twice_and_at_once_is_harmless(db: TestDatabase) {
+    let (one, two) = if db.is_postgres() {
+        tokio::join!(migrate(db.url()), migrate(db.url()))
+    } else {
+        (migrate(db.url()).await, migrate(db.url()).await)
+    };
+    one.and(two).unwrap();
+    let storage = Storage::connect(db.url()).await.unwrap();
+    storage.check_schema().await.unwrap();
+    let key = storage.page_token_key().await.unwrap();
+    assert_eq!(key.len(), 32);
+    assert!(key.iter().any(|byte| *byte != 0));
+    storage.close().await;
+}

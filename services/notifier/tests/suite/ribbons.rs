@@ -1,0 +1,232 @@
+//! NOT-12: whatever the order in which events arrive, the same ribbons are left.
+
+use countersign_broker::Event;
+use countersign_notifier::storage::Mark;
+use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Told};
+use countersign_testkit::{TestDatabase, both_databases};
+use uuid::Uuid;
+
+use crate::support::{ACCOUNT, ADA, BO, LENA, Running, ZOE, about, approver, request, submitter};
+
+both_databases! {
+    every_order_of_arrival_leaves_the_same_ribbons,
+    events_that_arrive_at_once_leave_the_same_ribbons,
+    a_stale_submission_asks_nobody,
+    one_of_several_approvals_asks_that_approver_no_more,
+    everybody_else_sees_that_it_awaits_approval,
+    marks_are_each_viewers_own,
+    a_new_request_shows_again_what_was_dismissed,
+    every_end_takes_the_decision_away,
+}
+
+fn life() -> [(&'static str, Vec<Event>, Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>); 3] {
+    let submitted =
+        |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
+    let recorded = about("approval_recorded", 1, 1, Vec::new());
+    let approved = about("approved", 1, 2, vec![submitter(LENA)]);
+    let rejected = about("rejected", 2, 4, vec![submitter(LENA)]);
+    [
+        (
+            "approved by two, then submitted again",
+            vec![submitted(1, 0), recorded.clone(), approved.clone(), submitted(2, 3)],
+            vec![
+                (ADA, vec![(Decide, request(2))]),
+                (BO, vec![(Decide, request(2))]),
+                (LENA, vec![(Awaiting, request(2))]),
+                (ZOE, vec![(Awaiting, request(2))]),
+            ],
+        ),
+        (
+            "approved by one of two",
+            vec![submitted(1, 0), recorded.clone()],
+            vec![
+                (ADA, vec![(Awaiting, request(1))]),
+                (BO, vec![(Decide, request(1))]),
+                (LENA, vec![(Awaiting, request(1))]),
+            ],
+        ),
+        (
+            "approved by two, submitted again, rejected",
+            vec![submitted(1, 0), recorded, approved, submitted(2, 3), rejected],
+            vec![(ADA, vec![]), (BO, vec![]), (LENA, vec![(Told, request(2))]), (ZOE, vec![])],
+        ),
+    ]
+}
+
+fn permutations(events: &[Event]) -> Vec<Vec<Event>> {
+    if events.is_empty() {
+        return vec![Vec::new()];
+    }
+    (0..events.len())
+        .flat_map(|first| {
+            let mut rest = events.to_vec();
+            let event = rest.remove(first);
+            permutations(&rest).into_iter().map(move |mut tail| {
+                tail.insert(0, event.clone());
+                tail
+            })
+        })
+        .collect()
+}
+
+/// The same event on another resource and with another id, so that one database serves every permutation.
+fn moved(event: &Event, to: Uuid) -> Event {
+    let mut event = event.clone();
+    event.id = Uuid::from_u128(event.id.as_u128() ^ (to.as_u128() << 80));
+    event.data["request"]["resource"]["resourceId"] = to.to_string().into();
+    event
+}
+
+/// Proves NOT-12: 2 + 24 + 120 orders of arrival, each with every event delivered twice.
+async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    let mut resource = 0;
+    for (story, events, expected) in life() {
+        for order in permutations(&events) {
+            resource += 1;
+            let resource = Uuid::from_u128(resource);
+            for event in order.iter().chain(order.iter().rev()) {
+                running.take(&moved(event, resource)).await;
+            }
+            assert_ribbons(&running, resource, &expected, &format!("{story}, as {order:?}")).await;
+        }
+    }
+    running.stop().await;
+}
+
+/// Proves NOT-12: the order in which concurrent transactions commit does not matter either.
+async fn events_that_arrive_at_once_leave_the_same_ribbons(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    for round in 1..=30_u128 {
+        for (index, (story, events, expected)) in (1..).zip(life()) {
+            let resource = Uuid::from_u128(round * 10 + index);
+            let handler = running.notifier.handler();
+            let mut tasks = tokio::task::JoinSet::new();
+            for event in &events {
+                let (handler, event) = (handler.clone(), moved(event, resource));
+                tasks.spawn(async move { countersign_broker::Handler::handle(&*handler, event).await });
+            }
+            for verdict in tasks.join_all().await {
+                assert_eq!(verdict, countersign_broker::Verdict::Done);
+            }
+            assert_ribbons(&running, resource, &expected, story).await;
+        }
+    }
+    running.stop().await;
+}
+
+async fn assert_ribbons(
+    running: &Running,
+    resource: Uuid,
+    expected: &[(Uuid, Vec<(RibbonKind, Uuid)>)],
+    story: &str,
+) {
+    let filter = countersign_notifier::storage::Filter { resource_id: Some(resource), kind: None };
+    for (viewer, expected) in expected {
+        let seen = running.notifier.storage().ribbons(ACCOUNT, *viewer, filter, None, 10).await.unwrap();
+        let seen: Vec<_> = seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
+        assert_eq!(&seen, expected, "{viewer} after: {story}");
+    }
+}
+
+/// Proves NOT-12.
+async fn a_stale_submission_asks_nobody(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("approved", 1, 1, vec![submitter(LENA)])).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
+    assert_eq!(running.sees(ADA).await, []);
+    assert_eq!(running.sees(LENA).await, [(Told, request(1))]);
+    running.stop().await;
+}
+
+/// Proves NOT-12.
+async fn one_of_several_approvals_asks_that_approver_no_more(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("approval_recorded", 1, 1, Vec::new())).await;
+    assert_eq!(running.sees(ADA).await, []);
+    running.take(&about("submitted", 1, 0, vec![approver(ADA), approver(BO)])).await;
+    assert_eq!(running.sees(ADA).await, [(Awaiting, request(1))]);
+    assert_eq!(running.sees(BO).await, [(Decide, request(1))]);
+    running.stop().await;
+}
+
+/// Proves NOT-1, NOT-2 and NOT-12.
+async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
+    let stranger = Uuid::from_u128(77);
+    assert_eq!(running.sees(ADA).await, [(Decide, request(1))]);
+    assert_eq!(running.sees(stranger).await, [(Awaiting, request(1))]);
+    assert_eq!((running.counts(ADA).await.decide, running.counts(ADA).await.awaiting), (1, 0));
+    assert_eq!((running.counts(stranger).await.decide, running.counts(stranger).await.awaiting), (0, 1));
+    // Nothing crosses accounts.
+    let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA).await.unwrap();
+    assert_eq!(other, Default::default());
+    running.stop().await;
+}
+
+/// Proves NOT-12.
+async fn marks_are_each_viewers_own(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
+    let storage = running.notifier.storage();
+    let shared = running.ribbons(ZOE).await[0].ribbon_id;
+    let adas = running.ribbons(ADA).await[0].ribbon_id;
+
+    assert_eq!(
+        storage.mark(ACCOUNT, ZOE, &[shared, adas, Uuid::from_u128(1)], Mark::Seen, 5).await.unwrap(),
+        1
+    );
+    assert_eq!(running.counts(ZOE).await.unseen, 0);
+    assert_eq!(running.counts(LENA).await.unseen, 1, "only for Zoe");
+    assert!(running.ribbons(ZOE).await[0].seen && !running.ribbons(LENA).await[0].seen);
+
+    for _ in 0..2 {
+        assert_eq!(
+            storage.mark(ACCOUNT, ZOE, &[shared], Mark::Dismissed, 6).await.unwrap(),
+            1,
+            "twice is harmless"
+        );
+    }
+    assert_eq!(running.sees(ZOE).await, []);
+    assert_eq!(running.counts(ZOE).await, Default::default());
+    assert_eq!(storage.mark(ACCOUNT, ZOE, &[shared], Mark::Seen, 7).await.unwrap(), 1);
+    assert_eq!(running.sees(ZOE).await, [], "dismissed stays dismissed");
+    assert_eq!(running.sees(LENA).await, [(Awaiting, request(1))]);
+
+    assert_eq!(storage.mark(ACCOUNT, ADA, &[adas], Mark::Dismissed, 8).await.unwrap(), 1);
+    assert_eq!(running.sees(ADA).await, [], "who dismisses their own is not told what everybody is");
+    assert_eq!(running.counts(ADA).await, Default::default());
+    running.stop().await;
+}
+
+/// Proves NOT-12.
+async fn a_new_request_shows_again_what_was_dismissed(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
+    for viewer in [ADA, ZOE] {
+        let ribbon = running.ribbons(viewer).await[0].ribbon_id;
+        running.notifier.storage().mark(ACCOUNT, viewer, &[ribbon], Mark::Dismissed, 5).await.unwrap();
+    }
+    running.take(&about("rejected", 1, 1, vec![submitter(LENA)])).await;
+    running.take(&about("submitted", 2, 2, vec![approver(ADA)])).await;
+    assert_eq!(running.sees(ADA).await, [(Decide, request(2))]);
+    assert_eq!(running.sees(ZOE).await, [(Awaiting, request(2))]);
+    assert_eq!(running.sees(LENA).await, [(Awaiting, request(2))], "the old result is gone");
+    running.stop().await;
+}
+
+/// Proves NOT-3, NOT-4, NOT-5, NOT-6 and NOT-7, as far as ribbons go.
+async fn every_end_takes_the_decision_away(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    for (number, end) in (1..).zip(["approved", "rejected", "cancelled", "expired", "reverted"]) {
+        let sequence = i64::try_from(number).unwrap() * 2;
+        running.take(&about("submitted", number, sequence, vec![approver(ADA)])).await;
+        running.take(&about(end, number, sequence + 1, vec![submitter(LENA)])).await;
+        assert_eq!(running.sees(ADA).await, [], "{end}");
+        assert_eq!(running.sees(ZOE).await, [], "{end}");
+        assert_eq!(running.sees(LENA).await, [(Told, request(number))], "{end}");
+        assert_eq!(running.counts(LENA).await.results, 1, "{end}");
+    }
+    running.stop().await;
+}
