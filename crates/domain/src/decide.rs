@@ -59,6 +59,14 @@ pub fn approve(
     check_digest(command.digest.as_ref(), request)?;
     let mut violations = Vec::new();
     check_winner(resource, &request.action, command.winner.as_deref(), &mut violations);
+    let last = request.approvals() + 1 >= usize::from(request.required_approvals);
+    if command.winner.is_some() && !last {
+        // It would be lost in silence: only the approval that applies the action rolls a winner out.
+        violations.push(Violation::new(
+            "winning_variant",
+            format!("is named with the last of the {} approvals that are needed", request.required_approvals),
+        ));
+    }
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
@@ -75,14 +83,14 @@ pub fn approve(
     let mut decided = advance(request);
     decided.decisions.push(decision.clone());
     let mut after = next(resource, context.now);
-    let (event, kind) = if decided.approvals() < usize::from(request.required_approvals) {
-        (HistoryEvent::ApprovalRecorded, EventKind::RequestApprovalRecorded)
-    } else {
+    let (event, kind) = if last {
         apply(&mut after, transition, request.launch_mode, command.winner.clone());
         unlock(&mut after, ApprovalStatus::ApprovalApproved);
         decided.state =
             RequestState::Approved { ending: ending(context, &command.note), winner: command.winner.clone() };
         (HistoryEvent::Approved, EventKind::RequestApproved)
+    } else {
+        (HistoryEvent::ApprovalRecorded, EventKind::RequestApprovalRecorded)
     };
     let recipients = match kind {
         EventKind::RequestApproved => recipients::of_decision(context, &decided),

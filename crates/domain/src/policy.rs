@@ -5,8 +5,9 @@ use std::{borrow::Cow, fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Refusal, Timestamp,
+    Context, Refusal, Timestamp, Violation,
     account::Feature,
+    limits,
     member::SystemRole,
     outcome::{Event, EventKind},
     perform::check_version,
@@ -168,6 +169,7 @@ pub fn change(
     }
     let before = context.policies.of(area);
     check_version(change.expected_version, before.version)?;
+    check_limits(change)?;
     let after = Policy {
         area: area.clone(),
         enabled: change.enabled.unwrap_or(before.enabled),
@@ -197,4 +199,23 @@ pub fn change(
     };
     let event = kind.map(|kind| Event { kind, recipients: recipients::of_workflow_switch(context, area) });
     Ok((after, event))
+}
+
+fn check_limits(change: &PolicyChange) -> Result<(), Refusal> {
+    let mut violations = Vec::new();
+    let range = limits::REQUIRED_APPROVALS;
+    if change.required_approvals.is_some_and(|approvals| !range.contains(&approvals)) {
+        let problem = format!("must be {} to {}", range.start(), range.end());
+        violations.push(Violation::new("required_approvals", problem));
+    }
+    for (field, given, limit) in [
+        ("request_max_age", change.request_max_age, limits::REQUEST_MAX_AGE),
+        ("minimum_lead_time", change.minimum_lead_time, limits::MINIMUM_LEAD_TIME),
+    ] {
+        if given.is_some_and(|given| given > limit) {
+            let days = limit.as_secs() / (24 * 60 * 60);
+            violations.push(Violation::new(field, format!("must be at most {days} days")));
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
 }

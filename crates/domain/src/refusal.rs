@@ -120,7 +120,7 @@ pub enum Refusal {
         state: State,
     },
     /// The request has ended: somebody else was first (REQ-4).
-    #[error("the request was {} by {} at {at:?}", state.to_lowercase(), by.name)]
+    #[error("the request was {} by {}", state.to_lowercase(), by.name)]
     Decided {
         /// The request.
         request: RequestId,
@@ -137,8 +137,8 @@ pub enum Refusal {
     /// Others were chosen (REQ-7).
     #[error("this request was assigned to others")]
     NotAssigned(RequestId),
-    /// Nobody but the submitter could decide (REQ-11).
-    #[error("nobody but you could decide a request in {0}")]
+    /// Nobody but the submitter could decide, or fewer than the approvals that are needed (REQ-11, POL-3).
+    #[error("too few members besides you could approve a request in {0}")]
     NoEligibleApprovers(Area),
     /// The same person counts once (POL-3).
     #[error("you have approved this request already")]

@@ -147,8 +147,9 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The revision that the next edit gets.
-    pub fn next_revision(&self) -> i64 {
-        self.staged.as_ref().map_or(self.live.revision, |staged| staged.revision.max(self.live.revision)) + 1
+    /// The revision that the next edit gets: the version that it makes, so that no two contents of a resource ever share one,
+    /// even where the first was discarded.
+    pub const fn next_revision(&self) -> i64 {
+        self.version + 1
     }
 }

@@ -1,0 +1,486 @@
+//! Random commands by random people, and what must hold after each of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use proptest::prelude::*;
+
+use super::builders::*;
+use crate::{
+    Action, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal, Request,
+    RequestId, RequestState, RequestWrite, Resource, Schedule, State, SystemRole,
+    decide::{self, Approve, Cancel, Reject},
+    edit::Edit,
+    history::{HistoryEntry, HistoryEvent},
+    membership::{self, MemberChange},
+    outcome::EventKind,
+    perform::PerformAction,
+    policy::{self, Cancellation, PolicyChange},
+    resource::{ApprovalStatus, Lock},
+    timer,
+};
+
+/// What somebody tries. Indexes are taken modulo what there is to choose from, so that most tries make sense.
+#[derive(Clone, Debug)]
+enum Try {
+    Perform {
+        action: usize,
+        mode: Option<LaunchMode>,
+        approvers: Vec<Who>,
+        winner: bool,
+    },
+    /// An action of any kind, mostly one that the state does not have.
+    PerformAny(usize),
+    Approve {
+        winner: bool,
+    },
+    Reject {
+        note: bool,
+    },
+    Cancel,
+    Edit {
+        content: Option<u8>,
+        start: Option<u64>,
+    },
+    Switch(bool),
+    Revoke(Who),
+    GiveRight(bool),
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Try(Who, Try),
+    /// Time goes on; the timers have not come round yet.
+    Wait(u64),
+    /// The timers come round.
+    Timers,
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    prop::sample::select(vec![
+        Who::Admin,
+        Who::SecondAdmin,
+        Who::Creator,
+        Who::Creator,
+        Who::Member,
+        Who::Approver,
+        Who::SecondApprover,
+        Who::Editor,
+        Who::EditorWithRight,
+        Who::Revoked,
+        Who::Roleless,
+        Who::Stranger,
+    ])
+}
+
+fn a_try() -> impl Strategy<Value = Try> {
+    let mode = prop::option::weighted(0.3, prop::sample::select(LaunchMode::ALL.to_vec()));
+    let approvers = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(who(), 1..4)];
+    prop_oneof![
+        8 => (0..9_usize, mode, approvers, prop::bool::weighted(0.1)).prop_map(
+            |(action, mode, approvers, winner)| Try::Perform { action, mode, approvers, winner }
+        ),
+        1 => (0..12_usize).prop_map(Try::PerformAny),
+        6 => prop::bool::weighted(0.2).prop_map(|winner| Try::Approve { winner }),
+        2 => any::<bool>().prop_map(|note| Try::Reject { note }),
+        2 => Just(Try::Cancel),
+        4 => (prop::option::of(0..5_u8), prop::option::weighted(0.3, 1..72_u64))
+            .prop_map(|(content, start)| Try::Edit { content, start }),
+        1 => any::<bool>().prop_map(Try::Switch),
+        1 => who().prop_map(Try::Revoke),
+        1 => any::<bool>().prop_map(Try::GiveRight),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        12 => (who(), a_try()).prop_map(|(who, it)| Step::Try(who, it)),
+        1 => (1..30_u64).prop_map(Step::Wait),
+        1 => Just(Step::Timers),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+/// What a database would hold.
+#[derive(Clone, Debug)]
+struct Ledger {
+    world: World,
+    resource: Resource,
+    requests: Vec<Request>,
+    history: Vec<HistoryEntry>,
+    made: u128,
+    /// Every revision that ever was, also of content that was discarded.
+    revisions: BTreeMap<i64, Digest>,
+}
+
+impl Ledger {
+    fn new(kind: Kind, required_approvals: u8, allow_self_approval: bool) -> Self {
+        let world = World::new().with(|policy| {
+            policy.required_approvals = required_approvals;
+            policy.allow_self_approval = allow_self_approval;
+            policy.cancellation = Cancellation::Writers;
+            policy.request_max_age = Some(Duration::from_hours(40));
+        });
+        let live = content("first", 1);
+        let revisions = BTreeMap::from([(1, live.digest.clone())]);
+        let resource = Resource { version: 1, live, staged: None, ..resource(kind, State::DRAFT) };
+        Self { world, resource, requests: Vec::new(), history: Vec::new(), made: 1000, revisions }
+    }
+
+    fn lifecycle(&self) -> &'static Lifecycle {
+        Lifecycle::of(&self.resource.kind).unwrap()
+    }
+
+    fn area(&self) -> Area {
+        self.lifecycle().area.clone()
+    }
+
+    fn pending(&self) -> Option<Pending> {
+        let request = self.requests.iter().find(|request| request.state == RequestState::Pending)?;
+        Some(Pending { resource: self.resource.clone(), request: request.clone() })
+    }
+
+    /// The newest request, pending or not: the losers' tries.
+    fn newest(&self) -> Option<Pending> {
+        let request = self.requests.last()?.clone();
+        Some(Pending { resource: self.resource.clone(), request })
+    }
+
+    fn run(&mut self, step: &Step) {
+        match step {
+            Step::Wait(hours) => self.world.now = self.world.now.plus(Duration::from_hours(*hours)),
+            Step::Timers => self.timers(),
+            Step::Try(who, Try::Switch(enabled)) => self.switch(*who, *enabled),
+            Step::Try(who, Try::Revoke(of)) => self.change_member(*who, *of, None),
+            Step::Try(who, Try::GiveRight(given)) => self.change_member(*who, Who::Editor, Some(*given)),
+            Step::Try(who, it) => match self.attempt(*who, it, &self.resource, self.newest()) {
+                Some(Ok(outcome)) => self.commit(*who, outcome),
+                Some(Err(refusal)) => self.check_refusal(*who, it, &refusal),
+                None => {}
+            },
+        }
+    }
+
+    fn timers(&mut self) {
+        if let Some(outcome) = self.pending().and_then(|pending| self.world.expire(&pending)) {
+            self.commit(Who::Timer, outcome);
+        }
+        while let Some(outcome) = self.world.fire(&self.resource) {
+            self.commit(Who::Timer, outcome);
+        }
+    }
+
+    fn switch(&mut self, who: Who, enabled: bool) {
+        let change = PolicyChange { enabled: Some(enabled), ..PolicyChange::default() };
+        let area = self.area();
+        let pending = u64::from(self.pending().is_some());
+        let result = self.world.act(who, |context| policy::change(context, &area, pending, &change));
+        if let Ok((policy, _)) = result {
+            assert!(enabled || pending == 0, "switched off while a request was pending");
+            if area == Area::CAMPAIGNS {
+                self.world.campaigns = policy;
+            } else {
+                self.world.experiences = policy;
+            }
+        }
+    }
+
+    /// Revokes `of`, or gives or takes the approval right.
+    fn change_member(&mut self, who: Who, of: Who, right: Option<bool>) {
+        let Some(index) = self.world.members.iter().position(|member| member.id == of.id()) else { return };
+        let member = self.world.members[index].clone();
+        let result = self.world.act(who, |context| {
+            if right.is_none() {
+                return membership::revoke(context, &member, None);
+            }
+            let change = MemberChange { approval_right: right, ..MemberChange::default() };
+            membership::update(context, &member, change)
+        });
+        if let Ok(changed) = result {
+            self.world.members[index] = changed;
+        }
+        let admins = self.active().filter(|member| member.system_role == Some(SystemRole::Admin)).count();
+        assert!(admins > 0, "ACC-11: no Admin is left");
+    }
+
+    fn active(&self) -> impl Iterator<Item = &crate::Member> {
+        self.world.members.iter().filter(|member| member.state == MemberState::Active)
+    }
+
+    /// ACC-10, written out once more.
+    fn approvers(&self) -> BTreeSet<MemberId> {
+        self.active()
+            .filter(|member| match member.system_role {
+                Some(SystemRole::Admin | SystemRole::Approver) => true,
+                Some(SystemRole::Editor) => member.approval_right,
+                _ => false,
+            })
+            .map(|member| member.id)
+            .collect()
+    }
+
+    /// Runs `it` on `resource` and `newest`; none where there is nothing to try it on.
+    fn attempt(
+        &self,
+        who: Who,
+        it: &Try,
+        resource: &Resource,
+        newest: Option<Pending>,
+    ) -> Option<Result<Outcome, Refusal>> {
+        let newest = newest.map(|newest| Pending { resource: resource.clone(), ..newest });
+        let world = &self.world;
+        let winner = |named: bool| named.then(|| "A".to_owned());
+        match it {
+            Try::Perform { action, mode, approvers, winner: named } => {
+                let allowed = self.lifecycle().allowed(&resource.state);
+                let action = (*allowed.get(action % allowed.len().max(1))?).clone();
+                let launch = action == Action::LAUNCH;
+                let command = PerformAction {
+                    launch_mode: mode.filter(|_| launch),
+                    winner: winner(*named),
+                    request_id: RequestId(uuid::Uuid::from_u128(self.made)),
+                    ..asking(action, approvers)
+                };
+                Some(world.perform(who, resource, &command))
+            }
+            Try::PerformAny(index) => {
+                let all: Vec<&Action> = Lifecycle::all()
+                    .iter()
+                    .flat_map(|it| it.transitions.iter().map(|row| &row.action))
+                    .collect();
+                let command = doing(all[index % all.len()].clone());
+                let command =
+                    PerformAction { request_id: RequestId(uuid::Uuid::from_u128(self.made)), ..command };
+                Some(world.perform(who, resource, &command))
+            }
+            Try::Approve { winner: named } => {
+                let command = Approve { winner: winner(*named), ..Approve::default() };
+                Some(world.approve_with(who, &newest?, &command))
+            }
+            Try::Reject { note } => {
+                let note = if *note { "no".into() } else { String::new() };
+                Some(world.reject_with(who, &newest?, &Reject { note, ..Reject::default() }))
+            }
+            Try::Cancel => {
+                let newest = newest?;
+                Some(world.act(who, |context| {
+                    decide::cancel(context, &newest.resource, &newest.request, &Cancel::default())
+                }))
+            }
+            Try::Edit { content: text, start } => {
+                let start = start.map(|hours| self.world.now.plus(Duration::from_hours(hours)));
+                let end = start.map(|start| start.plus(Duration::from_hours(24)));
+                let edit = Edit {
+                    content: text.map(|text| content(&text.to_string(), 0)),
+                    schedule: start.map(|start| Schedule { start: Some(start), end }),
+                    ..Edit::default()
+                };
+                Some(world.update(who, resource, edit))
+            }
+            Try::Switch(_) | Try::Revoke(_) | Try::GiveRight(_) => None,
+        }
+    }
+
+    /// A refusal depends on state, lock, version, schedule, variants and rights, and on nothing else; to who may not read
+    /// the resource, on nothing of it at all.
+    fn check_refusal(&self, who: Who, it: &Try, refusal: &Refusal) {
+        let disguised = Resource {
+            external_id: "other".into(),
+            title: "Other".into(),
+            owner: Who::Member.id(),
+            live: content("other", 99),
+            staged: self.resource.staged.as_ref().map(|_| content("other", 98)),
+            winner: Some("B".into()),
+            approval_status: ApprovalStatus::None,
+            created_at: after_hours(0),
+            updated_at: after_hours(0),
+            ..self.resource.clone()
+        };
+        let newest = self.newest().map(|newest| Pending {
+            request: Request {
+                resource_title: "Other".into(),
+                note: "other".into(),
+                change: None,
+                created_at: after_hours(0),
+                ..newest.request
+            },
+            ..newest
+        });
+        let again = self.attempt(who, it, &disguised, newest);
+        assert_eq!(again.as_ref(), Some(&Err(refusal.clone())), "{who:?} tried {it:?}");
+    }
+
+    fn commit(&mut self, who: Who, outcome: Outcome) {
+        let before = self.resource.clone();
+        check_versions(self, &before, &outcome, who);
+        check_identity(&before, &outcome.resource);
+        self.check_recipients(who, &outcome);
+        self.check_what_changed(&before, &outcome);
+        for content in [Some(&outcome.resource.live), outcome.resource.staged.as_ref()].into_iter().flatten()
+        {
+            let known = self.revisions.entry(content.revision).or_insert_with(|| content.digest.clone());
+            assert_eq!(*known, content.digest, "revision {} was used twice", content.revision);
+        }
+        self.resource = outcome.resource;
+        self.history.push(outcome.history);
+        match outcome.request {
+            Some(RequestWrite::Insert(request)) => {
+                assert!(self.pending().is_none(), "REQ-2: two requests pending at once");
+                assert_eq!((request.version, &request.state), (1, &RequestState::Pending));
+                assert!(request.deadline.is_none_or(|deadline| deadline > self.world.now), "born expired");
+                self.made += 1;
+                self.requests.push(request);
+            }
+            Some(RequestWrite::Update { request, decision }) => self.update_request(request, decision),
+            None => assert!(before.lock.is_none(), "LIF-20: a locked resource changed"),
+        }
+        self.check_lock();
+    }
+
+    fn update_request(&mut self, request: Request, decision: Option<crate::request::Decision>) {
+        let before = self.requests.last_mut().unwrap();
+        assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
+        let mut decisions = before.decisions.clone();
+        decisions.extend(decision);
+        let deciders: BTreeSet<_> = decisions.iter().map(|decision| decision.by.member_id).collect();
+        assert_eq!(deciders.len(), decisions.len(), "POL-3: somebody counted twice");
+        let expected = Request {
+            state: request.state.clone(),
+            version: before.version + 1,
+            decisions,
+            ..before.clone()
+        };
+        assert_eq!(request, expected, "a change of a request touched what was submitted");
+        let approved = matches!(request.state, RequestState::Approved { .. });
+        let enough = request.approvals() == usize::from(request.required_approvals);
+        assert_eq!(approved, enough, "POL-3: approved without enough approvals, or not with them");
+        *before = request;
+    }
+
+    /// Locked exactly while a request is pending, by that request.
+    fn check_lock(&self) {
+        let lock = self.pending().map(|Pending { request, .. }| Lock {
+            request_id: request.id,
+            label: request.pending_label,
+            action: request.action,
+        });
+        assert_eq!(self.resource.lock, lock);
+        let shown = self.resource.approval_status == ApprovalStatus::ApprovalPending;
+        assert_eq!(shown, lock.is_some(), "LIF-23");
+    }
+
+    /// LIF-20: what is in force changes only by an edit, an applied action, an approval or the clock.
+    fn check_what_changed(&self, before: &Resource, outcome: &Outcome) {
+        use HistoryEvent as E;
+        let (after, event) = (&outcome.resource, outcome.history.event);
+        let applies = matches!(event, E::Applied | E::Bypassed | E::Approved);
+        if before.state != after.state {
+            let timed = matches!(event, E::Started | E::Completed | E::ApprovalVoided);
+            assert!(applies || timed, "{event:?} changed the state");
+        }
+        if before.live != after.live {
+            let direct = matches!(event, E::Edited | E::ApprovalVoided)
+                && [State::DRAFT, State::SCHEDULED].contains(&before.state);
+            assert!(applies || direct, "{event:?} changed the live content");
+        }
+        let enabled = self.world.policy(&self.area()).enabled;
+        let action = outcome.history.action.as_ref();
+        let row = action.and_then(|action| self.lifecycle().transition(&before.state, action));
+        if event == E::Applied && row.is_some_and(|row| row.pending.is_some()) {
+            let free = matches!(after.launch_mode, Some(LaunchMode::Test | LaunchMode::Passive));
+            assert!(!enabled || free, "POL-1: a gated action was applied");
+        }
+        if event == E::Bypassed {
+            let right = outcome.history.actor.member_id.is_some_and(|id| self.approvers().contains(&id));
+            assert!(right && before.kind == Kind::CAMPAIGN, "POL-5: bypassed without the right");
+        }
+    }
+
+    /// NOT-1 … NOT-6 and NOT-10, as sets.
+    fn check_recipients(&self, who: Who, outcome: &Outcome) {
+        let told: Vec<MemberId> = outcome.event.recipients.iter().map(|it| it.member_id).collect();
+        let set: BTreeSet<MemberId> = told.iter().copied().collect();
+        assert_eq!(set.len(), told.len(), "NOT-10: somebody is told twice");
+        let active: BTreeSet<MemberId> = self.active().map(|member| member.id).collect();
+        let mut expected = BTreeSet::new();
+        if let Some(request) = outcome.request.as_ref().map(RequestWrite::request) {
+            let self_approval = self.world.policy(&request.area).allow_self_approval;
+            let asked: BTreeSet<MemberId> = if request.approvers.is_empty() {
+                self.approvers()
+            } else {
+                request.approvers.iter().copied().collect()
+            };
+            let asked = asked.into_iter().filter(|id| self_approval || !request.submitted_by(*id));
+            let submitter = request.submitter.member_id;
+            match outcome.event.kind {
+                EventKind::RequestSubmitted => expected.extend(asked),
+                EventKind::RequestApproved | EventKind::RequestRejected => {
+                    expected.extend(submitter);
+                    if request.area == Area::PRODUCT_EXPERIENCES {
+                        let admins = self.active().filter(|it| it.system_role == Some(SystemRole::Admin));
+                        expected.extend(admins.map(|admin| admin.id));
+                    }
+                }
+                EventKind::RequestCancelled => {
+                    expected.extend(submitter);
+                    expected.insert(outcome.resource.owner);
+                    expected.extend(request.approvers.iter());
+                    expected.remove(&who.id());
+                }
+                EventKind::RequestExpired => {
+                    expected.extend(submitter);
+                    expected.extend(asked);
+                }
+                _ => {}
+            }
+        }
+        expected.retain(|id| active.contains(id));
+        assert_eq!(set, expected, "{:?} by {who:?}", outcome.event.kind);
+    }
+}
+
+/// One outcome, one version, one history entry, in a chain without gaps.
+fn check_versions(ledger: &Ledger, before: &Resource, outcome: &Outcome, who: Who) {
+    let (after, history) = (&outcome.resource, &outcome.history);
+    assert_eq!(after.version, before.version + 1);
+    assert_eq!(history.sequence, after.version);
+    assert_eq!((history.account_id, history.resource_id), (after.account_id, after.id));
+    assert_eq!((history.from.as_ref(), &history.to), (Some(&before.state), &after.state));
+    assert_eq!((history.at, after.updated_at), (ledger.world.now, ledger.world.now));
+    assert_eq!(history.actor, who.as_ref(), "HIS-1: history names somebody else");
+    let request = outcome.request.as_ref().map(|write| write.request().id);
+    assert_eq!(history.request_id, request);
+}
+
+fn check_identity(before: &Resource, after: &Resource) {
+    let identity = |it: &Resource| {
+        (it.account_id, it.id, it.kind.clone(), it.external_id.clone(), it.owner, it.created_at)
+    };
+    assert_eq!(identity(before), identity(after));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Proves LIF-20, LIF-23, REQ-1, REQ-2, REQ-4, POL-1, POL-3, POL-5, ACC-11, HIS-1, NOT-1, NOT-2, NOT-3, NOT-4, NOT-5,
+    /// NOT-6, NOT-10.
+    #[test]
+    fn whatever_people_try_the_books_stay_in_order(
+        kind in prop::sample::select(vec![Kind::CAMPAIGN, Kind::AB_TEST, Kind::REMOTE_CONFIG]),
+        required_approvals in 1..=3_u8,
+        allow_self_approval in any::<bool>(),
+        steps in steps(),
+    ) {
+        let mut ledger = Ledger::new(kind, required_approvals, allow_self_approval);
+        for step in &steps {
+            ledger.run(step);
+        }
+        // Every request here has a deadline, so that nothing waits for ever.
+        ledger.run(&Step::Wait(24 * 365));
+        ledger.run(&Step::Timers);
+        prop_assert!(ledger.pending().is_none());
+        prop_assert_eq!(timer::due_at(&ledger.resource), None);
+    }
+}
