@@ -1,0 +1,5 @@
+//! One suite for both databases.
+
+mod commits;
+mod round_trip;
+mod support;

@@ -1,0 +1,331 @@
+//! A migrated database with an account in it, and outcomes built by hand: these tests are about what is stored, not about
+//! what is decided.
+
+use std::collections::BTreeSet;
+
+use countersign_domain::{
+    Account, AccountId, Action, ActorRef, ApprovalStatus, Area, Content, EventId, Feature, Kind, Member, MemberId,
+    MemberState, Outcome, PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Schedule,
+    State, SystemRole, Timestamp,
+    history::{HistoryEntry, HistoryEvent},
+    outcome::{Event, EventKind},
+    request::{Decision, Ending, Verdict},
+    resource::Lock,
+};
+use countersign_store::{
+    About, AccountCreation, Commit, Committed, IdempotencyKey, IdempotencyRecord, OutboxRow, Snapshot, Store,
+    StoreConfig,
+};
+use countersign_testkit::TestDatabase;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use uuid::Uuid;
+
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
+
+/// A later time.
+pub(crate) fn after(seconds: i64) -> Timestamp {
+    Timestamp(NOW.0 + seconds * 1_000_000)
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests make their own ids")]
+pub(crate) fn id() -> Uuid {
+    Uuid::now_v7()
+}
+
+pub(crate) struct World {
+    pub(crate) db: TestDatabase,
+    pub(crate) store: Store,
+    pub(crate) account: Account,
+    pub(crate) admin: Member,
+}
+
+impl World {
+    pub(crate) async fn new(db: TestDatabase) -> Self {
+        let store = connect(&db).await;
+        store.migrate().await.unwrap();
+        let account = account();
+        let admin = member(&account, SystemRole::Admin);
+        let creation = AccountCreation {
+            account: account.clone(),
+            admin: admin.clone(),
+            policies: vec![],
+            idempotency: None,
+        };
+        assert_eq!(store.create_account(creation).await.unwrap(), Committed::Done);
+        Self { db, store, account, admin }
+    }
+
+    /// A connection beside the store's: to bypass its code.
+    pub(crate) async fn raw(&self) -> DatabaseConnection {
+        Database::connect(self.db.url()).await.unwrap()
+    }
+
+    pub(crate) async fn snapshot(&self, about: &About) -> Snapshot {
+        self.store.snapshot(self.account.id, None, about, &[], None).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn resource(&self, id: ResourceId) -> Resource {
+        self.snapshot(&About::Resource(id)).await.resource.unwrap()
+    }
+
+    pub(crate) fn commit(&self, outcome: Outcome) -> Commit {
+        Commit {
+            account_id: self.account.id,
+            rules_version: self.account.rules_version,
+            outbox: event_of(&outcome),
+            outcome,
+            idempotency: None,
+        }
+    }
+
+    pub(crate) async fn done(&self, outcome: Outcome) {
+        let commit = self.commit(outcome);
+        assert_eq!(self.store.commit(commit).await.unwrap(), Committed::Done);
+    }
+
+    /// A campaign in DRAFT.
+    pub(crate) async fn registered(&self) -> Resource {
+        let resource = campaign(&self.account, &self.admin);
+        self.done(registration(&resource)).await;
+        resource
+    }
+
+    /// A campaign with a pending request.
+    pub(crate) async fn submitted(&self) -> (Resource, Request) {
+        let resource = self.registered().await;
+        let outcome = submission(&resource, &self.admin);
+        let request = outcome.request.as_ref().unwrap().request().clone();
+        self.done(outcome.clone()).await;
+        (outcome.resource, request)
+    }
+
+    pub(crate) fn key(&self) -> IdempotencyKey {
+        IdempotencyKey { account_id: self.account.id, actor: self.admin.id.to_string(), key: id() }
+    }
+
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        number(&self.raw().await, &format!("SELECT count(*) FROM {table}")).await
+    }
+}
+
+pub(crate) async fn connect(db: &TestDatabase) -> Store {
+    Store::connect(&StoreConfig::new(db.url())).await.unwrap()
+}
+
+pub(crate) async fn number(db: &DatabaseConnection, sql: &str) -> i64 {
+    let select = Statement::from_string(db.get_database_backend(), sql);
+    db.query_one_raw(select).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+pub(crate) fn record(key: &IdempotencyKey, response: &str) -> IdempotencyRecord {
+    IdempotencyRecord {
+        key: key.clone(),
+        fingerprint: vec![1, 2, 3],
+        response: response.as_bytes().to_vec(),
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn account() -> Account {
+    Account {
+        id: AccountId(id()),
+        name: "Acme".into(),
+        features: BTreeSet::from(Feature::ALL),
+        rules_version: 1,
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn member(account: &Account, role: SystemRole) -> Member {
+    let id = MemberId(id());
+    Member {
+        account_id: account.id,
+        id,
+        email: format!("{}@Example.com", id.0.simple()),
+        display_name: "Ada Ångström".into(),
+        locale: "en".into(),
+        system_role: Some(role),
+        approval_right: false,
+        state: MemberState::Active,
+        version: 1,
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn content(text: &str, revision: i64) -> Content {
+    Content::new(&serde_json::json!({ "b": text, "a": [1, 2.5, null, true, "ü"] }), revision).unwrap()
+}
+
+pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
+    let id = ResourceId(id());
+    Resource {
+        account_id: account.id,
+        id,
+        kind: Kind::CAMPAIGN,
+        external_id: format!("campaign-{id}"),
+        title: "Spring sale".into(),
+        owner: owner.id,
+        state: State::DRAFT,
+        approval_status: ApprovalStatus::None,
+        lock: None,
+        live: content("live", 1),
+        staged: None,
+        schedule: Schedule { start: Some(after(3_600)), end: Some(after(7_200)) },
+        variants: vec![],
+        winner: None,
+        launch_mode: None,
+        version: 1,
+        created_at: NOW,
+        updated_at: NOW,
+    }
+}
+
+pub(crate) fn actor(member: &Member) -> ActorRef {
+    ActorRef { member_id: Some(member.id), name: member.display_name.clone(), service: Some("campaigns".into()) }
+}
+
+pub(crate) fn event_of(outcome: &Outcome) -> OutboxRow {
+    OutboxRow {
+        account_id: outcome.resource.account_id,
+        event_id: EventId(id()),
+        event_type: outcome.event.kind.as_str().into(),
+        subject: outcome.resource.id.to_string(),
+        sequence: outcome.resource.version,
+        payload: r#"{"z":1,"a":"ü"}"#.into(),
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        occurred_at: outcome.history.at,
+    }
+}
+
+pub(crate) fn entry(resource: &Resource, event: HistoryEvent, from: Option<State>, by: ActorRef) -> HistoryEntry {
+    HistoryEntry {
+        account_id: resource.account_id,
+        resource_id: resource.id,
+        sequence: resource.version,
+        request_id: None,
+        event,
+        action: None,
+        actor: by,
+        at: resource.updated_at,
+        from,
+        to: resource.state.clone(),
+        note: String::new(),
+        digest: resource.live.digest.clone(),
+    }
+}
+
+fn outcome(resource: Resource, request: Option<RequestWrite>, history: HistoryEntry, kind: EventKind) -> Outcome {
+    Outcome { resource, request, history, event: Event { kind, recipients: vec![] } }
+}
+
+pub(crate) fn registration(resource: &Resource) -> Outcome {
+    let history = entry(resource, HistoryEvent::Registered, None, ActorRef::countersign());
+    outcome(resource.clone(), None, history, EventKind::ResourceChanged)
+}
+
+/// The resource, one version on.
+pub(crate) fn next(resource: &Resource) -> Resource {
+    Resource { version: resource.version + 1, ..resource.clone() }
+}
+
+pub(crate) fn edit(resource: &Resource, title: &str) -> Outcome {
+    let after = Resource { title: title.into(), ..next(resource) };
+    let history = entry(&after, HistoryEvent::Edited, Some(resource.state.clone()), ActorRef::countersign());
+    outcome(after, None, history, EventKind::ResourceChanged)
+}
+
+pub(crate) fn request(resource: &Resource, submitter: &Member) -> Request {
+    Request {
+        account_id: resource.account_id,
+        id: RequestId(id()),
+        resource_id: resource.id,
+        kind: resource.kind.clone(),
+        resource_title: resource.title.clone(),
+        area: Area::CAMPAIGNS,
+        action: Action::LAUNCH,
+        from_state: resource.state.clone(),
+        pending_label: PendingLabel::given("APPROVAL_PENDING"),
+        target_state: State::SCHEDULED,
+        submitter: actor(submitter),
+        note: "please".into(),
+        digest: resource.live.digest.clone(),
+        change: None,
+        launch_mode: None,
+        approvers: vec![],
+        required_approvals: 1,
+        decisions: vec![],
+        deadline: resource.schedule.end,
+        state: RequestState::Pending,
+        version: 1,
+        created_at: NOW,
+    }
+}
+
+pub(crate) fn submission(resource: &Resource, submitter: &Member) -> Outcome {
+    submission_of(resource, request(resource, submitter))
+}
+
+pub(crate) fn submission_of(resource: &Resource, request: Request) -> Outcome {
+    let mut after = next(resource);
+    after.approval_status = ApprovalStatus::ApprovalPending;
+    after.lock = Some(Lock {
+        request_id: request.id,
+        label: request.pending_label.clone(),
+        action: request.action.clone(),
+    });
+    let mut history =
+        entry(&after, HistoryEvent::Submitted, Some(resource.state.clone()), request.submitter.clone());
+    history.request_id = Some(request.id);
+    outcome(after, Some(RequestWrite::Insert(request)), history, EventKind::RequestSubmitted)
+}
+
+/// `approver` approves.
+pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member) -> Outcome {
+    let ending = Ending { by: actor(approver), at: NOW, note: "fine".into() };
+    let decision =
+        Decision { by: actor(approver), verdict: Verdict::Approved, note: "fine".into(), at: NOW };
+    let mut decided = request.clone();
+    decided.version += 1;
+    decided.decisions.push(decision.clone());
+    decided.state = RequestState::Approved { ending, winner: None };
+    let mut after = next(resource);
+    after.lock = None;
+    after.approval_status = ApprovalStatus::ApprovalApproved;
+    after.state = request.target_state.clone();
+    let mut history = entry(&after, HistoryEvent::Approved, Some(resource.state.clone()), actor(approver));
+    history.request_id = Some(request.id);
+    history.action = Some(request.action.clone());
+    history.note = "fine".into();
+    let write = RequestWrite::Update { request: decided, decision: Some(decision) };
+    outcome(after, Some(write), history, EventKind::RequestApproved)
+}
+
+/// One of several approvals: the request stays pending.
+pub(crate) fn partial_approval(resource: &Resource, request: &Request, approver: &Member) -> Outcome {
+    let mut outcome = approval(resource, request, approver);
+    outcome.resource = next(resource);
+    outcome.history.event = HistoryEvent::ApprovalRecorded;
+    outcome.history.to = resource.state.clone();
+    if let Some(RequestWrite::Update { request, .. }) = &mut outcome.request {
+        request.state = RequestState::Pending;
+    }
+    outcome
+}
+
+/// It ends by time.
+pub(crate) fn ended(resource: &Resource, request: &Request, state: RequestState) -> Outcome {
+    let mut outcome = approval(resource, request, &member_of(request));
+    outcome.resource.state = resource.state.clone();
+    outcome.history.to = resource.state.clone();
+    outcome.history.event = HistoryEvent::Cancelled;
+    let mut decided = request.clone();
+    decided.version += 1;
+    decided.state = state;
+    outcome.request = Some(RequestWrite::Update { request: decided, decision: None });
+    outcome
+}
+
+fn member_of(request: &Request) -> Member {
+    let account = Account { id: request.account_id, ..account() };
+    member(&account, SystemRole::Admin)
+}
