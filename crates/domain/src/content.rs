@@ -81,7 +81,7 @@ impl Content {
         }
         check_numbers(value, &mut String::new())?;
         let body = serde_json_canonicalizer::to_string(value)
-            .map_err(|_| ContentError::Number { at: String::from("/") })?;
+            .map_err(|_| ContentError::Number { at: String::new() })?;
         if body.len() > limits::CONTENT_BYTES {
             return Err(ContentError::TooLarge { size: body.len() });
         }
@@ -106,12 +106,9 @@ fn check_numbers(value: &Value, at: &mut String) -> Result<(), ContentError> {
         Value::Array(items) => {
             items.iter().enumerate().try_for_each(|(index, value)| child(&index.to_string(), value))
         }
+        // Beyond this every double is an integer, and not every integer a double.
         Value::Number(number) => match number.as_f64() {
-            Some(double)
-                if double.is_finite() && !(double.fract() == 0.0 && double.abs() > MAX_SAFE_INTEGER) =>
-            {
-                Ok(())
-            }
+            Some(double) if double.abs() <= MAX_SAFE_INTEGER => Ok(()),
             _ => Err(ContentError::Number { at: at.clone() }),
         },
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),

@@ -24,7 +24,7 @@ pub struct Register {
     pub title: String,
     /// The owner; none: the actor.
     pub owner: Option<MemberId>,
-    /// Its content.
+    /// Its content; its revision is set to 1.
     pub content: Content,
     /// When it starts and ends.
     pub schedule: Schedule,
@@ -77,7 +77,7 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
         state: State::DRAFT,
         approval_status: ApprovalStatus::None,
         lock: None,
-        live: command.content,
+        live: Content { revision: 1, ..command.content },
         staged: None,
         schedule: command.schedule,
         variants: command.variants,

@@ -8,12 +8,12 @@
 //! | [`lifecycle`] | the tables LIF-1 … LIF-17 as data, and what they allow |
 //! | [`perform`] | doing an action: apply at once or submit for approval (REQ-1, POL-1, POL-5, POL-6) |
 //! | [`decide`] | ending a request: approve, reject, cancel, expire (REQ-4 … REQ-17) |
-//! | [`edit`] | registering and editing resources (LIF-20 … LIF-22) |
+//! | [`edit`] | registering, editing and seeing resources (LIF-20 … LIF-22, ACC-16) |
 //! | [`timer`] | what time alone does: start, complete (LIF-17) |
 //! | [`member`], [`membership`], [`access`] | members, roles and what they may do (ACC) |
 //! | [`policy`] | the terms of an area (POL) |
 //! | [`recipients`] | who is told what (NOT-1 … NOT-7, NOT-10) |
-//! | [`resource`], [`request`], [`account`], [`content`], [`history`], [`ids`], [`time`] | the words |
+//! | [`resource`], [`request`], [`account`], [`content`], [`history`], [`ids`], [`time`], [`limits`] | the words and their limits |
 //! | [`outcome`], [`refusal`] | the two answers of a decision |
 
 pub mod access;

@@ -3,6 +3,7 @@
 use super::builders::*;
 use crate::{
     Action, ActorRef, Digest, LaunchMode, Outcome, Refusal, RequestState, Resource, Schedule, State,
+    SystemRole,
     decide::{Approve, Cancel, Reject},
     history::HistoryEvent,
     outcome::EventKind,
@@ -301,8 +302,24 @@ fn a_decision_on_another_digest_is_refused() {
 fn a_decision_with_a_stale_etag_is_refused() {
     let world = World::new().with(|policy| policy.required_approvals = 2);
     let pending = Pending::after(world.approve(Who::Approver, &world.launch_by_creator()).unwrap());
-    let stale = Approve { expected_version: Some(1), ..Approve::default() };
-    assert_eq!(world.approve_with(Who::Admin, &pending, &stale), Err(Refusal::EtagMismatch { current: 2 }));
+    let decide_with = |version: i64| {
+        let expected_version = Some(version);
+        let reject = Reject { expected_version, note: "no".into(), ..Reject::default() };
+        let cancel = Cancel { expected_version, ..Cancel::default() };
+        [
+            world.approve_with(Who::Admin, &pending, &Approve { expected_version, ..Approve::default() }),
+            world.reject_with(Who::Admin, &pending, &reject),
+            world.act(Who::Admin, |context| {
+                crate::decide::cancel(context, &pending.resource, &pending.request, &cancel)
+            }),
+        ]
+    };
+    for stale in decide_with(1) {
+        assert_eq!(stale, Err(Refusal::EtagMismatch { current: 2 }));
+    }
+    for fresh in decide_with(2) {
+        assert!(fresh.is_ok());
+    }
 }
 
 /// Proves REQ-12.
@@ -412,6 +429,19 @@ fn a_product_experience_s_request_is_cancelled_by_nobody_unless_the_policy_opens
     }
     let open = world.with(|policy| policy.cancellation = Cancellation::Writers);
     assert!(open.cancel(Who::Creator, &pending).is_ok());
+}
+
+/// Proves REQ-9, REQ-17.
+#[test]
+fn an_assigned_approver_who_lost_the_right_can_t_cancel_by_the_assignment() {
+    let mut world = World::new();
+    let pending = world.submit(Who::Creator, &campaign(), &asking(Action::LAUNCH, &[Who::Approver]));
+    for member in &mut world.members {
+        if member.id == Who::Approver.id() {
+            member.system_role = Some(SystemRole::Member);
+        }
+    }
+    assert_eq!(world.cancel(Who::Approver, &pending), Err(denied(Permission::Cancel)));
 }
 
 /// Proves REQ-17, LIF-20.

@@ -17,7 +17,7 @@ fn new_campaign() -> Register {
         external_id: "external-1".into(),
         title: "Spring".into(),
         owner: None,
-        content: content("first", 1),
+        content: content("first", 99),
         schedule: Schedule { start: Some(after_hours(24)), end: Some(after_hours(48)) },
         variants: Vec::new(),
     }
@@ -52,6 +52,7 @@ fn a_registered_resource_is_a_draft_that_nobody_has_approved() {
     assert_eq!(resource.state, State::DRAFT);
     assert_eq!(resource.approval_status, ApprovalStatus::None);
     assert_eq!(resource.owner, Who::Creator.id());
+    assert_eq!(resource.live.revision, 1);
     assert_eq!((resource.version, history.sequence), (1, 1));
     assert_eq!((history.event, history.from, history.to), (HistoryEvent::Registered, None, State::DRAFT));
     assert_eq!((history.actor, history.digest), (Who::Creator.as_ref(), resource.live.digest));
@@ -309,6 +310,8 @@ fn a_time_that_is_set_anew_must_be_to_come_and_one_that_stays_may_have_passed() 
     let late = World::new().at(after_hours(30));
     let update = |edit| late.update(Who::Creator, &campaign(), edit);
     assert!(update(new_schedule(Some(24), Some(60))).is_ok());
+    let past = World::new().at(after_hours(60));
+    assert!(past.update(Who::Creator, &campaign(), new_schedule(Some(24), Some(48))).is_ok());
     assert_eq!(violated(update(new_schedule(Some(25), Some(60)))), ["schedule.start_time"]);
     assert_eq!(violated(update(new_schedule(Some(24), Some(29)))), ["schedule.end_time"]);
     assert_eq!(violated(update(new_schedule(Some(70), Some(60)))), ["schedule.end_time"]);

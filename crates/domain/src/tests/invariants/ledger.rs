@@ -1,13 +1,14 @@
-//! Random commands by random people, and what must hold after each of them.
+//! The books: what a database would hold, and what must hold of every change of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use proptest::prelude::*;
-
-use super::builders::*;
+use super::{
+    super::builders::*,
+    tries::{Step, Try},
+};
 use crate::{
     Action, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal, Request,
     RequestId, RequestState, RequestWrite, Resource, Schedule, State, SystemRole,
@@ -19,95 +20,13 @@ use crate::{
     perform::PerformAction,
     policy::{self, Cancellation, PolicyChange},
     resource::{ApprovalStatus, Lock},
-    timer,
 };
-
-/// What somebody tries. Indexes are taken modulo what there is to choose from, so that most tries make sense.
-#[derive(Clone, Debug)]
-enum Try {
-    Perform {
-        action: usize,
-        mode: Option<LaunchMode>,
-        approvers: Vec<Who>,
-        winner: bool,
-    },
-    /// An action of any kind, mostly one that the state does not have.
-    PerformAny(usize),
-    Approve {
-        winner: bool,
-    },
-    Reject {
-        note: bool,
-    },
-    Cancel,
-    Edit {
-        content: Option<u8>,
-        start: Option<u64>,
-    },
-    Switch(bool),
-    Revoke(Who),
-    GiveRight(bool),
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Try(Who, Try),
-    /// Time goes on; the timers have not come round yet.
-    Wait(u64),
-    /// The timers come round.
-    Timers,
-}
-
-fn who() -> impl Strategy<Value = Who> {
-    prop::sample::select(vec![
-        Who::Admin,
-        Who::SecondAdmin,
-        Who::Creator,
-        Who::Creator,
-        Who::Member,
-        Who::Approver,
-        Who::SecondApprover,
-        Who::Editor,
-        Who::EditorWithRight,
-        Who::Revoked,
-        Who::Roleless,
-        Who::Stranger,
-    ])
-}
-
-fn a_try() -> impl Strategy<Value = Try> {
-    let mode = prop::option::weighted(0.3, prop::sample::select(LaunchMode::ALL.to_vec()));
-    let approvers = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(who(), 1..4)];
-    prop_oneof![
-        8 => (0..9_usize, mode, approvers, prop::bool::weighted(0.1)).prop_map(
-            |(action, mode, approvers, winner)| Try::Perform { action, mode, approvers, winner }
-        ),
-        1 => (0..12_usize).prop_map(Try::PerformAny),
-        6 => prop::bool::weighted(0.2).prop_map(|winner| Try::Approve { winner }),
-        2 => any::<bool>().prop_map(|note| Try::Reject { note }),
-        2 => Just(Try::Cancel),
-        4 => (prop::option::of(0..5_u8), prop::option::weighted(0.3, 1..72_u64))
-            .prop_map(|(content, start)| Try::Edit { content, start }),
-        1 => any::<bool>().prop_map(Try::Switch),
-        1 => who().prop_map(Try::Revoke),
-        1 => any::<bool>().prop_map(Try::GiveRight),
-    ]
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        12 => (who(), a_try()).prop_map(|(who, it)| Step::Try(who, it)),
-        1 => (1..30_u64).prop_map(Step::Wait),
-        1 => Just(Step::Timers),
-    ];
-    prop::collection::vec(step, 1..60)
-}
 
 /// What a database would hold.
 #[derive(Clone, Debug)]
-struct Ledger {
+pub(super) struct Ledger {
     world: World,
-    resource: Resource,
+    pub(super) resource: Resource,
     requests: Vec<Request>,
     history: Vec<HistoryEntry>,
     made: u128,
@@ -116,7 +35,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn new(kind: Kind, required_approvals: u8, allow_self_approval: bool) -> Self {
+    pub(super) fn new(kind: Kind, required_approvals: u8, allow_self_approval: bool) -> Self {
         let world = World::new().with(|policy| {
             policy.required_approvals = required_approvals;
             policy.allow_self_approval = allow_self_approval;
@@ -137,7 +56,7 @@ impl Ledger {
         self.lifecycle().area.clone()
     }
 
-    fn pending(&self) -> Option<Pending> {
+    pub(super) fn pending(&self) -> Option<Pending> {
         let request = self.requests.iter().find(|request| request.state == RequestState::Pending)?;
         Some(Pending { resource: self.resource.clone(), request: request.clone() })
     }
@@ -148,7 +67,7 @@ impl Ledger {
         Some(Pending { resource: self.resource.clone(), request })
     }
 
-    fn run(&mut self, step: &Step) {
+    pub(super) fn run(&mut self, step: &Step) {
         match step {
             Step::Wait(hours) => self.world.now = self.world.now.plus(Duration::from_hours(*hours)),
             Step::Timers => self.timers(),
@@ -459,28 +378,4 @@ fn check_identity(before: &Resource, after: &Resource) {
         (it.account_id, it.id, it.kind.clone(), it.external_id.clone(), it.owner, it.created_at)
     };
     assert_eq!(identity(before), identity(after));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Proves LIF-20, LIF-23, REQ-1, REQ-2, REQ-4, POL-1, POL-3, POL-5, ACC-11, HIS-1, NOT-1, NOT-2, NOT-3, NOT-4, NOT-5,
-    /// NOT-6, NOT-10.
-    #[test]
-    fn whatever_people_try_the_books_stay_in_order(
-        kind in prop::sample::select(vec![Kind::CAMPAIGN, Kind::AB_TEST, Kind::REMOTE_CONFIG]),
-        required_approvals in 1..=3_u8,
-        allow_self_approval in any::<bool>(),
-        steps in steps(),
-    ) {
-        let mut ledger = Ledger::new(kind, required_approvals, allow_self_approval);
-        for step in &steps {
-            ledger.run(step);
-        }
-        // Every request here has a deadline, so that nothing waits for ever.
-        ledger.run(&Step::Wait(24 * 365));
-        ledger.run(&Step::Timers);
-        prop_assert!(ledger.pending().is_none());
-        prop_assert_eq!(timer::due_at(&ledger.resource), None);
-    }
 }
