@@ -1,1 +1,123 @@
-//! Countersign's approval service: gRPC, workflow, roles, history, outbox relay.
+//! Countersign's approval service: it owns accounts, members, resources, requests, policy and history.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`grpc`] | the edge: one file per service, conversions, checks of fields, statuses |
+//! | [`road`] | the one road of every command: snapshot → decide → one guarded commit |
+//! | [`events`] | from an outcome to the event that tells of it |
+//! | [`relay`] | from the outbox to the broker |
+//! | [`timers`] | what time alone does |
+//! | [`monitor`] | readiness and the measures of the outbox |
+//! | [`metrics`] | what is counted |
+//! | [`settings`], [`serve`] | the binary |
+//!
+//! A request flows through `grpc/approval.rs` (fields, caller) to [`road`], which loads a snapshot from the store, lets the
+//! domain decide, and commits the outcome with its history, its event and its idempotency key, or nothing.
+
+pub mod events;
+pub mod grpc;
+pub mod metrics;
+pub mod monitor;
+pub mod relay;
+pub mod road;
+pub mod serve;
+pub mod settings;
+pub mod timers;
+
+use std::sync::Arc;
+
+use countersign_broker::Publisher;
+use countersign_proto::{access, approval};
+use countersign_runtime::{
+    clock::Clock, identity::Authenticator, page_token::PageTokens, readiness::Readiness, shutdown::Shutdown,
+};
+use countersign_store::Store;
+use prometheus_client::registry::Registry;
+use tokio::sync::Notify;
+use tonic::service::{Routes, RoutesBuilder};
+
+use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road};
+
+/// The names of the gRPC services, for health.
+pub const SERVICES: [&str; 5] = [
+    "countersign.access.v1.AccessService",
+    "countersign.approval.v1.ApprovalService",
+    "countersign.approval.v1.HistoryService",
+    "countersign.approval.v1.PolicyService",
+    "countersign.approval.v1.ResourceService",
+];
+
+/// The readiness check of the database.
+pub const DATABASE: &str = "approval database";
+
+/// What an approval service is made of.
+pub struct Parts {
+    /// The state.
+    pub store: Store,
+    /// Where events go.
+    pub publisher: Publisher,
+    /// The CloudEvents `source`.
+    pub event_source: String,
+    /// The time.
+    pub clock: Clock,
+    /// Tells who calls.
+    pub authenticator: Authenticator,
+    /// Makes and opens page tokens.
+    pub pages: PageTokens,
+}
+
+/// The approval service, ready to be served.
+pub struct Approval {
+    edge: Edge,
+    publisher: Publisher,
+    event_source: String,
+}
+
+impl Approval {
+    /// Puts it together and registers its metrics.
+    pub fn new(parts: Parts, registry: &mut Registry) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        metrics.register(registry);
+        let road =
+            Road { store: parts.store, clock: parts.clock, committed: Arc::new(Notify::new()), metrics };
+        Self {
+            edge: Edge { road, authenticator: parts.authenticator, pages: parts.pages },
+            publisher: parts.publisher,
+            event_source: parts.event_source,
+        }
+    }
+
+    /// Its gRPC services.
+    pub fn routes(&self) -> Routes {
+        use access::access_service_server::AccessServiceServer;
+        use approval::{
+            approval_service_server::ApprovalServiceServer, history_service_server::HistoryServiceServer,
+            policy_service_server::PolicyServiceServer, resource_service_server::ResourceServiceServer,
+        };
+        let limit = grpc::MAX_REQUEST_BYTES;
+        let edge = || self.edge.clone();
+        let mut routes = RoutesBuilder::default();
+        routes
+            .add_service(AccessServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(ApprovalServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(HistoryServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(PolicyServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(ResourceServiceServer::new(edge()).max_decoding_message_size(limit));
+        routes.routes()
+    }
+
+    /// Starts what runs beside the calls: the relay, the timers, the monitor.
+    pub fn spawn(&self, readiness: &Readiness, shutdown: &Shutdown) {
+        let road = &self.edge.road;
+        let relay = Relay {
+            store: road.store.clone(),
+            publisher: self.publisher.clone(),
+            source: self.event_source.clone(),
+            committed: Arc::clone(&road.committed),
+            metrics: Arc::clone(&road.metrics),
+        };
+        shutdown.spawn("outbox relay", relay.run(shutdown.token()));
+        shutdown.spawn("timers", timers::run(road.clone(), shutdown.token()));
+        shutdown.spawn("monitor", monitor::run(road.clone(), readiness.clone(), shutdown.token()));
+    }
+}

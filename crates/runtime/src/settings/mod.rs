@@ -129,6 +129,13 @@ pub struct BrokerArgs {
     /// File that holds the URL of the message broker, instead of --amqp-url.
     #[arg(long, env = "COUNTERSIGN_AMQP_URL_FILE", value_name = "PATH")]
     pub amqp_url_file: Option<PathBuf>,
+    /// Topic exchange that events go to.
+    #[arg(long, env = "COUNTERSIGN_EXCHANGE", default_value = "countersign.events", value_name = "NAME")]
+    pub exchange: String,
+    /// The notifier's queue. The approval service declares it too, before it publishes anything, so that no event is lost
+    /// that is published before the notifier's first start.
+    #[arg(long, env = "COUNTERSIGN_QUEUE", default_value = "countersign.notifier", value_name = "NAME")]
+    pub queue: String,
 }
 
 impl BrokerArgs {
@@ -180,7 +187,7 @@ pub(crate) mod tests {
     fn every_setting_has_help_and_a_variable_that_is_no_service_link() {
         let command = Everything::command();
         let settings: Vec<_> = command.get_arguments().filter(|arg| arg.get_id() != "help").collect();
-        assert_eq!(settings.len(), 10);
+        assert_eq!(settings.len(), 12);
         for arg in settings {
             let name = arg.get_env().and_then(|name| name.to_str()).expect("a variable");
             assert!(name.starts_with("COUNTERSIGN_"), "{name}");

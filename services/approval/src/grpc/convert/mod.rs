@@ -1,0 +1,25 @@
+//! Between the contract and the domain. Nothing here decides anything.
+
+pub mod access;
+pub mod policy;
+pub mod request;
+pub mod resource;
+pub mod time;
+pub mod value;
+
+use countersign_domain::ActorRef;
+use countersign_proto::types;
+
+/// Who did something, as the contract writes it.
+pub fn actor(actor: &ActorRef) -> types::Actor {
+    types::Actor {
+        member_id: actor.member_id.map(|id| id.to_string()).unwrap_or_default(),
+        display_name: actor.name.clone(),
+        service: actor.service.clone().unwrap_or_default(),
+    }
+}
+
+/// The etag of a version.
+pub fn etag(version: i64) -> String {
+    version.to_string()
+}

@@ -1,0 +1,29 @@
+//! Policy.
+
+use std::time::Duration;
+
+use countersign_domain::{AccountId, Policy, policy::Cancellation};
+use countersign_proto::approval;
+
+use super::{etag, time};
+
+/// A policy as the contract writes it.
+pub fn policy(account: AccountId, policy: &Policy) -> approval::Policy {
+    approval::Policy {
+        account_id: account.to_string(),
+        area: policy.area.as_str().to_owned(),
+        enabled: policy.enabled,
+        required_approvals: i32::from(policy.required_approvals),
+        allow_self_approval: policy.allow_self_approval,
+        rejection_note_required: policy.rejection_note_required,
+        cancellation: match policy.cancellation {
+            Cancellation::Nobody => approval::Cancellation::Nobody,
+            Cancellation::Writers => approval::Cancellation::Writers,
+        }
+        .into(),
+        request_max_age: Some(time::duration(policy.request_max_age.unwrap_or(Duration::ZERO))),
+        minimum_lead_time: Some(time::duration(policy.minimum_lead_time)),
+        etag: etag(policy.version),
+        update_time: policy.updated_at.map(time::to_proto),
+    }
+}

@@ -1,0 +1,118 @@
+//! Resources and their history.
+
+use countersign_domain::{
+    ApprovalStatus, Content, Lifecycle, Resource, Schedule,
+    history::{HistoryEntry, HistoryEvent},
+    resource::LaunchMode,
+};
+use countersign_proto::{approval, types};
+
+use super::{actor, etag, time, value};
+
+/// A resource as the contract writes it.
+pub fn resource(resource: &Resource) -> approval::Resource {
+    let allowed = match (&resource.lock, Lifecycle::of(&resource.kind)) {
+        (None, Some(lifecycle)) => {
+            lifecycle.allowed(&resource.state).into_iter().map(|action| action.as_str().to_owned()).collect()
+        }
+        _ => Vec::new(),
+    };
+    approval::Resource {
+        account_id: resource.account_id.to_string(),
+        resource_id: resource.id.to_string(),
+        kind: resource.kind.as_str().to_owned(),
+        external_id: resource.external_id.clone(),
+        title: resource.title.clone(),
+        owner_id: resource.owner.to_string(),
+        state: resource.state.as_str().to_owned(),
+        pending_label: resource.lock.as_ref().map(|lock| lock.label.as_str().to_owned()).unwrap_or_default(),
+        approval_status: approval_status(resource.approval_status).into(),
+        pending_approval_request_id: resource
+            .lock
+            .as_ref()
+            .map(|lock| lock.request_id.to_string())
+            .unwrap_or_default(),
+        live: Some(content(&resource.live)),
+        staged: resource.staged.as_ref().map(content),
+        schedule: Some(schedule(resource.schedule)),
+        variants: resource.variants.clone(),
+        winning_variant: resource.winner.clone().unwrap_or_default(),
+        launch_mode: launch_mode(resource.launch_mode).into(),
+        allowed_actions: allowed,
+        etag: etag(resource.version),
+        create_time: Some(time::to_proto(resource.created_at)),
+        update_time: Some(time::to_proto(resource.updated_at)),
+    }
+}
+
+fn content(content: &Content) -> approval::Content {
+    approval::Content {
+        body: value::to_struct(&content.body),
+        revision: content.revision,
+        digest: content.digest.to_string(),
+    }
+}
+
+/// A schedule as the contract writes it.
+pub fn schedule(schedule: Schedule) -> types::Schedule {
+    types::Schedule {
+        start_time: schedule.start.map(time::to_proto),
+        end_time: schedule.end.map(time::to_proto),
+    }
+}
+
+/// A launch mode as the contract writes it.
+pub fn launch_mode(mode: Option<LaunchMode>) -> types::LaunchMode {
+    match mode {
+        None => types::LaunchMode::Unspecified,
+        Some(LaunchMode::Active) => types::LaunchMode::Active,
+        Some(LaunchMode::Test) => types::LaunchMode::Test,
+        Some(LaunchMode::Passive) => types::LaunchMode::Passive,
+    }
+}
+
+fn approval_status(status: ApprovalStatus) -> types::ApprovalStatus {
+    match status {
+        ApprovalStatus::None => types::ApprovalStatus::None,
+        ApprovalStatus::ApprovalPending => types::ApprovalStatus::ApprovalPending,
+        ApprovalStatus::ApprovalApproved => types::ApprovalStatus::ApprovalApproved,
+        ApprovalStatus::ApprovalRejected => types::ApprovalStatus::ApprovalRejected,
+        ApprovalStatus::ApprovalExpired => types::ApprovalStatus::ApprovalExpired,
+        ApprovalStatus::ApprovalCancelled => types::ApprovalStatus::ApprovalCancelled,
+    }
+}
+
+/// What an edit did, from what history says of it.
+pub fn edit_effect(event: HistoryEvent) -> approval::EditEffect {
+    match event {
+        HistoryEvent::Staged => approval::EditEffect::Staged,
+        HistoryEvent::ApprovalVoided => approval::EditEffect::ApprovalVoided,
+        _ => approval::EditEffect::Written,
+    }
+}
+
+/// What became of an action, from what history says of it.
+pub fn action_outcome(event: HistoryEvent) -> approval::ActionOutcome {
+    match event {
+        HistoryEvent::Submitted => approval::ActionOutcome::Submitted,
+        HistoryEvent::Bypassed => approval::ActionOutcome::AppliedByApprover,
+        _ => approval::ActionOutcome::Applied,
+    }
+}
+
+/// A history entry as the contract writes it.
+pub fn history_entry(entry: &HistoryEntry) -> approval::HistoryEntry {
+    approval::HistoryEntry {
+        resource_id: entry.resource_id.to_string(),
+        sequence: entry.sequence,
+        approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),
+        event: entry.event.as_str().to_owned(),
+        action: entry.action.as_ref().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        actor: Some(actor(&entry.actor)),
+        time: Some(time::to_proto(entry.at)),
+        from_state: entry.from.as_ref().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        to_state: entry.to.as_str().to_owned(),
+        note: entry.note.clone(),
+        digest: entry.digest.to_string(),
+    }
+}

@@ -1,0 +1,119 @@
+//! The gRPC edge: one file per service, conversions in [`convert`], checks of fields in [`validate`], statuses in
+//! [`status`]. Nothing here decides a rule.
+
+pub mod access;
+pub mod approval;
+pub mod convert;
+pub mod history;
+pub mod policy;
+pub mod resource;
+pub mod status;
+pub mod validate;
+
+use countersign_domain::{AccountId, MemberId};
+use countersign_runtime::{
+    identity::{Authenticator, Principal},
+    page_token::PageTokens,
+    trace_context::traceparent_of,
+};
+use countersign_store::Page;
+use prost::Message;
+use tonic::Request;
+use uuid::Uuid;
+
+use self::{status::Fault, validate::Fields};
+use crate::road::{Call, Repeatable, Road};
+
+/// The largest request that is read, in bytes: content at its limit, written generously, and some.
+pub const MAX_REQUEST_BYTES: usize = 1024 * 1024;
+
+/// What every service needs.
+#[derive(Clone)]
+pub struct Edge {
+    /// The road that commands take.
+    pub road: Road,
+    /// Tells who calls.
+    pub authenticator: Authenticator,
+    /// Makes and opens page tokens.
+    pub pages: PageTokens,
+}
+
+/// Who calls, before it is known whether they may.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    account: Option<AccountId>,
+    principal: Principal,
+    service: Option<String>,
+    traceparent: Option<String>,
+}
+
+impl Edge {
+    /// Takes a request apart: who calls, and what with.
+    pub fn caller<T>(&self, request: Request<T>) -> Result<(Caller, T), Fault> {
+        let metadata = request.metadata();
+        let identity = self.authenticator.identity_of(metadata)?;
+        let caller = Caller {
+            account: identity.account_id.map(AccountId),
+            principal: identity.principal,
+            service: identity.service,
+            traceparent: traceparent_of(metadata),
+        };
+        Ok((caller, request.into_inner()))
+    }
+}
+
+impl Edge {
+    /// The token for what comes after this page; empty when nothing does.
+    pub fn next_page<T, C: ToString>(
+        &self,
+        listing: &[&str],
+        page: &Page<T>,
+        cursor: impl Fn(&T) -> C,
+    ) -> String {
+        match page.items.last() {
+            Some(last) if page.more => self.pages.seal(listing, &cursor(last).to_string()),
+            _ => String::new(),
+        }
+    }
+}
+
+impl Caller {
+    /// The call in `account`, which must be the one that the caller acts in.
+    pub fn call(&self, account: Option<AccountId>) -> Result<Call, Fault> {
+        let account = Fields::present("account_id", account)?;
+        let Principal::Member(member) = self.principal else { return Err(Fault::OtherAccount) };
+        if self.account != Some(account) {
+            return Err(Fault::OtherAccount);
+        }
+        Ok(Call {
+            account,
+            actor: Some(MemberId(member)),
+            service: self.service.clone(),
+            traceparent: self.traceparent.clone(),
+            idempotency: None,
+        })
+    }
+
+    /// As [`call`](Self::call), for a write that may carry a `request_id`.
+    pub fn write<M: Message>(
+        &self,
+        account: Option<AccountId>,
+        request_id: Option<Uuid>,
+        method: &str,
+        request: &M,
+    ) -> Result<Call, Fault> {
+        let mut call = self.call(account)?;
+        if let (Some(id), Some(actor)) = (request_id, call.actor) {
+            call.idempotency = Some(Repeatable::new(call.account, &actor.to_string(), id, method, request));
+        }
+        Ok(call)
+    }
+
+    /// Refuses everybody but the platform's operator.
+    pub fn platform_only(&self) -> Result<(), Fault> {
+        match self.principal {
+            Principal::Platform => Ok(()),
+            Principal::Member(_) => Err(Fault::PlatformOnly),
+        }
+    }
+}

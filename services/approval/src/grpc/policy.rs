@@ -1,0 +1,111 @@
+//! `PolicyService`.
+
+use countersign_domain::{
+    EventId, limits, membership,
+    policy::{self, Cancellation, PolicyChange},
+};
+use countersign_proto::approval::{self as api, policy_service_server::PolicyService};
+use countersign_runtime::ids;
+use countersign_store::About;
+use tonic::{Request, Response, Status};
+
+use super::{Edge, convert::policy as convert, status::Fault, validate::Fields};
+use crate::{
+    events,
+    road::{RulesWrite, actor_of, context_of},
+};
+
+#[tonic::async_trait]
+impl PolicyService for Edge {
+    async fn get_policy(
+        &self,
+        request: Request<api::GetPolicyRequest>,
+    ) -> Result<Response<api::GetPolicyResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let area = fields.area(&request.area);
+        fields.finish()?;
+        let call = caller.call(account)?;
+        let area = Fields::present("area", area)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        membership::require_member(&context).map_err(Fault::Refused)?;
+        let policy = convert::policy(call.account, context.policies.of(&area));
+        Ok(Response::new(api::GetPolicyResponse { policy: Some(policy) }))
+    }
+
+    async fn update_policy(
+        &self,
+        request: Request<api::UpdatePolicyRequest>,
+    ) -> Result<Response<api::UpdatePolicyResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let area = fields.area(&request.area);
+        let change = PolicyChange {
+            expected_version: fields.etag(&request.etag),
+            enabled: request.enabled,
+            required_approvals: fields.required_approvals(request.required_approvals),
+            allow_self_approval: request.allow_self_approval,
+            rejection_note_required: request.rejection_note_required,
+            cancellation: fields.cancellation(request.cancellation),
+            request_max_age: fields.duration(
+                "request_max_age",
+                request.request_max_age,
+                limits::REQUEST_MAX_AGE,
+            ),
+            minimum_lead_time: fields.duration(
+                "minimum_lead_time",
+                request.minimum_lead_time,
+                limits::MINIMUM_LEAD_TIME,
+            ),
+        };
+        fields.finish()?;
+        let call = caller.write(account, key, "UpdatePolicy", &request)?;
+        let area = Fields::present("area", area)?;
+        let pending = self.road.store.count_pending(call.account, &area).await.map_err(Fault::Store)?;
+        let response = self
+            .road
+            .rules(&call, &[], |snapshot, context| {
+                let (policy, told) = policy::change(context, &area, pending, &change)?;
+                let answer =
+                    api::UpdatePolicyResponse { policy: Some(convert::policy(call.account, &policy)) };
+                let outbox = told.map(|told| {
+                    let id = EventId(ids::new_id());
+                    let trace = call.traceparent.clone();
+                    let actor = context.actor.to_ref();
+                    events::of_switch(&snapshot.account, &actor, &policy, &told, context.now, id, trace)
+                });
+                Ok((RulesWrite::Policy(policy, outbox.transpose()?), answer))
+            })
+            .await?;
+        Ok(Response::new(response))
+    }
+}
+
+impl Fields {
+    fn required_approvals(&mut self, given: Option<i32>) -> Option<u8> {
+        let given = given?;
+        let count = u8::try_from(given).ok().filter(|count| limits::REQUIRED_APPROVALS.contains(count));
+        if count.is_none() {
+            let (least, most) = (limits::REQUIRED_APPROVALS.start(), limits::REQUIRED_APPROVALS.end());
+            self.violation("required_approvals", format!("must be {least} to {most}, is {given}"));
+        }
+        count
+    }
+
+    fn cancellation(&mut self, number: i32) -> Option<Cancellation> {
+        match api::Cancellation::try_from(number) {
+            Ok(api::Cancellation::Unspecified) => None,
+            Ok(api::Cancellation::Nobody) => Some(Cancellation::Nobody),
+            Ok(api::Cancellation::Writers) => Some(Cancellation::Writers),
+            Err(_) => {
+                self.violation("cancellation", "must be one of NOBODY, WRITERS");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `ResourceService`.
+
+use countersign_domain::{
+    ResourceId, edit, limits,
+    perform::{PerformAction, perform},
+    refusal::Missing,
+};
+use countersign_proto::approval::{self as api, resource_service_server::ResourceService};
+use countersign_runtime::ids;
+use countersign_store::About;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{
+    Edge, convert::request as requests, convert::resource as convert, status::Fault, validate::Fields,
+};
+use crate::road::{actor_of, context_of};
+
+#[tonic::async_trait]
+impl ResourceService for Edge {
+    async fn register_resource(
+        &self,
+        request: Request<api::RegisterResourceRequest>,
+    ) -> Result<Response<api::RegisterResourceResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let kind = fields.kind(&request.kind);
+        fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
+        fields.line("title", &request.title, 1..=limits::TITLE);
+        let owner = fields.optional_id("owner_id", &request.owner_id);
+        let content = fields.content("content", request.content.clone());
+        let schedule = fields.schedule(request.schedule);
+        fields.finish()?;
+        let call = caller.write(account, key, "RegisterResource", &request)?;
+        let command = edit::Register {
+            id: ResourceId(ids::new_id()),
+            kind: Fields::present("kind", kind)?,
+            external_id: request.external_id,
+            title: request.title,
+            owner,
+            content: Fields::present("content", content)?,
+            schedule,
+            variants: request.variants,
+        };
+        let named: Vec<_> = owner.into_iter().collect();
+        let response = self
+            .road
+            .command(
+                &call,
+                &About::Nothing,
+                &named,
+                |context, _| edit::register(context, command.clone()),
+                |outcome| api::RegisterResourceResponse {
+                    resource: Some(convert::resource(&outcome.resource)),
+                },
+            )
+            .await?;
+        Ok(Response::new(response))
+    }
+
+    async fn update_resource(
+        &self,
+        request: Request<api::UpdateResourceRequest>,
+    ) -> Result<Response<api::UpdateResourceResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
+        let expected_version = fields.etag(&request.etag);
+        if let Some(title) = &request.title {
+            fields.line("title", title, 1..=limits::TITLE);
+        }
+        let content = request.content.clone().and_then(|content| fields.content("content", Some(content)));
+        let schedule = request.schedule.map(|schedule| fields.schedule(Some(schedule)));
+        if !request.replace_variants && !request.variants.is_empty() {
+            fields.violation("variants", "are given without replace_variants");
+        }
+        fields.finish()?;
+        let call = caller.write(account, key, "UpdateResource", &request)?;
+        let id = Fields::present("resource_id", id)?;
+        let command = edit::Edit {
+            expected_version,
+            title: request.title,
+            content,
+            schedule,
+            variants: request.replace_variants.then_some(request.variants),
+        };
+        let response = self
+            .road
+            .command(
+                &call,
+                &About::Resource(id),
+                &[],
+                |context, snapshot| {
+                    let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
+                    edit::update(context, resource, command.clone())
+                },
+                |outcome| api::UpdateResourceResponse {
+                    resource: Some(convert::resource(&outcome.resource)),
+                    effect: convert::edit_effect(outcome.history.event).into(),
+                },
+            )
+            .await?;
+        Ok(Response::new(response))
+    }
+
+    async fn get_resource(
+        &self,
+        request: Request<api::GetResourceRequest>,
+    ) -> Result<Response<api::GetResourceResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let id = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
+        let by_name = !request.kind.is_empty() || !request.external_id.is_empty();
+        if by_name == !request.resource_id.is_empty() {
+            fields.violation("resource_id", "must be given, or kind and external_id, and not both");
+        }
+        let kind = if by_name { fields.kind(&request.kind) } else { None };
+        if by_name {
+            fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
+        }
+        fields.finish()?;
+        let call = caller.call(account)?;
+        let about = match kind {
+            Some(kind) => About::ResourceByExternalId(kind, request.external_id),
+            None => About::Resource(Fields::present("resource_id", id)?),
+        };
+        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let missing = Missing::Resource(id.unwrap_or(ResourceId(Uuid::nil())));
+        let resource = edit::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
+        Ok(Response::new(api::GetResourceResponse { resource: Some(convert::resource(resource)) }))
+    }
+
+    async fn list_resources(
+        &self,
+        request: Request<api::ListResourcesRequest>,
+    ) -> Result<Response<api::ListResourcesResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let size = fields.page_size(request.page_size);
+        let kind = if request.kind.is_empty() { None } else { fields.kind(&request.kind) };
+        let listing = ["resources", &request.account_id, &request.kind];
+        let after = fields.page(&self.pages, &listing, &request.page_token);
+        fields.finish()?;
+        let call = caller.call(account)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let kinds = edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), kind.as_ref())
+            .map_err(Fault::Refused)?;
+        let page =
+            self.road.store.list_resources(call.account, &kinds, after, size).await.map_err(Fault::Store)?;
+        Ok(Response::new(api::ListResourcesResponse {
+            resources: page.items.iter().map(convert::resource).collect(),
+            next_page_token: self.next_page(&listing, &page, |resource| resource.id),
+        }))
+    }
+
+    async fn perform_action(
+        &self,
+        request: Request<api::PerformActionRequest>,
+    ) -> Result<Response<api::PerformActionResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
+        let action = fields.action(&request.action);
+        let expected_version = fields.etag(&request.etag);
+        fields.note("note", &request.note);
+        let approvers = fields.ids("approver_ids", &request.approver_ids);
+        let launch_mode = fields.launch_mode(request.launch_mode);
+        fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
+        fields.finish()?;
+        let call = caller.write(account, key, "PerformAction", &request)?;
+        let id = Fields::present("resource_id", id)?;
+        let command = PerformAction {
+            action: Fields::present("action", action)?,
+            expected_version,
+            note: request.note,
+            approvers,
+            launch_mode,
+            winner: Some(request.winning_variant).filter(|winner| !winner.is_empty()),
+            request_id: countersign_domain::RequestId(ids::new_id()),
+        };
+        let response = self
+            .road
+            .command(
+                &call,
+                &About::Resource(id),
+                &command.approvers,
+                |context, snapshot| {
+                    let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
+                    perform(context, resource, &command)
+                },
+                |outcome| api::PerformActionResponse {
+                    outcome: convert::action_outcome(outcome.history.event).into(),
+                    resource: Some(convert::resource(&outcome.resource)),
+                    approval_request: outcome
+                        .request
+                        .as_ref()
+                        .map(|write| requests::request(write.request())),
+                },
+            )
+            .await?;
+        Ok(Response::new(response))
+    }
+}

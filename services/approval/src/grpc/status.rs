@@ -1,0 +1,298 @@
+//! Statuses are made here and nowhere else: each fault has one code, one reason and the details that the contract
+//! promises (`countersign/type/v1/error_reason.proto`).
+
+use std::{collections::HashMap, time::Duration};
+
+use countersign_domain::{
+    Refusal, RequestId, Violation,
+    refusal::{Missing, Permission},
+};
+use countersign_proto::types::ErrorReason;
+use countersign_runtime::{identity::AuthError, ids, telemetry};
+use countersign_store::StoreError;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+use uuid::Uuid;
+
+use super::convert::time;
+
+/// The `domain` of every `ErrorInfo`.
+const DOMAIN: &str = "countersign";
+/// After this a caller may try again when the service was busy.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// Why a call fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The call doesn't say who makes it.
+    #[error(transparent)]
+    Unauthenticated(#[from] AuthError),
+    /// Fields are not acceptable.
+    #[error("{} field(s) not acceptable", .0.len())]
+    Invalid(Vec<Violation>),
+    /// The actor may not act in that account, or there is none: callers are not told which (ACC-16).
+    #[error("the caller may not act in this account")]
+    OtherAccount,
+    /// The call is for the platform's operator alone.
+    #[error("only the platform's operator may do this")]
+    PlatformOnly,
+    /// A rule refuses it.
+    #[error("refused")]
+    Refused(#[from] Refusal),
+    /// The `request_id` was used for another call (REQ-18).
+    #[error("this request_id was used for another call")]
+    RequestIdReused(Uuid),
+    /// A unique name is taken.
+    #[error("{what} is taken")]
+    Taken {
+        /// What, in words for people.
+        what: String,
+        /// The type of thing.
+        kind: &'static str,
+    },
+    /// The area's workflow was to be switched off when a request was just made.
+    #[error("{0} requests are pending")]
+    StillPending(u64),
+    /// The commit lost to others again and again.
+    #[error("others kept changing the same thing")]
+    Contended,
+    /// The database failed or could not be reached.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// What was read or written makes no sense: a fault of our own.
+    #[error("{0}")]
+    Internal(&'static str, #[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+}
+
+/// A status about to be made.
+struct Draft {
+    code: Code,
+    reason: ErrorReason,
+    message: String,
+    metadata: Vec<(&'static str, String)>,
+    violations: Vec<Violation>,
+    retry: bool,
+}
+
+impl Draft {
+    fn new(code: Code, reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            metadata: Vec::new(),
+            violations: Vec::new(),
+            retry: false,
+        }
+    }
+
+    fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+        self.metadata.push((key, value.to_string()));
+        self
+    }
+
+    fn finish(self) -> Status {
+        let name = self.reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        let metadata: HashMap<String, String> =
+            self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let mut details = ErrorDetails::new();
+        if self.code == Code::FailedPrecondition {
+            let subject = metadata.get("approval_request_id").cloned().unwrap_or_default();
+            details.add_precondition_failure_violation(name, subject, self.message.clone());
+        }
+        details.set_error_info(name, DOMAIN, metadata);
+        for Violation { field, description } in self.violations {
+            details.add_bad_request_violation(field, description);
+        }
+        if self.retry {
+            details.set_retry_info(Some(RETRY_AFTER));
+        }
+        Status::with_error_details(self.code, self.message, details)
+    }
+}
+
+impl From<Fault> for Status {
+    fn from(fault: Fault) -> Self {
+        let draft = match fault {
+            Fault::Unauthenticated(error) => {
+                Draft::new(Code::Unauthenticated, ErrorReason::Unauthenticated, error.to_string())
+            }
+            Fault::Invalid(violations) => invalid(violations),
+            Fault::OtherAccount => Draft::new(
+                Code::PermissionDenied,
+                ErrorReason::PermissionDenied,
+                "the caller may not act in this account",
+            )
+            .with("permission", Permission::Read.as_str())
+            .with("component", "account"),
+            Fault::PlatformOnly => Draft::new(
+                Code::PermissionDenied,
+                ErrorReason::PermissionDenied,
+                "only the platform's operator may do this: `countersign-actor: platform`",
+            )
+            .with("permission", "operate")
+            .with("component", "platform"),
+            Fault::Refused(refusal) => refused(refusal),
+            Fault::RequestIdReused(id) => Draft::new(
+                Code::InvalidArgument,
+                ErrorReason::RequestIdReused,
+                "this request_id was used for another call",
+            )
+            .with("request_id", id),
+            Fault::Taken { what, kind } => {
+                Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, format!("{what} is taken"))
+                    .with("type", kind)
+            }
+            Fault::StillPending(pending) => Draft::new(
+                Code::FailedPrecondition,
+                ErrorReason::RequestsPending,
+                format!("{pending} requests are pending: decide them first"),
+            )
+            .with("pending", pending),
+            Fault::Contended => busy(Code::Aborted, "others keep changing the same thing; try again"),
+            Fault::Store(error) if error.is_transient() => {
+                tracing::warn!(error = %telemetry::chain(&error), "the database could not be reached in time");
+                busy(Code::Unavailable, "the database could not be reached in time; try again")
+            }
+            Fault::Store(error) => internal(&error),
+            fault @ Fault::Internal(..) => internal(&fault),
+        };
+        draft.finish()
+    }
+}
+
+fn busy(code: Code, message: &str) -> Draft {
+    Draft { retry: true, ..Draft::new(code, ErrorReason::Busy, message) }
+}
+
+/// The caller gets a number to quote; the cause stays in the log.
+fn internal(error: &(dyn std::error::Error + 'static)) -> Draft {
+    let incident = ids::new_id();
+    tracing::error!(%incident, error = %telemetry::chain(error), "internal error");
+    let message = format!("internal error; quote incident {incident} when you report it");
+    Draft::new(Code::Internal, ErrorReason::Internal, message).with("incident", incident)
+}
+
+fn invalid(violations: Vec<Violation>) -> Draft {
+    let message = match violations.as_slice() {
+        [one] => format!("{} {}", one.field, one.description),
+        many => format!("{} fields are not acceptable", many.len()),
+    };
+    Draft { violations, ..Draft::new(Code::InvalidArgument, ErrorReason::InvalidFields, message) }
+}
+
+fn refused(refusal: Refusal) -> Draft {
+    use Code::{Aborted, AlreadyExists, FailedPrecondition, NotFound, PermissionDenied};
+    let text = refusal.to_string();
+    let request = |draft: Draft, id: RequestId| draft.with("approval_request_id", id);
+    match refusal {
+        Refusal::PermissionDenied { permission, component } => {
+            Draft::new(PermissionDenied, ErrorReason::PermissionDenied, text)
+                .with("permission", permission.as_str())
+                .with("component", component)
+        }
+        Refusal::NotFound(missing) => {
+            let (kind, id) = match missing {
+                Missing::Resource(id) => ("resource", id.0),
+                Missing::Request(id) => ("approval_request", id.0),
+                Missing::Member(id) => ("member", id.0),
+            };
+            let words = kind.replace('_', " ");
+            let message = if id.is_nil() {
+                format!("there is no such {words} in this account")
+            } else {
+                format!("there is no {words} {id} in this account")
+            };
+            Draft::new(NotFound, ErrorReason::NotFound, message).with("type", kind).with("id", id)
+        }
+        Refusal::Invalid(violations) => invalid(violations),
+        Refusal::ActionNotAllowed { state, action, allowed, .. } => {
+            let names: Vec<_> = allowed.iter().map(|action| action.as_str()).collect();
+            let can = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            Draft::new(FailedPrecondition, ErrorReason::ActionNotAllowed, format!("{text}; it can {can}"))
+                .with("state", state)
+                .with("action", action)
+                .with("allowed", names.join(","))
+        }
+        Refusal::Locked { request: id, action } => {
+            let draft = Draft::new(FailedPrecondition, ErrorReason::ResourceLocked, text);
+            request(draft, id).with("action", action)
+        }
+        Refusal::RequestPending { request: id, action } => {
+            request(Draft::new(AlreadyExists, ErrorReason::RequestPending, text), id).with("action", action)
+        }
+        Refusal::EditNotAllowed { state, .. } => {
+            Draft::new(FailedPrecondition, ErrorReason::EditNotAllowed, text).with("state", state)
+        }
+        Refusal::Decided { request: id, state, by, at } => {
+            let at = time::text(at);
+            let message = format!("the request was {} by {} at {at}", state.to_lowercase(), by.name);
+            request(Draft::new(FailedPrecondition, ErrorReason::RequestDecided, message), id)
+                .with("state", state)
+                .with("decided_by", by.member_id.map(|id| id.to_string()).unwrap_or_default())
+                .with("decided_by_name", by.name)
+                .with("decided_at", at)
+        }
+        Refusal::SelfApproval(id) => {
+            request(Draft::new(PermissionDenied, ErrorReason::SelfApproval, text), id)
+        }
+        Refusal::NotAssigned(id) => request(Draft::new(PermissionDenied, ErrorReason::NotAssigned, text), id),
+        Refusal::NoEligibleApprovers(area) => Draft::new(
+            FailedPrecondition,
+            ErrorReason::NoEligibleApprovers,
+            format!("{text}, or too few could: ask an Admin to name another approver"),
+        )
+        .with("area", area),
+        Refusal::AlreadyApproved { approvals, required } => {
+            let missing = usize::from(required).saturating_sub(approvals);
+            Draft::new(
+                FailedPrecondition,
+                ErrorReason::AlreadyApproved,
+                format!("you have approved this request; it needs {missing} more from others"),
+            )
+            .with("approvals", approvals)
+            .with("required", required)
+        }
+        Refusal::DigestMismatch(digest) => {
+            Draft::new(Aborted, ErrorReason::DigestMismatch, text).with("digest", digest)
+        }
+        Refusal::EtagMismatch { current } => {
+            Draft::new(Aborted, ErrorReason::EtagMismatch, text).with("etag", current)
+        }
+        Refusal::Schedule { start, earliest, .. } => {
+            let mut draft = Draft::new(FailedPrecondition, ErrorReason::ScheduleNotAcceptable, text);
+            for (key, value) in [("start_time", start), ("earliest", earliest)] {
+                if let Some(value) = value {
+                    draft = draft.with(key, time::text(value));
+                }
+            }
+            draft
+        }
+        Refusal::NothingStaged => Draft::new(FailedPrecondition, ErrorReason::NothingStaged, text),
+        Refusal::FeatureMissing { area, feature } => Draft::new(
+            FailedPrecondition,
+            ErrorReason::FeatureMissing,
+            format!(
+                "the workflow of {area} needs the feature {}, which this account does not have",
+                feature.as_str()
+            ),
+        )
+        .with("feature", feature.as_str()),
+        Refusal::RequestsPending { area, pending } => {
+            Draft::new(FailedPrecondition, ErrorReason::RequestsPending, format!("{text}: decide them first"))
+                .with("area", area)
+                .with("pending", pending)
+        }
+        Refusal::ApprovalRightNotAllowed(role) => Draft::new(
+            FailedPrecondition,
+            ErrorReason::ApprovalRightNotAllowed,
+            format!("the approval right of {} can't be changed: only an EDITOR's can", role.as_str()),
+        )
+        .with("role", role.as_str()),
+        Refusal::LastAdmin => Draft::new(FailedPrecondition, ErrorReason::LastAdmin, text),
+    }
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -1,0 +1,1 @@
+//! A status per fault.

@@ -1,0 +1,314 @@
+//! Checks of fields: every violation is collected, so that a caller mends them all at once.
+//!
+//! What needs only the field itself is checked here; what needs the resource, the policy or the members is checked by the
+//! domain, and joins the same answer.
+
+use std::{ops::RangeInclusive, str::FromStr, time::Duration};
+
+use countersign_domain::{
+    AccountId, Action, Area, Content, Digest, Kind, Lifecycle, Schedule, SystemRole, Timestamp, Violation,
+    edit::unknown_kind, limits, resource::LaunchMode,
+};
+use countersign_proto::types;
+use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
+use uuid::Uuid;
+
+use super::{convert::time, convert::value, status::Fault};
+
+/// A page is this long unless the caller says otherwise.
+const PAGE_DEFAULT: u32 = 50;
+/// A page is never longer than this.
+const PAGE_MAX: u32 = 200;
+
+/// Collects the violations of one request.
+#[derive(Debug, Default)]
+pub struct Fields {
+    violations: Vec<Violation>,
+}
+
+impl Fields {
+    /// Adds a violation.
+    pub fn violation(&mut self, field: impl Into<String>, description: impl Into<String>) {
+        self.violations.push(Violation::new(field, description));
+    }
+
+    /// Refuses the request if anything was wrong, with everything that was.
+    pub fn finish(self) -> Result<(), Fault> {
+        if self.violations.is_empty() { Ok(()) } else { Err(Fault::Invalid(self.violations)) }
+    }
+
+    /// Passes a value on that was found to be there by [`finish`](Self::finish); a missing one is a violation after all.
+    pub fn present<T>(field: &str, value: Option<T>) -> Result<T, Fault> {
+        value.ok_or_else(|| Fault::Invalid(vec![Violation::new(field, "is required")]))
+    }
+
+    /// A UUID in its hyphenated form.
+    pub fn id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
+        let id = (text.len() == 36).then(|| text.parse().ok()).flatten();
+        if id.is_none() {
+            self.violation(field, if text.is_empty() { "is required: a UUID" } else { "must be a UUID" });
+        }
+        id
+    }
+
+    /// A UUID, or nothing.
+    pub fn optional_id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
+        if text.is_empty() { None } else { self.id(field, text) }
+    }
+
+    /// The account, which must be one; whether it is the caller's is checked by [`super::Caller`].
+    pub fn account(&mut self, text: &str) -> Option<AccountId> {
+        self.id("account_id", text)
+    }
+
+    /// The idempotency key of AIP-155, or nothing.
+    pub fn request_id(&mut self, text: &str) -> Option<Uuid> {
+        self.optional_id("request_id", text)
+    }
+
+    /// A list of ids.
+    pub fn ids<T: FromStr>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
+        texts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, text)| self.id(&format!("{field}[{index}]"), text))
+            .collect()
+    }
+
+    /// One line of text of that many characters.
+    pub fn line(&mut self, field: &str, text: &str, length: RangeInclusive<usize>) {
+        self.length(field, text, length);
+        if text.chars().any(char::is_control) {
+            self.violation(field, "must not hold control characters");
+        }
+    }
+
+    /// A note: several lines are allowed, other control characters are not.
+    pub fn note(&mut self, field: &str, text: &str) {
+        self.length(field, text, 0..=limits::NOTE);
+        if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t')) {
+            self.violation(field, "must not hold control characters other than line breaks and tabs");
+        }
+    }
+
+    fn length(&mut self, field: &str, text: &str, length: RangeInclusive<usize>) {
+        let count = text.chars().count();
+        if !length.contains(&count) {
+            let (least, most) = (length.start(), length.end());
+            self.violation(
+                field,
+                match (least, count) {
+                    (1.., 0) => format!("is required: {least} to {most} characters"),
+                    (0, _) => format!("must have at most {most} characters, has {count}"),
+                    _ => format!("must have {least} to {most} characters, has {count}"),
+                },
+            );
+        }
+    }
+
+    /// An etag: the version that it stands for.
+    pub fn etag(&mut self, text: &str) -> Option<i64> {
+        if text.is_empty() {
+            return None;
+        }
+        let version = text.parse().ok();
+        if version.is_none() {
+            self.violation("etag", "is none of this service's: pass on what a read answered");
+        }
+        version
+    }
+
+    /// A digest as this service writes them, or nothing.
+    pub fn digest(&mut self, text: &str) -> Option<Digest> {
+        if text.is_empty() {
+            return None;
+        }
+        let hex = text.strip_prefix("sha256:").unwrap_or_default();
+        if hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Some(Digest::from_text(text));
+        }
+        self.violation("digest", "must be `sha256:` and 64 lower-case hex digits");
+        None
+    }
+
+    /// A kind that has a lifecycle.
+    pub fn kind(&mut self, text: &str) -> Option<Kind> {
+        let kind = Kind::given(text);
+        if Lifecycle::of(&kind).is_some() {
+            return Some(kind);
+        }
+        self.violations.push(unknown_kind());
+        None
+    }
+
+    /// An area.
+    pub fn area(&mut self, text: &str) -> Option<Area> {
+        let area = Area::parse(text);
+        if area.is_none() {
+            let names: Vec<_> = Area::ALL.iter().map(|area| area.as_str().to_owned()).collect();
+            self.violation("area", format!("must be one of {}", names.join(", ")));
+        }
+        area
+    }
+
+    /// An action that some lifecycle knows; whether the resource's does, in its state, is LIF-19's to say.
+    pub fn action(&mut self, text: &str) -> Option<Action> {
+        let action = Action::given(text);
+        let mut known: Vec<_> =
+            Lifecycle::all().iter().flat_map(|it| &it.transitions).map(|row| row.action.clone()).collect();
+        if known.contains(&action) {
+            return Some(action);
+        }
+        known.sort_unstable();
+        known.dedup();
+        let names: Vec<_> = known.iter().map(Action::as_str).collect();
+        self.violation("action", format!("must be one of {}", names.join(", ")));
+        None
+    }
+
+    /// A launch mode, or nothing.
+    pub fn launch_mode(&mut self, number: i32) -> Option<LaunchMode> {
+        match types::LaunchMode::try_from(number) {
+            Ok(types::LaunchMode::Unspecified) => None,
+            Ok(types::LaunchMode::Active) => Some(LaunchMode::Active),
+            Ok(types::LaunchMode::Test) => Some(LaunchMode::Test),
+            Ok(types::LaunchMode::Passive) => Some(LaunchMode::Passive),
+            Err(_) => {
+                self.violation("launch_mode", "must be one of ACTIVE, TEST, PASSIVE");
+                None
+            }
+        }
+    }
+
+    /// A system role, or nothing.
+    pub fn system_role(&mut self, number: i32) -> Option<SystemRole> {
+        match types::SystemRole::try_from(number) {
+            Ok(types::SystemRole::Unspecified) => None,
+            Ok(types::SystemRole::Admin) => Some(SystemRole::Admin),
+            Ok(types::SystemRole::Creator) => Some(SystemRole::Creator),
+            Ok(types::SystemRole::Member) => Some(SystemRole::Member),
+            Ok(types::SystemRole::Approver) => Some(SystemRole::Approver),
+            Ok(types::SystemRole::Editor) => Some(SystemRole::Editor),
+            Err(_) => {
+                self.violation("system_role", "must be one of ADMIN, CREATOR, MEMBER, APPROVER, EDITOR");
+                None
+            }
+        }
+    }
+
+    /// An e-mail address: not every one that RFC 5321 allows, but every one that people have. It goes into mail headers, so
+    /// nothing that could end a header or an address passes.
+    pub fn email(&mut self, field: &str, text: &str) {
+        let acceptable = text.len() <= limits::EMAIL_BYTES
+            && text.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty()
+                    && local.len() <= 64
+                    && !domain.is_empty()
+                    && !domain.contains('@')
+                    && domain.split('.').all(|label| !label.is_empty())
+            })
+            && !text
+                .chars()
+                .any(|char| char.is_whitespace() || char.is_control() || "<>()[]\\,;:\"".contains(char));
+        if !acceptable {
+            self.violation(
+                field,
+                format!("must be an e-mail address of at most {} bytes", limits::EMAIL_BYTES),
+            );
+        }
+    }
+
+    /// A BCP 47 language tag; `en` where none is given.
+    pub fn locale(&mut self, field: &str, text: &str) -> String {
+        if text.is_empty() {
+            return "en".to_owned();
+        }
+        let acceptable = text.len() <= limits::LOCALE
+            && text.split('-').all(|part| {
+                (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            });
+        if !acceptable {
+            self.violation(
+                field,
+                format!(
+                    "must be a BCP 47 language tag of at most {} characters, for example `de-AT`",
+                    limits::LOCALE
+                ),
+            );
+        }
+        text.to_owned()
+    }
+
+    /// Content; its revision is 1.
+    pub fn content(&mut self, field: &str, given: Option<prost_types::Struct>) -> Option<Content> {
+        let Some(given) = given else {
+            self.violation(field, "is required: a JSON object");
+            return None;
+        };
+        match value::json(given).and_then(|json| Content::new(&json, 1)) {
+            Ok(content) => Some(content),
+            Err(problem) => {
+                self.violation(field, problem.to_string());
+                None
+            }
+        }
+    }
+
+    /// A schedule; whether its times are acceptable is the domain's to say.
+    pub fn schedule(&mut self, given: Option<types::Schedule>) -> Schedule {
+        let given = given.unwrap_or_default();
+        Schedule {
+            start: self.time("schedule.start_time", given.start_time),
+            end: self.time("schedule.end_time", given.end_time),
+        }
+    }
+
+    fn time(&mut self, field: &str, given: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+        let given = given?;
+        let time = time::from_proto(given);
+        if time.is_none() {
+            self.violation(field, "must be a time in the years 1970 to 9999");
+        }
+        time
+    }
+
+    /// A duration of whole seconds, or nothing.
+    pub fn duration(
+        &mut self,
+        field: &str,
+        given: Option<prost_types::Duration>,
+        most: Duration,
+    ) -> Option<Duration> {
+        let given = given?;
+        let seconds = u64::try_from(given.seconds).ok().filter(|_| given.nanos == 0);
+        let duration = seconds.map(Duration::from_secs).filter(|duration| *duration <= most);
+        if duration.is_none() {
+            let days = most.as_secs() / 86_400;
+            self.violation(field, format!("must be whole seconds from 0 to {days} days"));
+        }
+        duration
+    }
+
+    /// The cursor in a page token of `listing`; none for the first page.
+    pub fn page<T: FromStr>(&mut self, pages: &PageTokens, listing: &[&str], token: &str) -> Option<T> {
+        let cursor = pages
+            .open(listing, token)
+            .and_then(|cursor| cursor.map(|cursor| cursor.parse().map_err(|_| InvalidPageToken)).transpose());
+        cursor.unwrap_or_else(|error| {
+            self.violation("page_token", error.to_string());
+            None
+        })
+    }
+
+    /// A page's length (AIP-158).
+    pub fn page_size(&mut self, given: i32) -> u32 {
+        match u32::try_from(given) {
+            Ok(0) => PAGE_DEFAULT,
+            Ok(size) => size.min(PAGE_MAX),
+            Err(_) => {
+                self.violation("page_size", "must not be negative");
+                PAGE_DEFAULT
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Watches what the service depends on: readiness follows the database, and the outbox is measured.
+//!
+//! Readiness does not follow the broker: while it is away, events wait in the outbox and the service goes on deciding.
+
+use std::time::Duration;
+
+use countersign_domain::Timestamp;
+use countersign_runtime::{BoxError, readiness::Readiness, telemetry};
+use tokio_util::sync::CancellationToken;
+
+use crate::{DATABASE, road::Road};
+
+/// How often it looks.
+const POLL: Duration = Duration::from_secs(2);
+/// Answers to repeated calls are remembered this long.
+const REMEMBER: Duration = Duration::from_hours(7 * 24);
+/// How many of them are forgotten at a time.
+const FORGET: u32 = 1_000;
+
+/// Runs until `stop` is cancelled.
+pub async fn run(road: Road, readiness: Readiness, stop: CancellationToken) -> Result<(), BoxError> {
+    loop {
+        look(&road, &readiness).await;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+async fn look(road: &Road, readiness: &Readiness) {
+    let now = road.now();
+    match road.store.outbox_depth(now).await {
+        Ok(depth) => {
+            readiness.set(DATABASE, true, "");
+            road.metrics.outbox_depth.set(i64::try_from(depth.count).unwrap_or(i64::MAX));
+            road.metrics.outbox_age.set(depth.oldest_age.unwrap_or_default().as_secs_f64());
+        }
+        Err(error) => {
+            let text = telemetry::chain(&error);
+            tracing::warn!(error = %text, "the database can't be used");
+            readiness.set(DATABASE, false, text);
+            return;
+        }
+    }
+    let before = Timestamp(now.0.saturating_sub(i64::try_from(REMEMBER.as_micros()).unwrap_or(i64::MAX)));
+    if let Err(error) = road.store.purge_idempotency(before, FORGET).await {
+        tracing::warn!(error = %telemetry::chain(&error), "old answers could not be forgotten");
+    }
+}

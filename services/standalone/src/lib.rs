@@ -1,0 +1,16 @@
+//! All of Countersign in one process, for a newcomer, a laptop, a test of a client: `SQLite` files, events in process with the
+//! same delivery promises, mail caught in a local mailbox. The same code as the services, other adapters.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`serve`] | the services, put together |
+//! | [`data`] | the folder that holds everything, and who owns it |
+//! | [`mailbox`] | the caught mail, as a page |
+//! | [`demo`] | an account to try things with |
+//! | [`settings`] | the command line |
+
+pub mod data;
+pub mod demo;
+pub mod mailbox;
+pub mod serve;
+pub mod settings;

@@ -1,0 +1,105 @@
+//! The services, put together: the approval service, the notifier, and in place of RabbitMQ and a mail server the events in
+//! process and a folder.
+
+use std::sync::Arc;
+
+use clap::CommandFactory as _;
+use countersign_approval::{Approval, DATABASE, Parts, SERVICES};
+use countersign_broker::in_process;
+use countersign_notifier::{
+    Notifier, NotifierConfig,
+    delivery::{DeliverySettings, RetryPolicy},
+    mail::MailSettings,
+    migrate,
+    outbound::{Folder, Outbound},
+};
+use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
+use countersign_runtime::{
+    BoxError, admin, calls::CallsLayer, clock::Clock, grpc, identity::Authenticator, page_token::PageTokens,
+    readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
+};
+use countersign_store::{Store, StoreConfig};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::{data::DataDir, demo, mailbox, settings::Settings};
+
+/// Mails written to the folder at a time.
+const WRITERS: usize = 2;
+
+/// Serves until the process is told to stop.
+pub async fn run(settings: Settings) -> Result<(), BoxError> {
+    check_unknown_env(&Settings::command())?;
+    telemetry::init(&settings.telemetry)?;
+    let authenticator = Authenticator::new(&settings.auth);
+    authenticator.check_listen(&settings.grpc.listen)?;
+    let mail = MailSettings {
+        from: "Countersign <countersign@countersign.localhost>".parse()?,
+        domain: "countersign.localhost".to_owned(),
+        review_url: settings.review_url_template.parse()?,
+    };
+    let data = DataDir::open(&settings.data_dir)?;
+
+    let approval_url = data.database_url("approval.db");
+    let store = Store::connect(&StoreConfig::new(&approval_url)).await?;
+    store.migrate().await?;
+    let notifier_url = data.database_url("notifier.db");
+    migrate(&notifier_url).await?;
+    let config = NotifierConfig {
+        database_url: notifier_url,
+        outbound: Outbound::Folder(Folder::new(data.join("mail"))),
+        mail,
+        delivery: DeliverySettings { connections: WRITERS, retry: RetryPolicy::default() },
+    };
+    let notifier = Notifier::open(config, Clock::system()).await?;
+    let (publisher, consumer) = in_process(data.join("dead-letters"));
+
+    let grpc_listener = TcpListener::bind(settings.grpc.listen).await?;
+    let admin_listener = TcpListener::bind(settings.admin.listen).await?;
+    let mailbox_listener = TcpListener::bind(settings.mailbox_listen).await?;
+    let addresses = demo::Addresses {
+        grpc: grpc_listener.local_addr()?,
+        admin: admin_listener.local_addr()?,
+        mailbox: mailbox_listener.local_addr()?,
+    };
+
+    let shutdown = Shutdown::with_signals(settings.shutdown.limit())?;
+    let readiness = Readiness::new(shutdown.token(), &[DATABASE, Notifier::READINESS_CHECK]);
+    let mut registry = Registry::default();
+    let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
+    notifier.metrics().register(&mut registry);
+    let parts = Parts {
+        store,
+        publisher,
+        event_source: "/countersign/approval".to_owned(),
+        clock: Clock::system(),
+        authenticator: authenticator.clone(),
+        pages: PageTokens::new(&approval_url),
+    };
+    let approval = Approval::new(parts, &mut registry);
+    notifier.start(consumer, &readiness, &shutdown);
+    approval.spawn(&readiness, &shutdown);
+
+    let mut names = SERVICES.to_vec();
+    names.push(INBOX);
+    let (health, mirror) = grpc::health(&readiness, &names);
+    shutdown.spawn("health", mirror);
+    shutdown.spawn_supporting("admin", admin::serve(admin_listener, readiness, Arc::new(registry)));
+    shutdown
+        .spawn_supporting("mailbox", mailbox::serve(mailbox_listener, data.join("mail"), shutdown.token()));
+    let router = grpc::server()
+        .layer(calls)
+        .add_routes(approval.routes())
+        .add_service(health)
+        .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)
+        .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?)
+        .add_service(notifier.inbox_service(authenticator, shutdown.token()));
+    shutdown.spawn("grpc", grpc::serve(router, grpc_listener, shutdown.token()));
+    if settings.demo {
+        demo::run(&addresses, &data).await?;
+    }
+    addresses.print(&data);
+    let stopped = shutdown.wait().await;
+    notifier.storage().close().await;
+    Ok(stopped?)
+}

@@ -1,0 +1,36 @@
+//! Whole mails as snapshots, with only the volatile parts redacted.
+
+/// What differs from run to run, and what stands for it.
+const VOLATILE: [(&str, &str); 4] = [
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
+    (r"(?m)^Date: .*$", "Date: <date>"),
+    (r"\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December) \d{4}( at |, )\d\d:\d\d", "<time>"),
+    (r"\r", ""),
+];
+
+/// Compares the mails with the snapshot `name`: recipient by recipient, whatever the order in which they were sent.
+pub fn assert_mails(name: &str, mails: &[String]) {
+    let mut mails: Vec<_> = mails.iter().map(|mail| with_boundaries_named(mail)).collect();
+    mails.sort_by_key(|mail| (header(mail, "Date: ").len(), header(mail, "To: "), header(mail, "Subject: ")));
+    insta::with_settings!({ filters => VOLATILE.to_vec(), prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, mails.join("\n==========\n"));
+    });
+}
+
+fn header(mail: &str, name: &str) -> String {
+    mail.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+}
+
+/// The random boundaries of multipart mails, named alike.
+fn with_boundaries_named(mail: &str) -> String {
+    let mut named = mail.to_owned();
+    let boundaries: Vec<_> = mail
+        .split("boundary=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('"').map(|(boundary, _)| boundary.to_owned()))
+        .collect();
+    for boundary in boundaries {
+        named = named.replace(&boundary, "<boundary>");
+    }
+    named
+}

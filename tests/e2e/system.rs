@@ -1,0 +1,205 @@
+//! A running Countersign: the services with their servers, or the all-in-one binary.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use countersign_testkit::{Process, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+/// How long anything may take on a busy machine before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+const REVIEW_URL: &str = "http://127.0.0.1:8080/review/{approval_request_id}";
+const MAIL_FROM: &str = "Countersign <countersign@countersign.localhost>";
+
+/// A running Countersign.
+pub enum System {
+    /// The services, with `PostgreSQL`, `RabbitMQ` and an SMTP server.
+    Services(Box<Services>),
+    /// Everything in one process on `SQLite`.
+    Standalone(Box<Standalone>),
+}
+
+/// The services.
+pub struct Services {
+    /// The replicas of the approval service.
+    pub approval: Vec<Process>,
+    /// Their gRPC ports.
+    pub approval_ports: Vec<u16>,
+    /// The notifier.
+    pub notifier: Process,
+    /// Its gRPC port.
+    pub notifier_port: u16,
+    /// The mail server.
+    pub mail: SmtpSink,
+    /// The broker.
+    pub broker: TestBroker,
+    /// The approval service's database.
+    pub database: TestDatabase,
+    /// The notifier's.
+    pub notifier_database: TestDatabase,
+}
+
+/// Everything in one process.
+pub struct Standalone {
+    /// The process.
+    pub process: Process,
+    /// Its gRPC port.
+    pub port: u16,
+    /// Its mailbox's port.
+    pub mailbox_port: u16,
+    /// Its data folder.
+    pub data: TempDir,
+}
+
+impl Services {
+    /// Starts them with so many replicas of the approval service.
+    pub async fn start(replicas: usize) -> Self {
+        Self::start_with(replicas, TestBroker::rabbitmq(), None).await
+    }
+
+    /// As [`start`](Self::start), with the approval service reaching the broker at `approval_amqp_url`.
+    pub async fn start_with(replicas: usize, broker: TestBroker, approval_amqp_url: Option<String>) -> Self {
+        let (database, notifier_database) = (TestDatabase::postgres().await, TestDatabase::postgres().await);
+        let mail = SmtpSink::start().await;
+        let (exchange, queue) = (broker.name("events"), broker.name("notifier"));
+        // Named so that they are deleted at the end.
+        broker.name("notifier.dead-letter");
+        let amqp_url = approval_amqp_url.unwrap_or_else(|| broker.url().to_owned());
+
+        let migrated = Process::start("countersign-approval", &["migrate"], &[("COUNTERSIGN_DATABASE_URL", database.url())])
+            .wait(PATIENCE)
+            .await;
+        assert!(migrated.success(), "the migration failed");
+        let mut approval = Vec::new();
+        let mut approval_ports = Vec::new();
+        for _ in 0..replicas {
+            let (port, admin) = (free_port(), free_port());
+            approval.push(Process::start(
+                "countersign-approval",
+                &["serve"],
+                &[
+                    ("COUNTERSIGN_DATABASE_URL", database.url()),
+                    ("COUNTERSIGN_AMQP_URL", &amqp_url),
+                    ("COUNTERSIGN_EXCHANGE", &exchange),
+                    ("COUNTERSIGN_QUEUE", &queue),
+                    ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{port}")),
+                    ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{admin}")),
+                ],
+            ));
+            approval_ports.push(port);
+        }
+        let (notifier_port, admin) = (free_port(), free_port());
+        let notifier = Process::start(
+            "countersign-notifier",
+            &["serve"],
+            &[
+                ("COUNTERSIGN_DATABASE_URL", notifier_database.url()),
+                ("COUNTERSIGN_AUTO_MIGRATE", "true"),
+                ("COUNTERSIGN_AMQP_URL", broker.url()),
+                ("COUNTERSIGN_EXCHANGE", &exchange),
+                ("COUNTERSIGN_QUEUE", &queue),
+                ("COUNTERSIGN_SMTP_URL", &format!("smtp://127.0.0.1:{}?tls=none", mail.port())),
+                ("COUNTERSIGN_MAIL_FROM", MAIL_FROM),
+                ("COUNTERSIGN_MAIL_RETRY_SECONDS", "1"),
+                ("COUNTERSIGN_REVIEW_URL_TEMPLATE", REVIEW_URL),
+                ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{notifier_port}")),
+                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{admin}")),
+            ],
+        );
+        let services =
+            Self { approval, approval_ports, notifier, notifier_port, mail, broker, database, notifier_database };
+        for port in services.approval_ports.iter().chain([&services.notifier_port]) {
+            connect(*port).await;
+        }
+        services
+    }
+
+    /// The exchange that events go to.
+    pub fn exchange(&self) -> String {
+        self.broker.name("events")
+    }
+
+    /// The queue of dead letters.
+    pub fn dead_letters(&self) -> String {
+        self.broker.name("notifier.dead-letter")
+    }
+}
+
+impl Standalone {
+    /// Starts it on an empty folder.
+    pub async fn start(args: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let (port, mailbox_port) = (free_port(), free_port());
+        let process = Process::start(
+            "countersign",
+            args,
+            &[
+                ("COUNTERSIGN_DATA_DIR", data.path().to_str().unwrap()),
+                ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{port}")),
+                ("COUNTERSIGN_MAILBOX_LISTEN", &format!("127.0.0.1:{mailbox_port}")),
+                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{}", free_port())),
+            ],
+        );
+        connect(port).await;
+        Self { process, port, mailbox_port, data }
+    }
+
+    fn mails(&self) -> Vec<String> {
+        let folder: PathBuf = self.data.path().join("mail");
+        let mut names: Vec<_> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+        names.sort();
+        names.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+}
+
+impl System {
+    /// The services, one replica.
+    pub async fn services() -> Self {
+        Self::Services(Box::new(Services::start(1).await))
+    }
+
+    /// The all-in-one binary.
+    pub async fn standalone() -> Self {
+        Self::Standalone(Box::new(Standalone::start(&[]).await))
+    }
+
+    /// A connection to the approval service.
+    pub async fn approval(&self) -> Channel {
+        match self {
+            Self::Services(services) => connect(services.approval_ports[0]).await,
+            Self::Standalone(standalone) => connect(standalone.port).await,
+        }
+    }
+
+    /// A connection to the notifier.
+    pub async fn notifier(&self) -> Channel {
+        match self {
+            Self::Services(services) => connect(services.notifier_port).await,
+            Self::Standalone(standalone) => connect(standalone.port).await,
+        }
+    }
+
+    /// Every mail so far, as received, in no order.
+    pub fn mails(&self) -> Vec<String> {
+        match self {
+            Self::Services(services) => services.mail.messages().iter().map(countersign_testkit::Mail::text).collect(),
+            Self::Standalone(standalone) => standalone.mails(),
+        }
+    }
+
+    /// Waits until there are so many mails, and answers them.
+    pub async fn wait_for_mails(&self, count: usize) -> Vec<String> {
+        let what = format!("{count} mails");
+        let mails = wait_for(&what, PATIENCE, async || Some(self.mails()).filter(|mails| mails.len() >= count)).await;
+        assert_eq!(mails.len(), count, "more mails than there should be");
+        mails
+    }
+}
+
+/// Connects to a service on this machine, once it serves.
+pub async fn connect(port: u16) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
+    wait_for(&format!("gRPC on port {port}"), PATIENCE, async || endpoint.connect().await.ok()).await
+}

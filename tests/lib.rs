@@ -1,0 +1,1 @@
+//! End-to-end tests: real binaries, `PostgreSQL`, `RabbitMQ` and SMTP. They live in `e2e/`.
