@@ -143,15 +143,12 @@ impl Composer {
     }
 
     fn link(&self, claim: &Claim, event: &Event) -> String {
-        let account_id = claim.account_id.to_string();
-        let (resource_id, approval_request_id) = match &event.payload {
-            Some(Payload::Request(request)) => (
-                request.resource.as_ref().map(|resource| resource.resource_id.as_str()).unwrap_or_default(),
-                request.approval_request_id.as_str(),
-            ),
-            Some(Payload::Workflow(_) | Payload::Resource(_)) | None => ("", ""),
-        };
-        self.settings.review_url.fill(Subject { account_id: &account_id, resource_id, approval_request_id })
+        let Some(Payload::Request(request)) = &event.payload else { return self.settings.review_url.home() };
+        self.settings.review_url.fill(Subject {
+            account_id: &claim.account_id.to_string(),
+            resource_id: request.resource.as_ref().map_or("", |resource| &resource.resource_id),
+            approval_request_id: &request.approval_request_id,
+        })
     }
 }
 

@@ -89,6 +89,13 @@ impl std::str::FromStr for ReviewUrl {
 }
 
 impl ReviewUrl {
+    /// The start page of the place that the template leads to, for what is about no request.
+    pub fn home(&self) -> String {
+        let url = self.fill(Subject::default());
+        // Both were checked when the template was.
+        Url::parse(&url).and_then(|url| url.join("/")).map_or(url, String::from)
+    }
+
     /// The link for `subject`; its values are percent-encoded, so that they can't change where the link leads.
     pub fn fill(&self, subject: Subject<'_>) -> String {
         let mut url = String::new();
@@ -126,6 +133,7 @@ mod tests {
         let url =
             template.fill(Subject { account_id: "a", resource_id: "x/../&y", approval_request_id: "é\r\n" });
         assert_eq!(url, "https://app.example.com/a/review?r=x%2F..%2F%26y#%C3%A9%0D%0A");
+        assert_eq!(template.home(), "https://app.example.com/");
         assert!("http://localhost:8025/".parse::<ReviewUrl>().is_ok(), "placeholders are optional");
     }
 

@@ -40,17 +40,15 @@ pub(super) fn request_mail(
         Topic::Approved => (
             "Approved".to_owned(),
             format!("{who} approved the request to {what}"),
-            now_in_state("", &resource),
+            format!("The {} is {} now.", kind(&resource.kind), state(&resource.state)),
         ),
-        Topic::Rejected => (
-            "Rejected".to_owned(),
-            format!("{who} rejected the request to {what}"),
-            now_in_state("Nothing went live. ", &resource),
-        ),
+        Topic::Rejected => {
+            ("Rejected".to_owned(), format!("{who} rejected the request to {what}"), unchanged(&resource))
+        }
         Topic::Cancelled => (
             "Cancelled".to_owned(),
             format!("{who} cancelled the request to {what}"),
-            now_in_state("There is nothing left to decide. ", &resource),
+            format!("There is nothing left to decide. {}", unchanged(&resource)),
         ),
         Topic::Expired => (
             "Expired".to_owned(),
@@ -60,7 +58,7 @@ pub(super) fn request_mail(
         Topic::Reverted => (
             "No longer needed".to_owned(),
             format!("The request to {what} ended"),
-            now_in_state(&format!("{who} switched approvals off for {}. ", area(&request.area)), &resource),
+            format!("{who} switched approvals off for {}. {}", area(&request.area), unchanged(&resource)),
         ),
     };
     MailWords {
@@ -212,8 +210,13 @@ fn because(reason: RecipientReason, area_name: &str) -> String {
     }
 }
 
-fn now_in_state(before: &str, resource: &ResourceSnapshot) -> String {
-    format!("{before}The {} is {} now.", kind(&resource.kind), words(&resource.state))
+/// Of a request that took no effect.
+fn unchanged(resource: &ResourceSnapshot) -> String {
+    format!("Nothing has changed: the {} is {}.", kind(&resource.kind), state(&resource.state))
+}
+
+fn state(state: &str) -> String {
+    if state == "DRAFT" { "a draft".to_owned() } else { words(state) }
 }
 
 fn expiry(reason: &str) -> &'static str {

@@ -1,1 +1,88 @@
+use serde_json::{Value, json};
 
+use super::*;
+
+const ADA: &str = "0190aaaa-0000-7000-8000-000000000001";
+const LENA: &str = "0190aaaa-0000-7000-8000-000000000002";
+
+fn event(event_type: &str, data: Value) -> Event {
+    Event {
+        id: Uuid::from_u128(1),
+        event_type: event_type.to_owned(),
+        source: "/test".to_owned(),
+        subject: "x".to_owned(),
+        time_us: 5,
+        account_id: Uuid::from_u128(2),
+        sequence: 3,
+        traceparent: None,
+        data,
+    }
+}
+
+fn recipient(member: &str, ribbon: &str, mail: bool) -> Value {
+    json!({"memberId": member, "email": "a@example.com", "displayName": "A", "locale": "de",
+        "reason": "RECIPIENT_REASON_OWNER", "mail": mail, "ribbon": ribbon})
+}
+
+fn request(recipients: &[Value]) -> Value {
+    json!({
+        "actor": {"memberId": ADA, "displayName": "Ada"},
+        "recipients": recipients,
+        "request": {
+            "approvalRequestId": "0190aaaa-0000-7000-8000-00000000000a",
+            "resource": {"resourceId": "0190aaaa-0000-7000-8000-00000000000b", "title": "T", "kind": "campaign"},
+            "action": "LAUNCH", "note": "please", "feedback": "fine"
+        }
+    })
+}
+
+#[test]
+fn each_member_is_told_once_and_only_as_the_event_says() {
+    let data = request(&[
+        recipient(ADA, "RECIPIENT_RIBBON_DECIDE", true),
+        recipient(ADA, "RECIPIENT_RIBBON_DECIDE", true),
+        recipient(LENA, "RECIPIENT_RIBBON_UNSPECIFIED", false),
+    ]);
+    let plan = Plan::of(event("countersign.request.submitted.v1", data)).unwrap();
+    assert_eq!(plan.mails.iter().map(|mail| mail.member_id.to_string()).collect::<Vec<_>>(), [ADA]);
+    assert_eq!(
+        (plan.mails[0].locale.as_str(), plan.mails[0].reason),
+        ("de", event::RecipientReason::Owner as i32)
+    );
+    let change = plan.ribbons.unwrap();
+    assert_eq!((change.sequence, change.note.as_str()), (3, "please"));
+    let RibbonEffect::Replace(ribbons) = change.effect else { panic!("{:?}", change.effect) };
+    assert_eq!(
+        ribbons,
+        [
+            NewRibbon { viewer_id: ADA.parse().unwrap(), kind: RibbonKind::Decide },
+            NewRibbon { viewer_id: EVERYBODY, kind: RibbonKind::Awaiting },
+        ]
+    );
+    // What is kept for the mails names nobody who is not told.
+    let kept = plan.data.unwrap();
+    assert!(kept.contains("\"please\"") && !kept.contains("recipients"), "{kept}");
+}
+
+#[test]
+fn without_mail_nothing_is_kept_of_the_event() {
+    let data = request(&[recipient(LENA, "RECIPIENT_RIBBON_RESULT", false)]);
+    let plan = Plan::of(event("countersign.request.rejected.v1", data)).unwrap();
+    assert_eq!((plan.data, plan.mails), (None, Vec::new()));
+    assert_eq!(plan.ribbons.unwrap().note, "fine");
+}
+
+#[test]
+fn an_approval_withdraws_from_who_gave_it() {
+    let plan = Plan::of(event("countersign.request.approval_recorded.v1", request(&[]))).unwrap();
+    assert_eq!(plan.ribbons.unwrap().effect, RibbonEffect::Withdraw(ADA.parse().unwrap()));
+}
+
+#[test]
+fn a_workflow_event_touches_no_ribbons() {
+    let data = json!({"recipients": [recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)], "workflow": {"area": "CAMPAIGNS"}});
+    let plan = Plan::of(event("countersign.workflow.disabled.v1", data)).unwrap();
+    assert_eq!((plan.mails.len(), plan.ribbons), (1, None));
+    let wrong = Plan::of(event("countersign.workflow.disabled.v1", request(&[])));
+    assert!(matches!(wrong, Err(Unusable::Payload("workflow"))));
+}

@@ -2,7 +2,7 @@
 
 use countersign_broker::Verdict;
 use countersign_notifier::migrate;
-use countersign_notifier::storage::{Storage, StorageError};
+use countersign_notifier::storage::{Backlog, Storage, StorageError};
 use countersign_proto::event::{RecipientReason, RecipientRibbon};
 use countersign_testkit::{TestDatabase, both_databases};
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn what_nobody_is_told_of_is_done(db: TestDatabase) {
     let mut quiet = recipient(LENA, RecipientReason::Submitter, RecipientRibbon::Result);
     quiet.mail = false;
     running.take(&about("approved", 1, 1, vec![quiet])).await;
-    assert_eq!(running.notifier.storage().backlog().await.unwrap(), Default::default());
+    assert_eq!(running.notifier.storage().backlog().await.unwrap(), Backlog::default());
     assert_eq!(running.sees(LENA).await.len(), 1);
     running.stop().await;
 }

@@ -1,7 +1,7 @@
 //! NOT-12: whatever the order in which events arrive, the same ribbons are left.
 
 use countersign_broker::Event;
-use countersign_notifier::storage::Mark;
+use countersign_notifier::storage::{Counts, Filter, Mark};
 use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Told};
 use countersign_testkit::{TestDatabase, both_databases};
 use uuid::Uuid;
@@ -19,7 +19,11 @@ both_databases! {
     every_end_takes_the_decision_away,
 }
 
-fn life() -> [(&'static str, Vec<Event>, Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>); 3] {
+/// What each viewer sees in the end.
+type Seen = Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>;
+
+/// Stories, as events in their order, and what is left of them.
+fn life() -> [(&'static str, Vec<Event>, Seen); 3] {
     let submitted =
         |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
     let recorded = about("approval_recorded", 1, 1, Vec::new());
@@ -115,13 +119,8 @@ async fn events_that_arrive_at_once_leave_the_same_ribbons(db: TestDatabase) {
     running.stop().await;
 }
 
-async fn assert_ribbons(
-    running: &Running,
-    resource: Uuid,
-    expected: &[(Uuid, Vec<(RibbonKind, Uuid)>)],
-    story: &str,
-) {
-    let filter = countersign_notifier::storage::Filter { resource_id: Some(resource), kind: None };
+async fn assert_ribbons(running: &Running, resource: Uuid, expected: &Seen, story: &str) {
+    let filter = Filter { resource_id: Some(resource), kind: None };
     for (viewer, expected) in expected {
         let seen = running.notifier.storage().ribbons(ACCOUNT, *viewer, filter, None, 10).await.unwrap();
         let seen: Vec<_> = seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
@@ -161,7 +160,7 @@ async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
     assert_eq!((running.counts(stranger).await.decide, running.counts(stranger).await.awaiting), (0, 1));
     // Nothing crosses accounts.
     let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA).await.unwrap();
-    assert_eq!(other, Default::default());
+    assert_eq!(other, Counts::default());
     running.stop().await;
 }
 
@@ -189,14 +188,14 @@ async fn marks_are_each_viewers_own(db: TestDatabase) {
         );
     }
     assert_eq!(running.sees(ZOE).await, []);
-    assert_eq!(running.counts(ZOE).await, Default::default());
+    assert_eq!(running.counts(ZOE).await, Counts::default());
     assert_eq!(storage.mark(ACCOUNT, ZOE, &[shared], Mark::Seen, 7).await.unwrap(), 1);
     assert_eq!(running.sees(ZOE).await, [], "dismissed stays dismissed");
     assert_eq!(running.sees(LENA).await, [(Awaiting, request(1))]);
 
     assert_eq!(storage.mark(ACCOUNT, ADA, &[adas], Mark::Dismissed, 8).await.unwrap(), 1);
     assert_eq!(running.sees(ADA).await, [], "who dismisses their own is not told what everybody is");
-    assert_eq!(running.counts(ADA).await, Default::default());
+    assert_eq!(running.counts(ADA).await, Counts::default());
     running.stop().await;
 }
 

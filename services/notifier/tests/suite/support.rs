@@ -139,6 +139,7 @@ pub fn address(member: Uuid) -> String {
     format!("{name}@example.com")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the message's field wants it")]
 pub fn actor(member: Uuid, name: &str) -> Option<Actor> {
     Some(Actor { member_id: member.to_string(), display_name: name.to_owned(), service: String::new() })
 }
