@@ -35,7 +35,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(kind: Kind, required_approvals: u8, allow_self_approval: bool) -> Self {
+    /// A resource in one of its lifecycle's states.
+    pub(super) fn new(kind: Kind, state: usize, required_approvals: u8, allow_self_approval: bool) -> Self {
         let world = World::new().with(|policy| {
             policy.required_approvals = required_approvals;
             policy.allow_self_approval = allow_self_approval;
@@ -44,7 +45,10 @@ impl Ledger {
         });
         let live = content("first", 1);
         let revisions = BTreeMap::from([(1, live.digest.clone())]);
-        let resource = Resource { version: 1, live, staged: None, ..resource(kind, State::DRAFT) };
+        let states = Lifecycle::of(&kind).unwrap().states();
+        let state = states[state % states.len()].clone();
+        let launch_mode = (kind == Kind::CAMPAIGN && state != State::DRAFT).then_some(LaunchMode::Active);
+        let resource = Resource { version: 1, live, staged: None, launch_mode, ..resource(kind, state) };
         Self { world, resource, requests: Vec::new(), history: Vec::new(), made: 1000, revisions }
     }
 
@@ -153,7 +157,11 @@ impl Ledger {
         let winner = |named: bool| named.then(|| "A".to_owned());
         match it {
             Try::Perform { action, mode, approvers, winner: named } => {
-                let allowed = self.lifecycle().allowed(&resource.state);
+                let mut allowed = self.lifecycle().allowed(&resource.state);
+                if allowed.len() > 1 && action % 4 > 0 {
+                    // What ends a resource's life ends the walk: seldom.
+                    allowed.retain(|action| ![Action::DELETE, Action::ARCHIVE].contains(action));
+                }
                 let action = (*allowed.get(action % allowed.len().max(1))?).clone();
                 let launch = action == Action::LAUNCH;
                 let command = PerformAction {

@@ -62,17 +62,17 @@ fn a_try() -> impl Strategy<Value = Try> {
     let mode = prop::option::weighted(0.3, prop::sample::select(LaunchMode::ALL.to_vec()));
     let approvers = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(who(), 1..4)];
     prop_oneof![
-        8 => (0..9_usize, mode, approvers, prop::bool::weighted(0.1)).prop_map(
+        6 => (0..12_usize, mode, approvers, prop::bool::weighted(0.1)).prop_map(
             |(action, mode, approvers, winner)| Try::Perform { action, mode, approvers, winner }
         ),
         1 => (0..12_usize).prop_map(Try::PerformAny),
-        6 => prop::bool::weighted(0.2).prop_map(|winner| Try::Approve { winner }),
-        2 => any::<bool>().prop_map(|note| Try::Reject { note }),
-        2 => Just(Try::Cancel),
+        9 => prop::bool::weighted(0.2).prop_map(|winner| Try::Approve { winner }),
+        1 => any::<bool>().prop_map(|note| Try::Reject { note }),
+        1 => Just(Try::Cancel),
         4 => (prop::option::of(0..5_u8), prop::option::weighted(0.3, 1..72_u64))
             .prop_map(|(content, start)| Try::Edit { content, start }),
-        1 => any::<bool>().prop_map(Try::Switch),
-        1 => who().prop_map(Try::Revoke),
+        1 => prop::bool::weighted(0.7).prop_map(Try::Switch),
+        1 => prop::sample::select(vec![Who::SecondAdmin, Who::Creator, Who::Approver, Who::Admin]).prop_map(Try::Revoke),
         1 => any::<bool>().prop_map(Try::GiveRight),
     ]
 }
@@ -83,5 +83,5 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1..30_u64).prop_map(Step::Wait),
         1 => Just(Step::Timers),
     ];
-    prop::collection::vec(step, 1..60)
+    prop::collection::vec(step, 1..120)
 }

@@ -152,7 +152,7 @@ fn every_action_in_every_state_by_everybody_does_what_the_table_says() {
 fn a_refused_action_names_state_action_and_what_is_allowed() {
     let refusal =
         World::new().perform(Who::Creator, &ab_test(State::PAUSED), &doing(Action::PAUSE)).unwrap_err();
-    assert_eq!(refusal.to_string(), "a ab_test in state PAUSED can't PAUSE");
+    assert_eq!(refusal.to_string(), "this ab_test is PAUSED and can't PAUSE");
     let Refusal::ActionNotAllowed { allowed, .. } = refusal else { panic!("{refusal:?}") };
     assert_eq!(allowed, [Action::PUBLISH_EDITS, Action::RESUME, Action::FINISH]);
 }
