@@ -20,13 +20,14 @@ pub struct Due {
 }
 
 /// Resources by `resources_due`, requests by `requests_deadline`; both indexes hold only what can become due.
-pub(crate) const SQL: &str = "\
-    SELECT * FROM (SELECT account_id, resource_id, NULL AS request_id, due_at_us AS since_us FROM resources \
-    WHERE due_at_us IS NOT NULL AND due_at_us <= $1 ORDER BY due_at_us LIMIT $2) AS timers \
-    UNION ALL \
-    SELECT * FROM (SELECT account_id, resource_id, request_id, deadline_at_us FROM requests \
-    WHERE state = 'PENDING' AND deadline_at_us IS NOT NULL AND deadline_at_us <= $1 \
+const SQL: &str = "\
+    SELECT account_id, resource_id, request_id, deadline_at_us AS since_us FROM ( \
+    SELECT * FROM requests WHERE state = 'PENDING' AND deadline_at_us IS NOT NULL AND deadline_at_us <= $1 \
     ORDER BY deadline_at_us LIMIT $2) AS deadlines \
+    UNION ALL \
+    SELECT account_id, resource_id, NULL, due_at_us FROM ( \
+    SELECT * FROM resources WHERE due_at_us IS NOT NULL AND due_at_us <= $1 \
+    ORDER BY due_at_us LIMIT $2) AS timers \
     ORDER BY since_us LIMIT $2";
 
 impl Store {

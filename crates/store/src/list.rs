@@ -113,18 +113,18 @@ impl Store {
     }
 
     /// One text for each set of filters that is given, so that each finds its index.
-    pub(crate) fn requests_statement(
+    fn requests_statement(
         &self,
         account: AccountId,
         filter: &RequestFilter,
         after: Option<RequestId>,
         limit: u32,
     ) -> (String, Vec<Value>) {
-        let mut sql = format!("SELECT {} FROM requests AS q WHERE q.account_id = $1", requests::selected(self.backend));
+        let mut conditions = vec!["q.account_id = $1".to_owned()];
         let mut values: Vec<Value> = vec![account.0.into()];
         let mut add = |condition: &str, value: Value| {
             values.push(value);
-            sql.push_str(&format!(" AND {condition} ${}", values.len()));
+            conditions.push(format!("{condition} ${}", values.len()));
         };
         if let Some(state) = filter.state {
             add("q.state =", state.as_str().into());
@@ -136,7 +136,12 @@ impl Store {
             add("q.request_id <", after.0.into());
         }
         values.push((i64::from(limit) + 1).into());
-        sql.push_str(&format!(" ORDER BY q.request_id DESC LIMIT ${}", values.len()));
+        let sql = format!(
+            "SELECT {selected} FROM requests AS q WHERE {conditions} ORDER BY q.request_id DESC LIMIT ${limit}",
+            selected = requests::selected(self.backend),
+            conditions = conditions.join(" AND "),
+            limit = values.len(),
+        );
         (sql, values)
     }
 

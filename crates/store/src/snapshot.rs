@@ -203,7 +203,7 @@ fn replay(row: &QueryResult, key: Option<&IdempotencyKey>) -> Result<Option<Idem
 }
 
 /// The statement's text: one for each kind of `about`, so that it is prepared once.
-pub(crate) fn sql(backend: Backend, about: &About) -> &'static str {
+fn sql(backend: Backend, about: &About) -> &'static str {
     static POSTGRES: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Postgres));
     static SQLITE: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Sqlite));
     let [nothing, resource, external_id, request] = match backend {

@@ -69,7 +69,12 @@ impl Store {
     pub async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let idempotency = commit.idempotency.clone();
         let rows = Rows::of(commit)?;
-        let tried = if self.is_postgres() { postgres::write(self, rows).await? } else { sqlite::write(self, rows).await? };
+        let tried = if self.is_postgres() {
+            postgres::write(self, rows).await?
+        } else {
+            // Boxed: a future is as large as its largest branch, and this one is ten times the other.
+            Box::pin(sqlite::write(self, rows)).await?
+        };
         self.settle(tried, idempotency.as_ref()).await
     }
 

@@ -22,10 +22,18 @@
 //! its NOT NULL constraint fails the statement, and the resource's update is undone with it.
 //!
 //! Locks are taken in the order account, resource, request by every writer, so that none wait for each other in a ring.
+//!
+//! # Why there is an advisory lock too
+//!
+//! Row locks are not fair: while share locks keep coming, whoever wants the row exclusively can wait for seconds, and a
+//! busy account could never revoke anybody. Advisory locks queue. So `account` first takes the account's, shared, and a
+//! change of the rules takes it exclusively: it waits for the commits that are under way and those after it wait for it.
+//! Nothing that is right depends on it, so two accounts may share a number.
 
 use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, EntityTrait, Value};
+use uuid::Uuid;
 
 use super::{RequestRows, Rows, Table, Tried, refused};
 use crate::{
@@ -78,9 +86,15 @@ pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError
     }
 }
 
+/// The number of the account's advisory lock.
+pub(super) fn rules_lock(account: Uuid) -> i64 {
+    // The random half of a UUIDv7.
+    account.as_u64_pair().1.cast_signed()
+}
+
 /// The parameters, in the order in which [`text`] counts them.
 fn parameters(rows: Rows) -> Vec<Value> {
-    let mut all: Vec<Value> = vec![rows.rules_version.into()];
+    let mut all: Vec<Value> = vec![rows.rules_version.into(), rules_lock(rows.resource.account_id).into()];
     all.extend(values(&rows.resource));
     all.extend(values(&rows.history));
     all.extend(values(&rows.outbox));
@@ -100,7 +114,7 @@ fn parameters(rows: Rows) -> Vec<Value> {
 }
 
 fn text(shape: Shape) -> String {
-    let mut next = 2;
+    let mut next = 3;
     let resource = Row::of::<resources::Entity>("resources", &mut next);
     let history = Row::of::<history::Entity>("history", &mut next);
     let outbox = Row::of::<outbox::Entity>("outbox", &mut next);
@@ -108,7 +122,7 @@ fn text(shape: Shape) -> String {
 
     let mut parts = vec![format!(
         "account AS MATERIALIZED (SELECT account_id FROM accounts \
-         WHERE account_id = {} AND rules_version = $1 FOR SHARE)",
+         WHERE account_id = {} AND rules_version = $1 AND pg_advisory_xact_lock_shared($2) IS NOT NULL FOR SHARE)",
         resource.at("account_id")
     )];
     parts.push(match shape {

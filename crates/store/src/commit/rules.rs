@@ -6,10 +6,11 @@
 
 use countersign_domain::{Account, AccountId, Member, Policy};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, ActiveModelTrait, QueryFilter,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, Value,
 };
 
-use super::{Committed, Table, Tried, insert};
+use super::{Committed, Table, Tried, insert, postgres::rules_lock};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,
     entities::{accounts, idempotency, members, outbox, policies},
@@ -159,10 +160,22 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// The guard, and the lock that comes with it.
+    /// The guard, and the locks that come with it: see `super::postgres` for why there are two.
     async fn count_up(&mut self, account: AccountId, rules_version: i64) -> Result<(), StoreError> {
-        let sql = "UPDATE accounts SET rules_version = rules_version + 1 WHERE account_id = $1 AND rules_version = $2";
-        self.execute(sql, vec![account.0.into(), rules_version.into()]).await
+        let mut sql =
+            "UPDATE accounts SET rules_version = rules_version + 1 WHERE account_id = $1 AND rules_version = $2".to_owned();
+        let mut values: Vec<Value> = vec![account.0.into(), rules_version.into()];
+        if self.transaction.get_database_backend() == DbBackend::Postgres {
+            sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
+            values.push(rules_lock(account.0).into());
+        }
+        let done = self.transaction.execute_raw(statement(self.transaction, &sql, values)).await;
+        self.tried = match done {
+            Ok(done) if done.rows_affected() == 1 => Tried::Done,
+            Ok(_) => Tried::Conflict,
+            Err(error) => super::refused(error, Table::Other)?,
+        };
+        Ok(())
     }
 
     async fn update_member(&mut self, member: members::Model) -> Result<(), StoreError> {
@@ -213,15 +226,5 @@ impl<'a> Steps<'a> {
             self.insert(idempotency::Model::from(record), Table::Idempotency).await?;
         }
         Ok(self.tried)
-    }
-
-    async fn execute(&mut self, sql: &str, values: Vec<sea_orm::Value>) -> Result<(), StoreError> {
-        let done = self.transaction.execute_raw(statement(self.transaction, sql, values)).await;
-        self.tried = match done {
-            Ok(done) if done.rows_affected() == 1 => Tried::Done,
-            Ok(_) => Tried::Conflict,
-            Err(error) => super::refused(error, Table::Other)?,
-        };
-        Ok(())
     }
 }

@@ -1,5 +1,14 @@
 //! One suite for both databases.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on must fail where it stands")]
 
 mod commits;
+mod conventions;
+mod idempotency;
+mod lists;
+mod outbox;
+mod plans;
+mod races;
 mod round_trip;
+mod rules;
 mod support;
+mod timers;

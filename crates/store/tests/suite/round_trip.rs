@@ -111,7 +111,7 @@ async fn requests_come_back(db: TestDatabase) {
             let read = world.snapshot(&About::Request(written.id)).await;
             assert_eq!(read.request.as_ref(), Some(&written));
             let listed = world.store.list_requests(world.account.id, &RequestFilter::default(), None, 1).await;
-            assert_eq!(listed.unwrap().items, [written.clone()]);
+            assert_eq!(listed.unwrap().items, std::slice::from_ref(&written));
             now = (outcome.resource, written);
         }
         assert_eq!(now.1.decisions.len(), 2);
@@ -201,7 +201,7 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
             allow_self_approval: true,
             rejection_note_required: false,
             cancellation: Cancellation::Nobody,
-            request_max_age: Some(Duration::from_secs(86_400)),
+            request_max_age: Some(Duration::from_hours(24)),
             minimum_lead_time: Duration::from_micros(1),
             version: 1,
             updated_at: Some(after(1)),

@@ -1,0 +1,121 @@
+//! Pages hold everything once, newest or oldest first.
+
+use countersign_domain::{Kind, RequestId, Resource, SystemRole};
+use countersign_store::{Committed, MemberCommit, MemberWrite, RequestFilter, RequestStateName};
+use countersign_testkit::{TestDatabase, both_databases};
+
+use crate::support::*;
+
+both_databases! {
+    resources_are_listed_newest_first,
+    requests_are_listed_and_filtered,
+    history_is_listed_oldest_first,
+    members_are_listed,
+}
+
+async fn resources_are_listed_newest_first(db: TestDatabase) {
+    let world = World::new(db).await;
+    let mut expected = vec![];
+    for number in 0..7 {
+        let kind = if number % 3 == 0 { Kind::AB_TEST } else { Kind::CAMPAIGN };
+        let resource = Resource { kind, ..campaign(&world.account, &world.admin) };
+        world.done(registration(&resource)).await;
+        expected.insert(0, resource);
+    }
+    for kinds in [vec![Kind::CAMPAIGN, Kind::AB_TEST, Kind::REMOTE_CONFIG], vec![Kind::CAMPAIGN], vec![]] {
+        let (mut seen, mut after) = (vec![], None);
+        loop {
+            let page = world.store.list_resources(world.account.id, &kinds, after, 2).await.unwrap();
+            assert!(page.items.len() <= 2);
+            after = page.items.last().map(|resource| resource.id);
+            seen.extend(page.items);
+            if !page.more {
+                break;
+            }
+        }
+        let wanted: Vec<Resource> = expected.iter().filter(|resource| kinds.contains(&resource.kind)).cloned().collect();
+        assert_eq!(seen, wanted);
+    }
+    assert!(world.store.list_resources(account().id, &[Kind::CAMPAIGN], None, 10).await.unwrap().items.is_empty());
+}
+
+async fn requests_are_listed_and_filtered(db: TestDatabase) {
+    let world = World::new(db).await;
+    let mut pending = vec![];
+    let mut approved = vec![];
+    for number in 0..7 {
+        let (resource, request) = world.submitted().await;
+        if number % 2 == 0 {
+            world.done(approval(&resource, &request, &world.admin)).await;
+            approved.insert(0, request);
+        } else {
+            pending.insert(0, request);
+        }
+    }
+    let ids = async |filter: RequestFilter| {
+        let (mut seen, mut after): (Vec<RequestId>, _) = (vec![], None);
+        loop {
+            let page = world.store.list_requests(world.account.id, &filter, after, 2).await.unwrap();
+            after = page.items.last().map(|request| request.id);
+            seen.extend(page.items.iter().map(|request| request.id));
+            if !page.more {
+                return seen;
+            }
+        }
+    };
+    let by_state = |state| RequestFilter { state: Some(state), resource: None };
+    let of = |requests: &[countersign_domain::Request]| requests.iter().map(|request| request.id).collect::<Vec<_>>();
+    assert_eq!(ids(by_state(RequestStateName::Pending)).await, of(&pending));
+    assert_eq!(ids(by_state(RequestStateName::Approved)).await, of(&approved));
+    for state in [
+        RequestStateName::Rejected,
+        RequestStateName::Cancelled,
+        RequestStateName::Expired,
+        RequestStateName::Reverted,
+    ] {
+        assert!(ids(by_state(state)).await.is_empty());
+    }
+    let mut all = [of(&pending), of(&approved)].concat();
+    all.sort();
+    all.reverse();
+    assert_eq!(ids(RequestFilter::default()).await, all);
+    let on_one = RequestFilter { state: None, resource: Some(approved[1].resource_id) };
+    assert_eq!(ids(on_one.clone()).await, [approved[1].id]);
+    let neither = RequestFilter { state: Some(RequestStateName::Pending), ..on_one };
+    assert!(ids(neither).await.is_empty());
+}
+
+async fn history_is_listed_oldest_first(db: TestDatabase) {
+    let world = World::new(db).await;
+    let (resource, request) = world.submitted().await;
+    world.registered().await;
+    world.done(approval(&resource, &request, &world.admin)).await;
+    let page = world.store.list_history(world.account.id, resource.id, 0, 2).await.unwrap();
+    assert_eq!(page.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
+    assert!(page.more);
+    let page = world.store.list_history(world.account.id, resource.id, 2, 2).await.unwrap();
+    assert_eq!(page.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [3]);
+    assert!(!page.more);
+}
+
+async fn members_are_listed(db: TestDatabase) {
+    let world = World::new(db).await;
+    let mut expected = vec![world.admin.clone()];
+    for rules_version in 1..5 {
+        let new = member(&world.account, SystemRole::Creator);
+        let member = MemberWrite::Insert(new.clone());
+        let commit = MemberCommit { account_id: world.account.id, rules_version, member, idempotency: None };
+        assert_eq!(world.store.commit_member(commit).await.unwrap(), Committed::Done);
+        expected.push(new);
+    }
+    let (mut seen, mut after) = (vec![], None);
+    loop {
+        let page = world.store.list_members(world.account.id, after, 2).await.unwrap();
+        after = page.items.last().map(|member| member.id);
+        seen.extend(page.items);
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, expected);
+}

@@ -1,0 +1,98 @@
+//! On PostgreSQL with filled tables, nothing that is done often reads a whole table.
+
+use std::time::Duration;
+
+use countersign_domain::{Area, Kind, SystemRole, Timestamp};
+use countersign_store::{About, Committed, MemberCommit, MemberWrite, RequestFilter, RequestStateName};
+use countersign_testkit::{TestDatabase, wait_for};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+use crate::support::*;
+
+/// Rows of other accounts, and old rows of this one: enough that reading a table through would be noticed.
+const FILL: &str = "
+INSERT INTO accounts SELECT gen_random_uuid(), 'a', '', 1, 0 FROM generate_series(1, 5000);
+INSERT INTO members SELECT account_id, gen_random_uuid(), 'e', gen_random_uuid()::text, 'n', 'en', 'CREATOR', false, 'ACTIVE', 1, 0
+    FROM accounts, generate_series(1, 2);
+INSERT INTO policies SELECT account_id, area, true, 1, false, false, 'NOBODY', NULL, 0, 1, 0
+    FROM accounts, unnest(ARRAY['CAMPAIGNS', 'PRODUCT_EXPERIENCES']) AS area;
+INSERT INTO resources SELECT r.account_id, gen_random_uuid(), r.kind, gen_random_uuid()::text, r.title, r.owner_id, r.state,
+    r.approval_status, NULL, NULL, NULL, r.live_body, r.live_digest, r.live_revision, NULL, NULL, NULL, NULL, NULL, r.variants,
+    NULL, NULL, 1, 0, 0, NULL FROM resources AS r, generate_series(1, 10000);
+INSERT INTO requests SELECT q.account_id, gen_random_uuid(), r.resource_id, q.kind, q.resource_title, q.area, q.action,
+    q.from_state, q.pending_label, q.target_state, NULL, 'n', NULL, '', q.digest, NULL, NULL, NULL, NULL, 1, 0, 0, 'REJECTED',
+    2, NULL, 'n', NULL, 0, '', NULL, NULL FROM requests AS q, resources AS r WHERE r.version = 1;
+INSERT INTO history SELECT account_id, resource_id, 1, NULL, 'REGISTERED', NULL, NULL, 'n', NULL, 0, NULL, 'DRAFT', '', 'd'
+    FROM resources WHERE version = 1;
+INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1 FROM requests;
+INSERT INTO decisions SELECT account_id, request_id, gen_random_uuid(), 'n', NULL, 'REJECTED', '', 0, 2 FROM requests;
+INSERT INTO idempotency SELECT account_id, 'a', gen_random_uuid(), '', '', 1000 FROM resources;
+INSERT INTO outbox SELECT account_id, gen_random_uuid(), 't', 's', 1, 'p', NULL, 0 FROM resources;
+ANALYZE;
+";
+
+async fn tables_read_through(raw: &DatabaseConnection) -> Vec<String> {
+    let sql = "SELECT relname::text FROM pg_stat_user_tables WHERE seq_scan > 0 ORDER BY relname";
+    let select = Statement::from_string(raw.get_database_backend(), sql);
+    let rows = raw.query_all_raw(select).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// Proves REQ-19: the cost does not grow with the tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_table_is_read_through() {
+    let world = World::new(TestDatabase::postgres().await).await;
+    let (resource, request) = world.submitted().await;
+    let raw = world.raw().await;
+    raw.execute_unprepared(FILL).await.unwrap();
+    raw.execute_unprepared("SELECT pg_stat_reset()").await.unwrap();
+
+    let store = connect(&world.db).await;
+    let account = world.account.id;
+    let key = world.key();
+    for about in [
+        About::Nothing,
+        About::Resource(resource.id),
+        About::ResourceByExternalId(resource.kind.clone(), resource.external_id.clone()),
+        About::Request(request.id),
+    ] {
+        let snapshot = store.snapshot(account, Some(world.admin.id), &about, &[world.admin.id], Some(&key)).await;
+        assert_eq!(snapshot.unwrap().unwrap().request.is_some(), about != About::Nothing);
+    }
+    for state in [None, Some(RequestStateName::Pending), Some(RequestStateName::Approved)] {
+        for resource in [None, Some(resource.id)] {
+            for after in [None, Some(request.id)] {
+                let filter = RequestFilter { state, resource };
+                store.list_requests(account, &filter, after, 50).await.unwrap();
+            }
+        }
+    }
+    store.list_resources(account, &[Kind::CAMPAIGN], None, 50).await.unwrap();
+    store.list_resources(account, &[Kind::CAMPAIGN, Kind::AB_TEST], Some(resource.id), 50).await.unwrap();
+    store.list_history(account, resource.id, 0, 50).await.unwrap();
+    store.list_members(account, Some(world.admin.id), 50).await.unwrap();
+    store.count_pending(account, &Area::CAMPAIGNS).await.unwrap();
+    store.due(after(1_000_000), 50).await.unwrap();
+    store.purge_idempotency(Timestamp(500), 50).await.unwrap();
+    store.replay(&key).await.unwrap();
+    store.relay(50, async |batch| vec![true; batch.len()]).await.unwrap();
+
+    let mut commit = world.commit(approval(&resource, &request, &world.admin));
+    commit.idempotency = Some(record(&key, "answer"));
+    let approved = commit.outcome.resource.clone();
+    assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit(world.commit(submission(&approved, &world.admin))).await.unwrap(), Committed::Done);
+    let new = campaign(&world.account, &world.admin);
+    assert_eq!(store.commit(world.commit(registration(&new))).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit(world.commit(edit(&new, "t"))).await.unwrap(), Committed::Done);
+    let member = MemberWrite::Insert(member(&world.account, SystemRole::Approver));
+    let join = MemberCommit { account_id: account, rules_version: 1, member, idempotency: None };
+    assert_eq!(store.commit_member(join).await.unwrap(), Committed::Done);
+
+    // A session reports what it read when it ends, at the latest.
+    store.close().await.unwrap();
+    let reported = "SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'history' AND n_tup_ins >= 4";
+    let probe = async || (number(&raw, reported).await == 1).then_some(());
+    wait_for("the session's statistics", Duration::from_secs(10), probe).await;
+    assert_eq!(tables_read_through(&raw).await, Vec::<String>::new());
+}

@@ -1,0 +1,247 @@
+//! Many at once: one wins, and the losers leave nothing.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use countersign_domain::{
+    ApprovalStatus, Member, MemberState, RequestState, Resource, SystemRole,
+    request::{Ending, ExpiryReason},
+};
+use countersign_store::{About, Commit, Committed, MemberCommit, MemberWrite, Store};
+use countersign_testkit::{TestDatabase, both_databases, wait_for};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
+use tokio::{sync::Barrier, task::JoinSet};
+
+use crate::support::*;
+
+both_databases! {
+    of_32_deciders_one_wins,
+    of_32_submitters_one_wins,
+    a_right_lost_after_the_snapshot_is_lost,
+    decisions_and_revocations_at_once_stay_in_order,
+}
+
+const RIVALS: usize = 32;
+
+/// Commits all at once, on two stores as on two replicas; each answer.
+async fn all_at_once(world: &World, commits: Vec<Commit>) -> Vec<Committed> {
+    // SQLite's file belongs to one process, whose tasks share its store.
+    let replica = if world.db.is_postgres() { connect(&world.db).await } else { world.store.clone() };
+    let barrier = Arc::new(Barrier::new(commits.len()));
+    let mut tasks = JoinSet::new();
+    for (number, commit) in commits.into_iter().enumerate() {
+        let store: Store = if number % 2 == 0 { world.store.clone() } else { replica.clone() };
+        let barrier = Arc::clone(&barrier);
+        tasks.spawn(async move {
+            barrier.wait().await;
+            store.commit(commit).await.unwrap()
+        });
+    }
+    tasks.join_all().await
+}
+
+fn winners(answers: &[Committed]) -> usize {
+    assert!(answers.iter().all(|answer| matches!(answer, Committed::Done | Committed::Conflict)), "{answers:?}");
+    answers.iter().filter(|answer| **answer == Committed::Done).count()
+}
+
+/// Proves REQ-4: approve, cancel and expire from one snapshot.
+async fn of_32_deciders_one_wins(db: TestDatabase) {
+    let world = World::new(db).await;
+    for _ in 0..10 {
+        let (resource, request) = world.submitted().await;
+        let before = (world.count("history").await, world.count("outbox").await, world.count("idempotency").await);
+        let decisions_before = world.count("decisions").await;
+        let commits = (0..RIVALS)
+            .map(|number| {
+                let decider = member(&world.account, SystemRole::Approver);
+                let ending = || Ending { by: actor(&decider), at: NOW, note: String::new() };
+                let outcome = match number % 3 {
+                    0 => approval(&resource, &request, &decider),
+                    1 => ended(&resource, &request, RequestState::Cancelled { ending: ending() }),
+                    _ => {
+                        let reason = ExpiryReason::Deadline;
+                        ended(&resource, &request, RequestState::Expired { ending: ending(), reason })
+                    }
+                };
+                let mut commit = world.commit(outcome);
+                commit.idempotency = Some(record(&world.key(), "mine"));
+                commit
+            })
+            .collect();
+        let answers = all_at_once(&world, commits).await;
+        assert_eq!(winners(&answers), 1);
+        assert_eq!(world.count("history").await, before.0 + 1);
+        assert_eq!(world.count("outbox").await, before.1 + 1);
+        assert_eq!(world.count("idempotency").await, before.2 + 1);
+        let after = world.snapshot(&About::Request(request.id)).await;
+        let (after_resource, after_request) = (after.resource.unwrap(), after.request.unwrap());
+        assert_eq!(after_request.version, request.version + 1);
+        assert_eq!(after_resource.version, resource.version + 1);
+        let approved = matches!(after_request.state, RequestState::Approved { .. });
+        assert_eq!(world.count("decisions").await, decisions_before + i64::from(approved));
+        assert_eq!(approved, after_resource.state == request.target_state);
+    }
+}
+
+/// Proves REQ-2 and REQ-4: the loser's request is not there either.
+async fn of_32_submitters_one_wins(db: TestDatabase) {
+    let world = World::new(db).await;
+    let resource = world.registered().await;
+    let commits = (0..RIVALS).map(|_| world.commit(submission(&resource, &world.admin))).collect();
+    assert_eq!(winners(&all_at_once(&world, commits).await), 1);
+    assert_eq!(world.count("requests").await, 1);
+    assert_eq!(world.count("history").await, 2);
+    assert_eq!(world.resource(resource.id).await.approval_status, ApprovalStatus::ApprovalPending);
+}
+
+async fn revoke(store: &Store, member: &Member, rules_version: i64) -> Committed {
+    let after = Member { state: MemberState::Revoked, version: member.version + 1, ..member.clone() };
+    let commit = MemberCommit {
+        account_id: member.account_id,
+        rules_version,
+        member: MemberWrite::Update(after),
+        idempotency: None,
+    };
+    store.commit_member(commit).await.unwrap()
+}
+
+/// An approver, and the account's rules after they joined.
+async fn with_approver(world: &mut World) -> Member {
+    let approver = member(&world.account, SystemRole::Approver);
+    let commit = MemberCommit {
+        account_id: world.account.id,
+        rules_version: world.account.rules_version,
+        member: MemberWrite::Insert(approver.clone()),
+        idempotency: None,
+    };
+    assert_eq!(world.store.commit_member(commit).await.unwrap(), Committed::Done);
+    world.account.rules_version += 1;
+    approver
+}
+
+/// Proves REQ-9: the decision was right when it was made, and is refused all the same.
+async fn a_right_lost_after_the_snapshot_is_lost(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let approver = with_approver(&mut world).await;
+    let (resource, request) = world.submitted().await;
+    let decided = world.commit(approval(&resource, &request, &approver));
+    assert_eq!(revoke(&world.store, &approver, world.account.rules_version).await, Committed::Done);
+    assert_eq!(world.store.commit(decided).await.unwrap(), Committed::Conflict);
+    let read = world.snapshot(&About::Request(request.id)).await;
+    assert_eq!(read.request, Some(request));
+    assert_eq!(read.resource, Some(resource));
+    assert_eq!(read.directory.active(approver.id), None);
+}
+
+/// Proves REQ-9 under load: whenever the revocation is answered, no decision that was based on the right comes after it.
+async fn decisions_and_revocations_at_once_stay_in_order(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    for _ in 0..20 {
+        let approver = with_approver(&mut world).await;
+        let (resource, request) = world.submitted().await;
+        let decided = world.commit(approval(&resource, &request, &approver));
+        let barrier = Arc::new(Barrier::new(2));
+        let decision = tokio::spawn({
+            let (store, barrier) = (world.store.clone(), Arc::clone(&barrier));
+            async move {
+                barrier.wait().await;
+                store.commit(decided).await.unwrap()
+            }
+        });
+        barrier.wait().await;
+        assert_eq!(revoke(&world.store, &approver, world.account.rules_version).await, Committed::Done);
+        let at_the_answer = world.resource(resource.id).await;
+        world.account.rules_version += 1;
+        let decision = decision.await.unwrap();
+        let settled: Resource = world.resource(resource.id).await;
+        assert_eq!(at_the_answer, settled, "nothing came after the revocation was answered");
+        assert_eq!(decision == Committed::Done, settled.version == resource.version + 1);
+    }
+}
+
+/// Until so many sessions of this database wait for a lock.
+async fn until_waiting(raw: &DatabaseConnection, sessions: i64) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let probe = async || (number(raw, sql).await == sessions).then_some(());
+    wait_for("a session that waits for a lock", Duration::from_secs(10), probe).await;
+}
+
+/// Proves REQ-9 where it is hardest: the commit has read its snapshot and waits for the account's row, which a revoke holds.
+/// When the revoke commits, PostgreSQL checks the guard on the row as it is then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_waits_for_a_revoke_is_refused() {
+    let world = World::new(TestDatabase::postgres().await).await;
+    let (resource, request) = world.submitted().await;
+    let raw = world.raw().await;
+    let revoke = raw.begin().await.unwrap();
+    revoke.execute_unprepared("UPDATE accounts SET rules_version = rules_version + 1").await.unwrap();
+    let commit = world.commit(approval(&resource, &request, &world.admin));
+    let store = world.store.clone();
+    let committing = tokio::spawn(async move { store.commit(commit).await.unwrap() });
+    until_waiting(&raw, 1).await;
+    revoke.commit().await.unwrap();
+    assert_eq!(committing.await.unwrap(), Committed::Conflict);
+    assert_eq!(world.resource(resource.id).await, resource);
+}
+
+/// Proves REQ-9 the other way round: a commit that has passed the guard and waits for the resource's row holds the account's,
+/// so a revoke can't be answered before that commit is settled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoke_waits_for_a_commit_that_has_begun() {
+    let mut world = World::new(TestDatabase::postgres().await).await;
+    let approver = with_approver(&mut world).await;
+    let (resource, request) = world.submitted().await;
+    let raw = world.raw().await;
+    let rival = raw.begin().await.unwrap();
+    rival.execute_unprepared("UPDATE resources SET title = 'by a rival'").await.unwrap();
+    let commit = world.commit(approval(&resource, &request, &approver));
+    let store = world.store.clone();
+    let committing = tokio::spawn(async move { store.commit(commit).await.unwrap() });
+    until_waiting(&raw, 1).await;
+    let (store, version) = (world.store.clone(), world.account.rules_version);
+    let revoking = tokio::spawn(async move { revoke(&store, &approver, version).await });
+    until_waiting(&raw, 2).await;
+    assert!(!revoking.is_finished());
+    rival.rollback().await.unwrap();
+    assert_eq!(committing.await.unwrap(), Committed::Done);
+    assert_eq!(revoking.await.unwrap(), Committed::Done);
+}
+
+/// A change of the rules gets its turn however many decide: row locks alone would let those that share them go first for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoke_is_not_kept_waiting_by_decisions() {
+    const WRITERS: usize = 12;
+    let mut world = World::new(TestDatabase::postgres().await).await;
+    let approver = with_approver(&mut world).await;
+    let commits = Arc::new(AtomicUsize::new(0));
+    let world = Arc::new(world);
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        let (world, commits) = (Arc::clone(&world), Arc::clone(&commits));
+        writers.spawn(async move {
+            let mut resource = world.registered().await;
+            loop {
+                let outcome = edit(&resource, "again");
+                resource = outcome.resource.clone();
+                if world.store.commit(world.commit(outcome)).await.unwrap() != Committed::Done {
+                    break;
+                }
+                commits.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let begun = async || (commits.load(Ordering::Relaxed) > 10 * WRITERS).then_some(());
+    wait_for("commits under way", Duration::from_secs(10), begun).await;
+    let replica = connect(&world.db).await;
+    let before = commits.load(Ordering::Relaxed);
+    assert_eq!(revoke(&replica, &approver, world.account.rules_version).await, Committed::Done);
+    let meanwhile = commits.load(Ordering::Relaxed) - before;
+    assert!(meanwhile < 20 * WRITERS, "{meanwhile} commits went first");
+    writers.join_all().await;
+}
