@@ -1,7 +1,6 @@
 //! The gRPC edge: one file for the service, one for what it refuses, one for how refusals look.
 
 mod inbox;
-mod page_token;
 mod request;
 mod status;
 mod watch;

@@ -8,6 +8,7 @@ use countersign_broker::Consumer;
 use countersign_proto::inbox::inbox_service_server::InboxServiceServer;
 use countersign_runtime::clock::Clock;
 use countersign_runtime::identity::Authenticator;
+use countersign_runtime::page_token::PageTokens;
 use countersign_runtime::readiness::Readiness;
 use countersign_runtime::shutdown::Shutdown;
 use countersign_runtime::telemetry::chain;
@@ -54,7 +55,7 @@ pub enum NotifierError {
 /// An open notifier.
 pub struct Notifier {
     storage: Storage,
-    page_token_key: Vec<u8>,
+    tokens: PageTokens,
     composer: Arc<Composer>,
     outbound: Outbound,
     delivery: DeliverySettings,
@@ -75,7 +76,7 @@ impl Notifier {
         let storage = Storage::connect(&config.database_url).await?;
         storage.check_schema().await?;
         Ok(Self {
-            page_token_key: storage.page_token_key().await?,
+            tokens: PageTokens::new(&config.database_url),
             storage,
             composer,
             outbound: config.outbound,
@@ -143,7 +144,7 @@ impl Notifier {
             authenticator,
             self.clock.clone(),
             self.composer.settings().review_url.clone(),
-            &self.page_token_key,
+            self.tokens.clone(),
             self.changes.clone(),
             stop,
         )

@@ -25,7 +25,11 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     let mail = settings.mail.settings()?;
     let outbound = settings.smtp.outbound(&mail.domain)?;
     let database_url = settings.database.url()?.expose().to_owned();
-    let consumer = rabbit_consumer(RabbitConfig::new(settings.broker.url()?.expose()))?;
+    let consumer = rabbit_consumer(RabbitConfig {
+        exchange: settings.broker.exchange.clone(),
+        queue: settings.broker.queue.clone(),
+        ..RabbitConfig::new(settings.broker.url()?.expose())
+    })?;
 
     let admin_listener = TcpListener::bind(settings.admin.listen).await?;
     let grpc_listener = TcpListener::bind(settings.grpc.listen).await?;

@@ -116,16 +116,6 @@ impl Storage {
         ))
     }
 
-    /// The key that signs page tokens; the same for every replica.
-    pub async fn page_token_key(&self) -> Result<Vec<u8>, StorageError> {
-        let what = "read the key of page tokens";
-        let select = statement(&self.read, "SELECT value FROM secrets WHERE name = 'page_tokens'", []);
-        let row = self.read.query_one_raw(select).await.map_err(failed(what))?;
-        let row =
-            row.ok_or_else(|| failed(what)(DbErr::RecordNotFound("secrets.name = page_tokens".to_owned())))?;
-        row.try_get("", "value").map_err(failed(what))
-    }
-
     /// Closes the connections; statements in progress are let finish.
     pub async fn close(&self) {
         for database in [&self.read, &self.write] {

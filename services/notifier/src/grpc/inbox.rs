@@ -8,10 +8,10 @@ use countersign_proto::inbox::{
 use countersign_proto::types::RequestState;
 use countersign_runtime::clock::Clock;
 use countersign_runtime::identity::Authenticator;
+use countersign_runtime::page_token::PageTokens;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::page_token::PageTokens;
 use super::request::{self, Viewer};
 use super::status::Refusal;
 use super::watch::{self, CountsStream};
@@ -41,11 +41,10 @@ impl Inbox {
         authenticator: Authenticator,
         clock: Clock,
         review_url: ReviewUrl,
-        page_token_key: &[u8],
+        tokens: PageTokens,
         changes: Changes,
         stop: CancellationToken,
     ) -> InboxServiceServer<Self> {
-        let tokens = PageTokens::new(page_token_key);
         let inbox = Self { storage, authenticator, clock, review_url, tokens, changes, stop };
         InboxServiceServer::new(inbox).max_decoding_message_size(MAX_REQUEST)
     }
@@ -101,7 +100,7 @@ impl InboxService for Inbox {
         // One more than asked for tells whether there is a next page.
         let mut found = self
             .storage
-            .ribbons(viewer.account_id, viewer.member_id, page.list.filter, page.after, page.size + 1)
+            .ribbons(viewer.account_id, viewer.member_id, page.filter, page.after, page.size + 1)
             .await
             .map_err(Refusal::from)?;
         let size = usize::try_from(page.size).unwrap_or(usize::MAX);
@@ -110,7 +109,7 @@ impl InboxService for Inbox {
         let next_page_token = match found.last() {
             Some(last) if more => {
                 let position = Position { created_at: last.created_at, ribbon_id: last.ribbon_id };
-                self.tokens.make(page.list, position)
+                page.token(&self.tokens, position)
             }
             _ => String::new(),
         };

@@ -2,10 +2,10 @@
 
 use countersign_proto::inbox::{ListRibbonsRequest, MarkRequest, RibbonKind, RibbonMark};
 use countersign_runtime::identity::{Authenticator, Principal};
+use countersign_runtime::page_token::PageTokens;
 use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
-use super::page_token::{List, PageTokens};
 use super::status::{Refusal, Violation};
 use crate::storage::{Filter, Mark, Position};
 
@@ -23,7 +23,8 @@ pub(super) struct Viewer {
 /// A page of ribbons.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Page {
-    pub(super) list: List,
+    pub(super) viewer: Viewer,
+    pub(super) filter: Filter,
     pub(super) after: Option<Position>,
     pub(super) size: u32,
 }
@@ -81,21 +82,46 @@ pub(super) fn page(
             None
         }
     };
-    let list = List {
-        account_id: viewer.account_id,
-        viewer_id: viewer.member_id,
-        filter: Filter { resource_id, kind },
-    };
-    let mut after = None;
+    let mut page = Page { viewer, filter: Filter { resource_id, kind }, after: None, size };
     // With a broken filter nothing could be said about the token.
-    if !request.page_token.is_empty() && violations.iter().all(|violation| violation.field == "page_size") {
-        after = tokens.read(list, &request.page_token);
-        if after.is_none() {
-            violations
-                .push(violation("page_token", "must be the next_page_token of a call with the same filters"));
+    if violations.iter().all(|violation| violation.field == "page_size") {
+        match page.read_token(tokens, &request.page_token) {
+            Ok(after) => page.after = after,
+            Err(problem) => violations.push(violation("page_token", &problem)),
         }
     }
-    if violations.is_empty() { Ok(Page { list, after, size }) } else { Err(Refusal::Invalid(violations)) }
+    if violations.is_empty() { Ok(page) } else { Err(Refusal::Invalid(violations)) }
+}
+
+impl Page {
+    /// What the page depends on; a token is good for nothing else.
+    fn listing(&self) -> [String; 5] {
+        [
+            "ListRibbons".to_owned(),
+            self.viewer.account_id.to_string(),
+            self.viewer.member_id.to_string(),
+            self.filter.resource_id.map(|id| id.to_string()).unwrap_or_default(),
+            self.filter.kind.map(|kind| kind.as_str_name().to_owned()).unwrap_or_default(),
+        ]
+    }
+
+    /// The token for the page after `position`.
+    pub(super) fn token(&self, tokens: &PageTokens, position: Position) -> String {
+        let listing = self.listing();
+        let cursor = format!("{} {}", position.created_at, position.ribbon_id);
+        tokens.seal(&listing.each_ref().map(String::as_str), &cursor)
+    }
+
+    fn read_token(&self, tokens: &PageTokens, token: &str) -> Result<Option<Position>, String> {
+        let listing = self.listing();
+        let cursor =
+            tokens.open(&listing.each_ref().map(String::as_str), token).map_err(|error| error.to_string())?;
+        let position = |cursor: &str| {
+            let (created_at, ribbon_id) = cursor.split_once(' ')?;
+            Some(Position { created_at: created_at.parse().ok()?, ribbon_id: ribbon_id.parse().ok()? })
+        };
+        Ok(cursor.as_deref().and_then(position))
+    }
 }
 
 pub(super) fn marks(request: &MarkRequest) -> Result<(Vec<Uuid>, Mark), Refusal> {

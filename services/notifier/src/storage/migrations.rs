@@ -24,14 +24,9 @@ impl MigrationName for Initial {
 #[async_trait::async_trait]
 impl MigrationTrait for Initial {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let (bytes, uuid, random) = match manager.get_database_backend() {
-            DbBackend::Sqlite => ("blob", "blob", "randomblob(32)"),
-            // Two random UUIDs hold 244 random bits, and need no extension.
-            _ => ("bytea", "uuid", "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())"),
-        };
+        let uuid = if manager.get_database_backend() == DbBackend::Sqlite { "blob" } else { "uuid" };
         for statement in INITIAL.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-            let statement =
-                statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{random}", random);
+            let statement = statement.replace("{uuid}", uuid);
             manager.get_connection().execute_unprepared(&statement).await?;
         }
         Ok(())
@@ -130,12 +125,4 @@ CREATE TABLE ribbon_marks (
     PRIMARY KEY (account_id, ribbon_id, viewer_id),
     FOREIGN KEY (account_id, ribbon_id) REFERENCES ribbons (account_id, ribbon_id) ON DELETE CASCADE
 );
-
--- Keys that every replica must share and that outlive a restart.
-CREATE TABLE secrets (
-    name text PRIMARY KEY,
-    value {bytes} NOT NULL
-);
-
-INSERT INTO secrets (name, value) VALUES ('page_tokens', {random});
 ";
