@@ -1,7 +1,7 @@
 //! Registering and editing resources (LIF-20 … LIF-22), and who may see them (ACC-16).
 
 use crate::{
-    Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Violation,
+    Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Timestamp, Violation,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::{Component, EditRule, Lifecycle, State},
     limits,
@@ -62,8 +62,8 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
             owner.unwrap_or(MemberId(uuid::Uuid::nil()))
         }
     };
-    check_schedule(context, command.schedule, None, &mut violations);
-    check_variants(&command.kind, &command.variants, &mut violations);
+    violations.extend(schedule_violations(context.now, command.schedule, Schedule::default()));
+    violations.extend(variants_violations(&command.kind, &command.variants));
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
@@ -205,7 +205,7 @@ fn check_edit(
         violations.extend(edit.schedule.as_ref().map(|_| only_direct("schedule")));
     }
     if let Some(schedule) = edit.schedule {
-        check_schedule(context, schedule, Some(resource.schedule), &mut violations);
+        violations.extend(schedule_violations(context.now, schedule, resource.schedule));
         // What is SCHEDULED without a start time starts at once, and POL-6 knows no immediate launch in ACTIVE mode.
         let stays_launched = rule == EditRule::VoidsApproval && !voids;
         if stays_launched && resource.launch_mode == Some(LaunchMode::Active) && schedule.start.is_none() {
@@ -214,7 +214,7 @@ fn check_edit(
     }
     if let Some(variants) = &edit.variants {
         if resource.state == State::DRAFT {
-            check_variants(&resource.kind, variants, &mut violations);
+            violations.extend(variants_violations(&resource.kind, variants));
         } else {
             violations.push(Violation::new("variants", "can be changed only in state DRAFT"));
         }
@@ -222,46 +222,38 @@ fn check_edit(
     if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
 }
 
-/// A time that is set anew must not have passed; one that stays as it is may have.
-fn check_schedule(
-    context: &Context<'_>,
-    schedule: Schedule,
-    before: Option<Schedule>,
-    violations: &mut Vec<Violation>,
-) {
-    let before = before.unwrap_or_default();
-    if schedule.start != before.start && schedule.start.is_some_and(|start| start <= context.now) {
+/// What is wrong with a schedule: a time that is set anew must not have passed; one that is as `before` may have. Public so
+/// that the edge can name it together with what else is wrong with a registration.
+pub fn schedule_violations(now: Timestamp, schedule: Schedule, before: Schedule) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if schedule.start != before.start && schedule.start.is_some_and(|start| start <= now) {
         violations.push(Violation::new("schedule.start_time", "must be in the future"));
     }
     if let Some(end) = schedule.end {
-        if end <= context.now && schedule.end != before.end {
+        if end <= now && schedule.end != before.end {
             violations.push(Violation::new("schedule.end_time", "must be in the future"));
         }
         if schedule.start.is_some_and(|start| end <= start) {
             violations.push(Violation::new("schedule.end_time", "must be after schedule.start_time"));
         }
     }
+    violations
 }
 
-fn check_variants(kind: &Kind, variants: &[String], violations: &mut Vec<Violation>) {
+/// What is wrong with the variants of a resource of `kind`. Public for the same reason.
+pub fn variants_violations(kind: &Kind, variants: &[String]) -> Vec<Violation> {
+    let mut violations = Vec::new();
     if *kind != Kind::AB_TEST {
         if !variants.is_empty() {
             violations.push(Violation::new("variants", format!("must be empty: a {kind} has none")));
         }
-        return;
+        return violations;
     }
     if !limits::VARIANTS.contains(&variants.len()) {
-        violations.push(Violation::new(
-            "variants",
-            format!(
-                "must be {} to {} names, is {}",
-                limits::VARIANTS.start(),
-                limits::VARIANTS.end(),
-                variants.len()
-            ),
-        ));
+        let (least, most) = (limits::VARIANTS.start(), limits::VARIANTS.end());
+        let text = format!("must be {least} to {most} names, is {}", variants.len());
         // Not looked at name by name: that takes time that grows with the square of the list.
-        return;
+        return vec![Violation::new("variants", text)];
     }
     for (index, variant) in variants.iter().enumerate() {
         let length = variant.chars().count();
@@ -274,6 +266,7 @@ fn check_variants(kind: &Kind, variants: &[String], violations: &mut Vec<Violati
             violations.push(Violation::new(format!("variants[{index}]"), "is named twice"));
         }
     }
+    violations
 }
 
 fn edit_not_allowed(resource: &Resource) -> Refusal {

@@ -84,7 +84,7 @@ pub enum Refusal {
     #[error("{} field(s) not acceptable", .0.len())]
     Invalid(Vec<Violation>),
     /// The lifecycle has no such action in this state (LIF-19).
-    #[error("a {kind} in state {state} can't {action}")]
+    #[error("this {kind} is {state} and can't {action}")]
     ActionNotAllowed {
         /// The kind.
         kind: Kind,
@@ -112,7 +112,7 @@ pub enum Refusal {
         action: Action,
     },
     /// The state refuses edits.
-    #[error("a {kind} in state {state} can't be edited")]
+    #[error("this {kind} is {state} and can't be edited")]
     EditNotAllowed {
         /// The kind.
         kind: Kind,
