@@ -140,7 +140,9 @@ fn classify_sqlx(error: &sqlx::Error) -> Failure {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
-                Some(postgres) => classify_postgres(&code, postgres.constraint().or_else(|| postgres.column())),
+                Some(postgres) => {
+                    classify_postgres(&code, postgres.constraint().or_else(|| postgres.column()))
+                }
                 None => classify_sqlite(&code),
             }
         }
@@ -222,7 +224,8 @@ mod tests {
 
     #[test]
     fn corruption_names_the_row_and_never_its_content() {
-        let corruption = Corruption::new("members", "state", "a/b".into(), "is none of the values that it can have");
+        let corruption =
+            Corruption::new("members", "state", "a/b".into(), "is none of the values that it can have");
         assert_eq!(corruption.to_string(), "members.state of row a/b is none of the values that it can have");
     }
 }

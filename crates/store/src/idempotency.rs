@@ -4,12 +4,7 @@ use countersign_domain::{AccountId, Timestamp};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
-use crate::{
-    Store, StoreError,
-    entities::idempotency,
-    error::failed,
-    store::statement,
-};
+use crate::{Store, StoreError, entities::idempotency, error::failed, store::statement};
 
 /// Which call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,9 +21,7 @@ mod schema;
 mod snapshot;
 mod store;
 
-pub use commit::{
-    AccountCreation, Commit, Committed, Duplicate, MemberCommit, MemberWrite, PolicyCommit,
-};
+pub use commit::{AccountCreation, Commit, Committed, Duplicate, MemberCommit, MemberWrite, PolicyCommit};
 pub use due::Due;
 pub use error::{Corruption, StoreError};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};

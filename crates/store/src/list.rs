@@ -108,7 +108,10 @@ impl Store {
         let (sql, values) = self.requests_statement(account, filter, after, limit);
         let select = statement(&self.read, &sql, values);
         let rows = self.read.query_all_raw(select).await.map_err(failed(WHAT))?;
-        let items = rows.iter().filter_map(|row| requests::from_row(row, WHAT).transpose()).collect::<Result<_, _>>()?;
+        let items = rows
+            .iter()
+            .filter_map(|row| requests::from_row(row, WHAT).transpose())
+            .collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit))
     }
 
@@ -198,7 +201,8 @@ pub(crate) async fn count_pending_on(
     area: &Area,
 ) -> Result<u64, StoreError> {
     let what = failed("count pending requests");
-    let sql = "SELECT count(*) AS count FROM requests WHERE account_id = $1 AND state = 'PENDING' AND area = $2";
+    let sql =
+        "SELECT count(*) AS count FROM requests WHERE account_id = $1 AND state = 'PENDING' AND area = $2";
     let select = statement(database, sql, vec![account.0.into(), area.as_str().into()]);
     let row = database.query_one_raw(select).await.map_err(what)?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).map_err(what)?;

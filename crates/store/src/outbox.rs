@@ -73,7 +73,11 @@ impl Store {
         F: FnOnce(Vec<OutboxRow>) -> R,
         R: Future<Output = Vec<bool>>,
     {
-        if self.is_postgres() { self.relay_locked(limit, publish).await } else { self.relay_in_turn(limit, publish).await }
+        if self.is_postgres() {
+            self.relay_locked(limit, publish).await
+        } else {
+            self.relay_in_turn(limit, publish).await
+        }
     }
 
     async fn relay_locked<F, R>(&self, limit: u32, publish: F) -> Result<Relayed, StoreError>
@@ -98,7 +102,10 @@ impl Store {
         let confirmed: Vec<i64> = batch.confirmed_of(positions).collect();
         if !confirmed.is_empty() {
             let sql = "DELETE FROM outbox WHERE position = ANY ($1)";
-            transaction.execute_raw(statement(&transaction, sql, vec![confirmed.into()])).await.map_err(what)?;
+            transaction
+                .execute_raw(statement(&transaction, sql, vec![confirmed.into()]))
+                .await
+                .map_err(what)?;
         }
         transaction.commit().await.map_err(what)?;
         Ok(batch.outcome())

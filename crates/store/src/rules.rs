@@ -53,7 +53,11 @@ impl Default for RulesCache {
 impl Store {
     /// The rules of `account` at `version`, from the cache or the database. The database may meanwhile hold newer ones:
     /// these are then returned, and the caller sees it by their version. None: there is no such account.
-    pub(crate) async fn rules(&self, account: AccountId, version: i64) -> Result<Option<Arc<Rules>>, StoreError> {
+    pub(crate) async fn rules(
+        &self,
+        account: AccountId,
+        version: i64,
+    ) -> Result<Option<Arc<Rules>>, StoreError> {
         if let Some(rules) = self.rules.0.get(&account).filter(|rules| rules.version == version) {
             return Ok(Some(rules));
         }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use countersign_domain::{
-    Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource, ResourceId,
-    Timestamp,
+    Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource,
+    ResourceId, Timestamp,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
@@ -141,8 +141,7 @@ impl Store {
         known: &mut Vec<Member>,
     ) -> Result<(), StoreError> {
         let Some(request) = request else { return Ok(()) };
-        let is_known =
-            |id: &MemberId| known.iter().chain(approvers).any(|member| member.id == *id);
+        let is_known = |id: &MemberId| known.iter().chain(approvers).any(|member| member.id == *id);
         let missing: Vec<MemberId> = request.approvers.iter().copied().filter(|id| !is_known(id)).collect();
         if !missing.is_empty() {
             known.extend(self.members(account, &missing).await?);

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait, Value, ConnectionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use tokio::sync::Mutex;
 
@@ -114,7 +114,9 @@ impl Store {
     /// has written since can't wait, only fail.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
-        self.write.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
+        self.write
+            .begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
+            .await
     }
 }
 

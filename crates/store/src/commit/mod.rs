@@ -79,7 +79,11 @@ impl Store {
     }
 
     /// What a try means to the caller: one that hit nothing may have been a repetition.
-    async fn settle(&self, tried: Tried, idempotency: Option<&IdempotencyRecord>) -> Result<Committed, StoreError> {
+    async fn settle(
+        &self,
+        tried: Tried,
+        idempotency: Option<&IdempotencyRecord>,
+    ) -> Result<Committed, StoreError> {
         match tried {
             Tried::Done => Ok(Committed::Done),
             Tried::Duplicate(_) | Tried::Conflict => {
@@ -88,7 +92,11 @@ impl Store {
                 {
                     return Ok(Committed::Replay(first));
                 }
-                Ok(if let Tried::Duplicate(which) = tried { Committed::Duplicate(which) } else { Committed::Conflict })
+                Ok(if let Tried::Duplicate(which) = tried {
+                    Committed::Duplicate(which)
+                } else {
+                    Committed::Conflict
+                })
             }
         }
     }
@@ -155,7 +163,8 @@ impl RequestRows {
                 Ok(Self::Insert { request: request.into(), approvers })
             }
             RequestWrite::Update { request, decision } => {
-                let decision = decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
+                let decision =
+                    decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
                 Ok(Self::Update { request: request.into(), decision })
             }
         }

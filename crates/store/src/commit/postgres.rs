@@ -149,7 +149,8 @@ fn text(shape: Shape) -> String {
         Shape::Register | Shape::Change => history.insert("resource", ""),
         // The guard of the last link: a null sequence fails the statement.
         Shape::Submit | Shape::Decide => {
-            let guarded = format!("CASE WHEN request.version IS NOT NULL THEN {} END", history.at("sequence"));
+            let guarded =
+                format!("CASE WHEN request.version IS NOT NULL THEN {} END", history.at("sequence"));
             history.insert_as("resource LEFT JOIN request ON true", "", |column| {
                 if column == "sequence" { guarded.clone() } else { history.at(column) }
             })

@@ -6,8 +6,8 @@
 
 use countersign_domain::{Account, AccountId, Member, Policy};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
-    QueryFilter, Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, QueryFilter, Value,
 };
 
 use super::{Committed, Table, Tried, insert, postgres::rules_lock};
@@ -94,7 +94,9 @@ impl Store {
         let mut steps = Steps::new(&transaction);
         steps.count_up(account_id, rules_version).await?;
         match member {
-            MemberWrite::Insert(member) => steps.insert(members::Model::from(&member), Table::Members).await?,
+            MemberWrite::Insert(member) => {
+                steps.insert(members::Model::from(&member), Table::Members).await?
+            }
             MemberWrite::Update(member) => steps.update_member((&member).into()).await?,
         }
         let tried = steps.answer(idempotency.as_ref()).await?;
@@ -104,7 +106,8 @@ impl Store {
     /// Writes a policy.
     pub async fn commit_policy(&self, commit: PolicyCommit) -> Result<Committed, StoreError> {
         let transaction = self.begin().await.map_err(failed("write a policy"))?;
-        let PolicyCommit { account_id, rules_version, policy, only_without_pending, outbox, idempotency } = commit;
+        let PolicyCommit { account_id, rules_version, policy, only_without_pending, outbox, idempotency } =
+            commit;
         let mut steps = Steps::new(&transaction);
         steps.count_up(account_id, rules_version).await?;
         if only_without_pending && steps.tried == Tried::Done {

@@ -4,8 +4,8 @@
 //! relies on row locks, which `SQLite` does not have. An abandoned transaction is rolled back.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable,
-    ModelTrait, QueryFilter, IdenStatic,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IdenStatic,
+    IntoActiveModel, Iterable, ModelTrait, QueryFilter,
 };
 use uuid::Uuid;
 
@@ -55,14 +55,21 @@ async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> Result<Tried
     Ok(tried)
 }
 
-async fn check_rules(transaction: &DatabaseTransaction, account: Uuid, version: i64) -> Result<Tried, StoreError> {
+async fn check_rules(
+    transaction: &DatabaseTransaction,
+    account: Uuid,
+    version: i64,
+) -> Result<Tried, StoreError> {
     let sql = "SELECT 1 FROM accounts WHERE account_id = $1 AND rules_version = $2";
     let select = statement(transaction, sql, vec![account.into(), version.into()]);
     let row = transaction.query_one_raw(select).await.map_err(failed("commit"))?;
     Ok(done_if(row.is_some()))
 }
 
-async fn update_resource(transaction: &DatabaseTransaction, resource: resources::Model) -> Result<Tried, StoreError> {
+async fn update_resource(
+    transaction: &DatabaseTransaction,
+    resource: resources::Model,
+) -> Result<Tried, StoreError> {
     let updated = resources::Entity::update_many()
         .filter(resources::Column::AccountId.eq(resource.account_id))
         .filter(resources::Column::ResourceId.eq(resource.resource_id))
@@ -90,14 +97,19 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
         RequestRows::Update { request, decision } => {
             let tried = update_request(transaction, &request).await?;
             match decision {
-                Some(decision) if tried == Tried::Done => insert(transaction, decision, Table::Decisions).await,
+                Some(decision) if tried == Tried::Done => {
+                    insert(transaction, decision, Table::Decisions).await
+                }
                 _ => Ok(tried),
             }
         }
     }
 }
 
-async fn update_request(transaction: &DatabaseTransaction, request: &requests::Model) -> Result<Tried, StoreError> {
+async fn update_request(
+    transaction: &DatabaseTransaction,
+    request: &requests::Model,
+) -> Result<Tried, StoreError> {
     let mut changes = <requests::ActiveModel as ActiveModelTrait>::default();
     for column in requests::Column::iter().filter(|column| requests::CHANGING.contains(&column.as_str())) {
         changes.set(column, request.get(column));

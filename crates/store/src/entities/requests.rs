@@ -1,11 +1,11 @@
 //! Approval requests. Their chosen approvers and decisions are rows of their own.
 
+use countersign_domain::MemberId;
 use countersign_domain::{
-    AccountId, Action, Area, Content, Digest, Kind, LaunchMode, PendingLabel, Request, RequestId, RequestState,
-    ResourceId, State, Timestamp,
+    AccountId, Action, Area, Content, Digest, Kind, LaunchMode, PendingLabel, Request, RequestId,
+    RequestState, ResourceId, State, Timestamp,
     request::{Decision, Ending, ExpiryReason},
 };
-use countersign_domain::MemberId;
 use sea_orm::entity::prelude::*;
 
 use super::{actor, content, parsed};
@@ -178,7 +178,14 @@ impl Model {
                 at: Timestamp(at),
                 note: note.clone(),
             },
-            _ => return Err(Corruption::new("requests", "ended_at_us", key(), "is missing on an ended request")),
+            _ => {
+                return Err(Corruption::new(
+                    "requests",
+                    "ended_at_us",
+                    key(),
+                    "is missing on an ended request",
+                ));
+            }
         };
         match self.state.as_str() {
             "APPROVED" => Ok(RequestState::Approved { ending, winner: self.winner.clone() }),
@@ -186,7 +193,10 @@ impl Model {
             "CANCELLED" => Ok(RequestState::Cancelled { ending }),
             "EXPIRED" => {
                 let reason = self.expiry_reason.as_deref().and_then(ExpiryReason::parse);
-                Ok(RequestState::Expired { ending, reason: parsed(reason, "requests", "expiry_reason", key)? })
+                Ok(RequestState::Expired {
+                    ending,
+                    reason: parsed(reason, "requests", "expiry_reason", key)?,
+                })
             }
             "REVERTED" => Ok(RequestState::Reverted { ending }),
             _ => Err(Corruption::new("requests", "state", key(), "is none of the values that it can have")),

@@ -1,8 +1,8 @@
 //! Resources under control.
 
 use countersign_domain::{
-    AccountId, Action, ApprovalStatus, Content, Kind, LaunchMode, MemberId, PendingLabel, RequestId, Resource,
-    ResourceId, Schedule, State, Timestamp, resource::Lock, timer,
+    AccountId, Action, ApprovalStatus, Content, Kind, LaunchMode, MemberId, PendingLabel, RequestId,
+    Resource, ResourceId, Schedule, State, Timestamp, resource::Lock, timer,
 };
 use sea_orm::entity::prelude::*;
 
@@ -134,10 +134,7 @@ impl TryFrom<Model> for Resource {
                 digest: countersign_domain::Digest::from_text(row.live_digest),
                 revision: row.live_revision,
             },
-            schedule: Schedule {
-                start: row.starts_at_us.map(Timestamp),
-                end: row.ends_at_us.map(Timestamp),
-            },
+            schedule: Schedule { start: row.starts_at_us.map(Timestamp), end: row.ends_at_us.map(Timestamp) },
             variants,
             winner: row.winner,
             version: row.version,

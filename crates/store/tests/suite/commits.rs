@@ -48,7 +48,8 @@ async fn the_database_refuses_a_second_pending_request_by_itself(db: TestDatabas
     let columns = "account_id, resource_id, kind, resource_title, area, action, from_state, pending_label, target_state, \
         submitter_name, note, digest, required_approvals, created_at_us, state, version";
     let make_id = if world.db.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
-    let again = format!("INSERT INTO requests (request_id, {columns}) SELECT {make_id}, {columns} FROM requests");
+    let again =
+        format!("INSERT INTO requests (request_id, {columns}) SELECT {make_id}, {columns} FROM requests");
     let error = raw.execute_unprepared(&again).await.unwrap_err();
     assert!(matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_))), "{error}");
     assert_eq!(world.count("requests").await, 1);
@@ -78,7 +79,9 @@ async fn a_decided_request_is_refused(db: TestDatabase) {
     let before = counts(&world).await;
     let other = member(&world.account, SystemRole::Approver);
     // Whatever versions the rival believes in.
-    for (resource, request) in [(&resource, &request), (&approved.resource, &request), (&approved.resource, &decided)] {
+    for (resource, request) in
+        [(&resource, &request), (&approved.resource, &request), (&approved.resource, &decided)]
+    {
         let commit = world.commit(approval(resource, request, &other));
         assert_eq!(world.store.commit(commit).await.unwrap(), Committed::Conflict);
     }

@@ -61,7 +61,18 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
     tables.dedup();
     assert_eq!(
         tables,
-        ["accounts", "decisions", "history", "idempotency", "members", "outbox", "policies", "request_approvers", "requests", "resources"]
+        [
+            "accounts",
+            "decisions",
+            "history",
+            "idempotency",
+            "members",
+            "outbox",
+            "policies",
+            "request_approvers",
+            "requests",
+            "resources"
+        ]
     );
     for table in tables {
         let first = columns.iter().find(|column| column.table == table && column.key == 1);
@@ -77,7 +88,10 @@ async fn times_are_microseconds(db: TestDatabase) {
     let world = World::new(db).await;
     for column in columns(&world).await {
         let Column { table, name, kind, .. } = column;
-        assert!(!["timestamp", "date", "time", "json"].iter().any(|word| kind.contains(word)), "{table}.{name} is {kind}");
+        assert!(
+            !["timestamp", "date", "time", "json"].iter().any(|word| kind.contains(word)),
+            "{table}.{name} is {kind}"
+        );
         if name.ends_with("_us") {
             let expected = if world.db.is_postgres() { "bigint" } else { "integer" };
             assert_eq!(kind, expected, "{table}.{name}");

@@ -33,10 +33,13 @@ async fn resources_are_listed_newest_first(db: TestDatabase) {
                 break;
             }
         }
-        let wanted: Vec<Resource> = expected.iter().filter(|resource| kinds.contains(&resource.kind)).cloned().collect();
+        let wanted: Vec<Resource> =
+            expected.iter().filter(|resource| kinds.contains(&resource.kind)).cloned().collect();
         assert_eq!(seen, wanted);
     }
-    assert!(world.store.list_resources(account().id, &[Kind::CAMPAIGN], None, 10).await.unwrap().items.is_empty());
+    assert!(
+        world.store.list_resources(account().id, &[Kind::CAMPAIGN], None, 10).await.unwrap().items.is_empty()
+    );
 }
 
 async fn requests_are_listed_and_filtered(db: TestDatabase) {
@@ -64,7 +67,9 @@ async fn requests_are_listed_and_filtered(db: TestDatabase) {
         }
     };
     let by_state = |state| RequestFilter { state: Some(state), resource: None };
-    let of = |requests: &[countersign_domain::Request]| requests.iter().map(|request| request.id).collect::<Vec<_>>();
+    let of = |requests: &[countersign_domain::Request]| {
+        requests.iter().map(|request| request.id).collect::<Vec<_>>()
+    };
     assert_eq!(ids(by_state(RequestStateName::Pending)).await, of(&pending));
     assert_eq!(ids(by_state(RequestStateName::Approved)).await, of(&approved));
     for state in [

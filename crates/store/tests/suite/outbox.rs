@@ -38,9 +38,21 @@ async fn events_go_out_once_and_whole(db: TestDatabase) {
     let world = World::new(db).await;
     let rows = committed(&world, 5).await;
     let mut seen = vec![];
-    let relayed = world.store.relay(3, async |batch| { seen.extend(batch.clone()); vec![true; batch.len()] }).await;
+    let relayed = world
+        .store
+        .relay(3, async |batch| {
+            seen.extend(batch.clone());
+            vec![true; batch.len()]
+        })
+        .await;
     assert_eq!(relayed.unwrap(), Relayed { published: 3, failed: 0, more: true });
-    let relayed = world.store.relay(3, async |batch| { seen.extend(batch.clone()); vec![true; batch.len()] }).await;
+    let relayed = world
+        .store
+        .relay(3, async |batch| {
+            seen.extend(batch.clone());
+            vec![true; batch.len()]
+        })
+        .await;
     assert_eq!(relayed.unwrap(), Relayed { published: 2, failed: 0, more: false });
     assert_eq!(seen, rows);
     let nothing = world.store.relay(3, async |_| panic!("there is nothing to publish")).await.unwrap();
@@ -54,7 +66,14 @@ async fn what_is_not_confirmed_stays(db: TestDatabase) {
     let relayed = world.store.relay(10, async |_| vec![true, false, true, false]).await.unwrap();
     assert_eq!(relayed, Relayed { published: 2, failed: 2, more: false });
     let mut again = vec![];
-    world.store.relay(10, async |batch| { again.clone_from(&batch); vec![true; batch.len()] }).await.unwrap();
+    world
+        .store
+        .relay(10, async |batch| {
+            again.clone_from(&batch);
+            vec![true; batch.len()]
+        })
+        .await
+        .unwrap();
     assert_eq!(again, [rows[1].clone(), rows[3].clone()]);
 }
 
@@ -65,7 +84,12 @@ async fn a_relay_that_is_killed_loses_nothing(db: TestDatabase) {
     let relay = tokio::spawn({
         let store = world.store.clone();
         async move {
-            store.relay(10, async |_| { let _ = began.send(()); std::future::pending().await }).await
+            store
+                .relay(10, async |_| {
+                    let _ = began.send(());
+                    std::future::pending().await
+                })
+                .await
         }
     });
     begun.await.unwrap();
@@ -74,7 +98,14 @@ async fn a_relay_that_is_killed_loses_nothing(db: TestDatabase) {
     // At once: nobody waits for a lease to end. PostgreSQL's rollback is on its way when the connection is used again.
     let mut seen = vec![];
     while seen.len() < rows.len() {
-        world.store.relay(10, async |batch| { seen.extend(batch.clone()); vec![true; batch.len()] }).await.unwrap();
+        world
+            .store
+            .relay(10, async |batch| {
+                seen.extend(batch.clone());
+                vec![true; batch.len()]
+            })
+            .await
+            .unwrap();
     }
     assert_eq!(seen, rows);
 }

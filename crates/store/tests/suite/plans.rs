@@ -56,7 +56,8 @@ async fn no_table_is_read_through() {
         About::ResourceByExternalId(resource.kind.clone(), resource.external_id.clone()),
         About::Request(request.id),
     ] {
-        let snapshot = store.snapshot(account, Some(world.admin.id), &about, &[world.admin.id], Some(&key)).await;
+        let snapshot =
+            store.snapshot(account, Some(world.admin.id), &about, &[world.admin.id], Some(&key)).await;
         assert_eq!(snapshot.unwrap().unwrap().request.is_some(), about != About::Nothing);
     }
     for state in [None, Some(RequestStateName::Pending), Some(RequestStateName::Approved)] {
@@ -81,7 +82,10 @@ async fn no_table_is_read_through() {
     commit.idempotency = Some(record(&key, "answer"));
     let approved = commit.outcome.resource.clone();
     assert_eq!(store.commit(commit).await.unwrap(), Committed::Done);
-    assert_eq!(store.commit(world.commit(submission(&approved, &world.admin))).await.unwrap(), Committed::Done);
+    assert_eq!(
+        store.commit(world.commit(submission(&approved, &world.admin))).await.unwrap(),
+        Committed::Done
+    );
     let new = campaign(&world.account, &world.admin);
     assert_eq!(store.commit(world.commit(registration(&new))).await.unwrap(), Committed::Done);
     assert_eq!(store.commit(world.commit(edit(&new, "t"))).await.unwrap(), Committed::Done);

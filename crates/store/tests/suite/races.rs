@@ -46,7 +46,10 @@ async fn all_at_once(world: &World, commits: Vec<Commit>) -> Vec<Committed> {
 }
 
 fn winners(answers: &[Committed]) -> usize {
-    assert!(answers.iter().all(|answer| matches!(answer, Committed::Done | Committed::Conflict)), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Committed::Done | Committed::Conflict)),
+        "{answers:?}"
+    );
     answers.iter().filter(|answer| **answer == Committed::Done).count()
 }
 
@@ -55,7 +58,8 @@ async fn of_32_deciders_one_wins(db: TestDatabase) {
     let world = World::new(db).await;
     for _ in 0..10 {
         let (resource, request) = world.submitted().await;
-        let before = (world.count("history").await, world.count("outbox").await, world.count("idempotency").await);
+        let before =
+            (world.count("history").await, world.count("outbox").await, world.count("idempotency").await);
         let decisions_before = world.count("decisions").await;
         let commits = (0..RIVALS)
             .map(|number| {

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Account, Action, ActorRef, ApprovalStatus, Area, Feature, Kind, LaunchMode, Member, MemberId, MemberState, Policies,
-    Policy, Request, RequestState, RequestWrite, Resource, Schedule, State, SystemRole, Timestamp,
+    Account, Action, ActorRef, ApprovalStatus, Area, Feature, Kind, LaunchMode, Member, MemberId,
+    MemberState, Policies, Policy, Request, RequestState, RequestWrite, Resource, Schedule, State,
+    SystemRole, Timestamp,
     history::HistoryEvent,
     policy::Cancellation,
     request::{Ending, ExpiryReason},
@@ -110,7 +111,8 @@ async fn requests_come_back(db: TestDatabase) {
             let written = outcome.request.unwrap().request().clone();
             let read = world.snapshot(&About::Request(written.id)).await;
             assert_eq!(read.request.as_ref(), Some(&written));
-            let listed = world.store.list_requests(world.account.id, &RequestFilter::default(), None, 1).await;
+            let listed =
+                world.store.list_requests(world.account.id, &RequestFilter::default(), None, 1).await;
             assert_eq!(listed.unwrap().items, std::slice::from_ref(&written));
             now = (outcome.resource, written);
         }
@@ -148,7 +150,8 @@ async fn history_comes_back(db: TestDatabase) {
         let mut outcome = edit(&resource, "t");
         outcome.resource.version = version;
         let optional = version % 2 == 0;
-        outcome.history = entry(&outcome.resource, event, optional.then_some(State::DRAFT), actor(&world.admin));
+        outcome.history =
+            entry(&outcome.resource, event, optional.then_some(State::DRAFT), actor(&world.admin));
         outcome.history.action = optional.then_some(Action::LAUNCH);
         outcome.history.request_id = optional.then(|| countersign_domain::RequestId(id()));
         outcome.history.note = "n".repeat(usize::from(optional));

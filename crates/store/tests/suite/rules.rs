@@ -43,10 +43,17 @@ async fn names_are_unique(db: TestDatabase) {
 
     // Changing an address to one that is taken; and the same address in another account.
     let other = member(&world.account, SystemRole::Member);
-    assert_eq!(world.store.commit_member(insertion(&world, 1, other.clone())).await.unwrap(), Committed::Done);
+    assert_eq!(
+        world.store.commit_member(insertion(&world, 1, other.clone())).await.unwrap(),
+        Committed::Done
+    );
     let member_after = MemberWrite::Update(Member { email: world.admin.email.clone(), version: 2, ..other });
-    let change =
-        MemberCommit { account_id: world.account.id, rules_version: 2, member: member_after, idempotency: None };
+    let change = MemberCommit {
+        account_id: world.account.id,
+        rules_version: 2,
+        member: member_after,
+        idempotency: None,
+    };
     assert_eq!(world.store.commit_member(change).await.unwrap(), Committed::Duplicate(Duplicate::Email));
     let elsewhere = account();
     let admin = Member { account_id: elsewhere.id, ..world.admin.clone() };
@@ -68,13 +75,18 @@ async fn stale_rules_are_refused(db: TestDatabase) {
     };
     assert_eq!(world.store.commit_policy(policy.clone()).await.unwrap(), Committed::Conflict);
     assert_eq!(world.count("outbox").await, 0);
-    assert_eq!(world.store.commit_policy(PolicyCommit { rules_version: 2, ..policy }).await.unwrap(), Committed::Done);
+    assert_eq!(
+        world.store.commit_policy(PolicyCommit { rules_version: 2, ..policy }).await.unwrap(),
+        Committed::Done
+    );
     assert_eq!(world.count("outbox").await, 1);
 }
 
 async fn a_stale_member_is_refused(db: TestDatabase) {
     let world = World::new(db).await;
-    for (rules_version, version, expected) in [(1, 2, Committed::Done), (2, 2, Committed::Conflict), (2, 3, Committed::Done)] {
+    for (rules_version, version, expected) in
+        [(1, 2, Committed::Done), (2, 2, Committed::Conflict), (2, 3, Committed::Done)]
+    {
         let member = MemberWrite::Update(Member { version, ..world.admin.clone() });
         let commit = MemberCommit { account_id: world.account.id, rules_version, member, idempotency: None };
         assert_eq!(world.store.commit_member(commit).await.unwrap(), expected);
@@ -84,12 +96,20 @@ async fn a_stale_member_is_refused(db: TestDatabase) {
 async fn another_replica_never_decides_on_old_rules(db: TestDatabase) {
     let world = World::new(db).await;
     let replica = connect(&world.db).await;
-    let read = async || replica.snapshot(world.account.id, None, &About::Nothing, &[], None).await.unwrap().unwrap();
+    let read =
+        async || replica.snapshot(world.account.id, None, &About::Nothing, &[], None).await.unwrap().unwrap();
     assert_eq!(read().await.directory.approvers_of(Component::Campaigns).count(), 1);
     let editor = Member { approval_right: true, ..member(&world.account, SystemRole::Editor) };
     let mut rules_version = 1;
-    for member in [editor.clone(), member(&world.account, SystemRole::Approver), member(&world.account, SystemRole::Creator)] {
-        assert_eq!(world.store.commit_member(insertion(&world, rules_version, member)).await.unwrap(), Committed::Done);
+    for member in [
+        editor.clone(),
+        member(&world.account, SystemRole::Approver),
+        member(&world.account, SystemRole::Creator),
+    ] {
+        assert_eq!(
+            world.store.commit_member(insertion(&world, rules_version, member)).await.unwrap(),
+            Committed::Done
+        );
         rules_version += 1;
     }
     let snapshot = read().await;
@@ -138,7 +158,10 @@ async fn a_policy_waits_for_pending_requests(db: TestDatabase) {
 async fn chosen_approvers_are_known_even_when_they_lost_the_right(db: TestDatabase) {
     let mut world = World::new(db).await;
     let chosen = member(&world.account, SystemRole::Creator);
-    assert_eq!(world.store.commit_member(insertion(&world, 1, chosen.clone())).await.unwrap(), Committed::Done);
+    assert_eq!(
+        world.store.commit_member(insertion(&world, 1, chosen.clone())).await.unwrap(),
+        Committed::Done
+    );
     world.account.rules_version = 2;
     let resource = world.registered().await;
     let mut request = request(&resource, &world.admin);
@@ -166,7 +189,8 @@ async fn an_unknown_account_has_no_snapshot(db: TestDatabase) {
     };
     assert_eq!(world.store.create_account(creation).await.unwrap(), Committed::Done);
     let about = About::Resource(resource.id);
-    let elsewhere = world.store.snapshot(other.id, Some(world.admin.id), &about, &[world.admin.id], None).await;
+    let elsewhere =
+        world.store.snapshot(other.id, Some(world.admin.id), &about, &[world.admin.id], None).await;
     let elsewhere = elsewhere.unwrap().unwrap();
     assert!(elsewhere.resource.is_none() && elsewhere.actor.is_none());
     assert!(elsewhere.directory.get(world.admin.id).is_none());

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use countersign_domain::{
-    Account, AccountId, Action, ActorRef, ApprovalStatus, Area, Content, EventId, Feature, Kind, Member, MemberId,
-    MemberState, Outcome, PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Schedule,
-    State, SystemRole, Timestamp,
+    Account, AccountId, Action, ActorRef, ApprovalStatus, Area, Content, EventId, Feature, Kind, Member,
+    MemberId, MemberState, Outcome, PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource,
+    ResourceId, Schedule, State, SystemRole, Timestamp,
     history::{HistoryEntry, HistoryEvent},
     outcome::{Event, EventKind},
     request::{Decision, Ending, Verdict},
@@ -181,7 +181,11 @@ pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
 }
 
 pub(crate) fn actor(member: &Member) -> ActorRef {
-    ActorRef { member_id: Some(member.id), name: member.display_name.clone(), service: Some("campaigns".into()) }
+    ActorRef {
+        member_id: Some(member.id),
+        name: member.display_name.clone(),
+        service: Some("campaigns".into()),
+    }
 }
 
 pub(crate) fn event_of(outcome: &Outcome) -> OutboxRow {
@@ -197,7 +201,12 @@ pub(crate) fn event_of(outcome: &Outcome) -> OutboxRow {
     }
 }
 
-pub(crate) fn entry(resource: &Resource, event: HistoryEvent, from: Option<State>, by: ActorRef) -> HistoryEntry {
+pub(crate) fn entry(
+    resource: &Resource,
+    event: HistoryEvent,
+    from: Option<State>,
+    by: ActorRef,
+) -> HistoryEntry {
     HistoryEntry {
         account_id: resource.account_id,
         resource_id: resource.id,
@@ -214,7 +223,12 @@ pub(crate) fn entry(resource: &Resource, event: HistoryEvent, from: Option<State
     }
 }
 
-fn outcome(resource: Resource, request: Option<RequestWrite>, history: HistoryEntry, kind: EventKind) -> Outcome {
+fn outcome(
+    resource: Resource,
+    request: Option<RequestWrite>,
+    history: HistoryEntry,
+    kind: EventKind,
+) -> Outcome {
     Outcome { resource, request, history, event: Event { kind, recipients: vec![] } }
 }
 
@@ -282,8 +296,7 @@ pub(crate) fn submission_of(resource: &Resource, request: Request) -> Outcome {
 /// `approver` approves.
 pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member) -> Outcome {
     let ending = Ending { by: actor(approver), at: NOW, note: "fine".into() };
-    let decision =
-        Decision { by: actor(approver), verdict: Verdict::Approved, note: "fine".into(), at: NOW };
+    let decision = Decision { by: actor(approver), verdict: Verdict::Approved, note: "fine".into(), at: NOW };
     let mut decided = request.clone();
     decided.version += 1;
     decided.decisions.push(decision.clone());
