@@ -1,6 +1,6 @@
 //! The open database.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
@@ -18,7 +18,7 @@ const SQLITE_READERS: u32 = 4;
 const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 
 /// How to reach the database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StoreConfig {
     /// `postgres://…` or `sqlite://…`; the file of the latter is created when it is missing.
     pub url: String,
@@ -46,6 +46,19 @@ impl StoreConfig {
             lock_timeout: Duration::from_secs(5),
             application_name: "countersign-approval".to_owned(),
         }
+    }
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("application_name", &self.application_name)
+            .finish_non_exhaustive()
     }
 }
 

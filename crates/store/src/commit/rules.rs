@@ -95,7 +95,7 @@ impl Store {
         steps.count_up(account_id, rules_version).await?;
         match member {
             MemberWrite::Insert(member) => {
-                steps.insert(members::Model::from(&member), Table::Members).await?
+                steps.insert(members::Model::from(&member), Table::Members).await?;
             }
             MemberWrite::Update(member) => steps.update_member((&member).into()).await?,
         }

@@ -3,6 +3,7 @@
 
 mod commits;
 mod conventions;
+mod errors;
 mod idempotency;
 mod lists;
 mod outbox;
