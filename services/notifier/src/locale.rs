@@ -1,5 +1,5 @@
 //! The words of mails and ribbons. Every sentence that a member reads comes from here, by way of a [`Locale`]: another
-//! language is another variant and another module beside [`english`].
+//! language is another variant and another module beside `english`.
 
 mod english;
 
