@@ -60,7 +60,9 @@ pub fn content(json: &serde_json::Value) -> prost_types::Struct {
             serde_json::Value::Bool(bool) => Kind::BoolValue(*bool),
             serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
             serde_json::Value::String(text) => Kind::StringValue(text.clone()),
-            serde_json::Value::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(wrap).collect() }),
+            serde_json::Value::Array(items) => {
+                Kind::ListValue(ListValue { values: items.iter().map(wrap).collect() })
+            }
             serde_json::Value::Object(_) => Kind::StructValue(content(json)),
         };
         Value { kind: Some(kind) }
@@ -93,10 +95,22 @@ impl Team {
             .unwrap()
             .into_inner();
         let account = created.account.unwrap().account_id;
-        let caller = |id| Caller { account: account.clone(), id, approval: approval.clone(), notifier: notifier.clone() };
+        let caller = |id| Caller {
+            account: account.clone(),
+            id,
+            approval: approval.clone(),
+            notifier: notifier.clone(),
+        };
         let admin = caller(created.admin.unwrap().member_id);
         for area in ["CAMPAIGNS", "PRODUCT_EXPERIENCES"] {
-            admin.set_policy(approval::UpdatePolicyRequest { area: area.into(), enabled: Some(true), ..Default::default() }).await.unwrap();
+            admin
+                .set_policy(approval::UpdatePolicyRequest {
+                    area: area.into(),
+                    enabled: Some(true),
+                    ..Default::default()
+                })
+                .await
+                .unwrap();
         }
         let creator = caller(admin.add("Carl Creator", SystemRole::Creator).await);
         let approver = caller(admin.add("Abel Approver", SystemRole::Approver).await);
@@ -132,15 +146,23 @@ impl Caller {
         self.create_member(request).await.unwrap().member_id
     }
 
-    pub async fn create_member(&self, mut message: access::CreateMemberRequest) -> Result<access::Member, Status> {
+    pub async fn create_member(
+        &self,
+        mut message: access::CreateMemberRequest,
+    ) -> Result<access::Member, Status> {
         message.account_id.clone_from(&self.account);
-        let answer = AccessServiceClient::new(self.approval.clone()).create_member(self.request(message)).await?;
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).create_member(self.request(message)).await?;
         Ok(answer.into_inner().member.unwrap())
     }
 
-    pub async fn update_member(&self, mut message: access::UpdateMemberRequest) -> Result<access::Member, Status> {
+    pub async fn update_member(
+        &self,
+        mut message: access::UpdateMemberRequest,
+    ) -> Result<access::Member, Status> {
         message.account_id.clone_from(&self.account);
-        let answer = AccessServiceClient::new(self.approval.clone()).update_member(self.request(message)).await?;
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).update_member(self.request(message)).await?;
         Ok(answer.into_inner().member.unwrap())
     }
 
@@ -150,19 +172,29 @@ impl Caller {
             member_id: member.into(),
             ..Default::default()
         };
-        let answer = AccessServiceClient::new(self.approval.clone()).revoke_member(self.request(message)).await?;
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).revoke_member(self.request(message)).await?;
         Ok(answer.into_inner().member.unwrap())
     }
 
-    pub async fn set_policy(&self, mut message: approval::UpdatePolicyRequest) -> Result<approval::Policy, Status> {
+    pub async fn set_policy(
+        &self,
+        mut message: approval::UpdatePolicyRequest,
+    ) -> Result<approval::Policy, Status> {
         message.account_id.clone_from(&self.account);
-        let answer = PolicyServiceClient::new(self.approval.clone()).update_policy(self.request(message)).await?;
+        let answer =
+            PolicyServiceClient::new(self.approval.clone()).update_policy(self.request(message)).await?;
         Ok(answer.into_inner().policy.unwrap())
     }
 
-    pub async fn register(&self, mut message: approval::RegisterResourceRequest) -> Result<approval::Resource, Status> {
+    pub async fn register(
+        &self,
+        mut message: approval::RegisterResourceRequest,
+    ) -> Result<approval::Resource, Status> {
         message.account_id.clone_from(&self.account);
-        let answer = ResourceServiceClient::new(self.approval.clone()).register_resource(self.request(message)).await?;
+        let answer = ResourceServiceClient::new(self.approval.clone())
+            .register_resource(self.request(message))
+            .await?;
         Ok(answer.into_inner().resource.unwrap())
     }
 
@@ -195,19 +227,36 @@ impl Caller {
     }
 
     pub async fn resource(&self, id: &str) -> Result<approval::Resource, Status> {
-        let message = approval::GetResourceRequest { account_id: self.account.clone(), resource_id: id.into(), ..Default::default() };
-        let answer = ResourceServiceClient::new(self.approval.clone()).get_resource(self.request(message)).await?;
+        let message = approval::GetResourceRequest {
+            account_id: self.account.clone(),
+            resource_id: id.into(),
+            ..Default::default()
+        };
+        let answer =
+            ResourceServiceClient::new(self.approval.clone()).get_resource(self.request(message)).await?;
         Ok(answer.into_inner().resource.unwrap())
     }
 
-    pub async fn update(&self, mut message: approval::UpdateResourceRequest) -> Result<approval::UpdateResourceResponse, Status> {
+    pub async fn update(
+        &self,
+        mut message: approval::UpdateResourceRequest,
+    ) -> Result<approval::UpdateResourceResponse, Status> {
         message.account_id.clone_from(&self.account);
-        Ok(ResourceServiceClient::new(self.approval.clone()).update_resource(self.request(message)).await?.into_inner())
+        Ok(ResourceServiceClient::new(self.approval.clone())
+            .update_resource(self.request(message))
+            .await?
+            .into_inner())
     }
 
-    pub async fn perform(&self, mut message: approval::PerformActionRequest) -> Result<approval::PerformActionResponse, Status> {
+    pub async fn perform(
+        &self,
+        mut message: approval::PerformActionRequest,
+    ) -> Result<approval::PerformActionResponse, Status> {
         message.account_id.clone_from(&self.account);
-        Ok(ResourceServiceClient::new(self.approval.clone()).perform_action(self.request(message)).await?.into_inner())
+        Ok(ResourceServiceClient::new(self.approval.clone())
+            .perform_action(self.request(message))
+            .await?
+            .into_inner())
     }
 
     /// Submits an action; the request's id.
@@ -225,25 +274,38 @@ impl Caller {
     }
 
     pub async fn approval_request(&self, id: &str) -> Result<approval::ApprovalRequest, Status> {
-        let message =
-            approval::GetApprovalRequestRequest { account_id: self.account.clone(), approval_request_id: id.into() };
-        let answer = ApprovalServiceClient::new(self.approval.clone()).get_approval_request(self.request(message)).await?;
+        let message = approval::GetApprovalRequestRequest {
+            account_id: self.account.clone(),
+            approval_request_id: id.into(),
+        };
+        let answer = ApprovalServiceClient::new(self.approval.clone())
+            .get_approval_request(self.request(message))
+            .await?;
         Ok(answer.into_inner().approval_request.unwrap())
     }
 
-    pub async fn approve(&self, mut message: approval::ApproveRequest) -> Result<approval::ApprovalRequest, Status> {
+    pub async fn approve(
+        &self,
+        mut message: approval::ApproveRequest,
+    ) -> Result<approval::ApprovalRequest, Status> {
         message.account_id.clone_from(&self.account);
         let answer = ApprovalServiceClient::new(self.approval.clone()).approve(self.request(message)).await?;
         Ok(answer.into_inner().approval_request.unwrap())
     }
 
-    pub async fn reject(&self, mut message: approval::RejectRequest) -> Result<approval::ApprovalRequest, Status> {
+    pub async fn reject(
+        &self,
+        mut message: approval::RejectRequest,
+    ) -> Result<approval::ApprovalRequest, Status> {
         message.account_id.clone_from(&self.account);
         let answer = ApprovalServiceClient::new(self.approval.clone()).reject(self.request(message)).await?;
         Ok(answer.into_inner().approval_request.unwrap())
     }
 
-    pub async fn cancel(&self, mut message: approval::CancelRequest) -> Result<approval::ApprovalRequest, Status> {
+    pub async fn cancel(
+        &self,
+        mut message: approval::CancelRequest,
+    ) -> Result<approval::ApprovalRequest, Status> {
         message.account_id.clone_from(&self.account);
         let answer = ApprovalServiceClient::new(self.approval.clone()).cancel(self.request(message)).await?;
         Ok(answer.into_inner().approval_request.unwrap())
@@ -257,7 +319,10 @@ impl Caller {
             page_size: 200,
             ..Default::default()
         };
-        let answer = HistoryServiceClient::new(self.approval.clone()).list_history(self.request(message)).await.unwrap();
+        let answer = HistoryServiceClient::new(self.approval.clone())
+            .list_history(self.request(message))
+            .await
+            .unwrap();
         answer.into_inner().entries
     }
 
@@ -268,7 +333,8 @@ impl Caller {
             resource_id: resource.into(),
             ..Default::default()
         };
-        let answer = InboxServiceClient::new(self.notifier.clone()).list_ribbons(self.request(message)).await.unwrap();
+        let answer =
+            InboxServiceClient::new(self.notifier.clone()).list_ribbons(self.request(message)).await.unwrap();
         answer.into_inner().ribbons
     }
 }

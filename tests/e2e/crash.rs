@@ -96,7 +96,12 @@ async fn the_all_in_one_binary_is_killed_and_keeps_everything() {
     }
     let folder = standalone.data.path().join("mail");
     let expected = 2 + 2 * campaigns.len();
-    let count = || std::fs::read_dir(&folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|it| it == "eml")).count();
+    let count = || {
+        std::fs::read_dir(&folder)
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|it| it == "eml"))
+            .count()
+    };
     wait_for("every mail", PATIENCE, async || (count() >= expected).then_some(())).await;
     assert_eq!(count(), expected);
 }

@@ -1,5 +1,12 @@
 //! End-to-end tests: the binaries as users run them, with a real `PostgreSQL`, `RabbitMQ` and SMTP server, and clients over
 //! gRPC. The scenarios run on the services and on the all-in-one binary alike.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests: they are clients with a clock of their own, and fail where they stand"
+)]
 
 mod bad_input;
 mod client;

@@ -27,12 +27,17 @@ struct Attempt {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_decider_wins_on_two_replicas() {
     let services = Services::start(2).await;
-    let tap = services.broker.tap(&services.exchange(), "countersign.request.#").await;
     let replicas = [connect(services.approval_ports[0]).await, connect(services.approval_ports[1]).await];
     let team = Team::on(replicas[0].clone(), connect(services.notifier_port).await).await;
+    // The exchange is there once the first events went through it.
+    services.mail.wait_for_messages(2).await;
+    let tap = services.broker.tap(&services.exchange(), "countersign.request.#").await;
     let deciders = deciders(&team).await;
-    let deciders: Vec<_> =
-        deciders.iter().enumerate().map(|(index, decider)| decider.over(replicas[index % 2].clone())).collect();
+    let deciders: Vec<_> = deciders
+        .iter()
+        .enumerate()
+        .map(|(index, decider)| decider.over(replicas[index % 2].clone()))
+        .collect();
     for round in 0..ROUNDS {
         one_round(&team, &deciders, round).await;
     }
@@ -116,12 +121,24 @@ async fn attempt(decider: Caller, request: String, wanted: RequestState) -> Atte
     let note = "decided in a hurry".to_owned();
     let got = match wanted {
         RequestState::Approved => {
-            decider.approve(approval::ApproveRequest { approval_request_id: request, note, ..Default::default() }).await
+            decider
+                .approve(approval::ApproveRequest {
+                    approval_request_id: request,
+                    note,
+                    ..Default::default()
+                })
+                .await
         }
         RequestState::Rejected => {
-            decider.reject(approval::RejectRequest { approval_request_id: request, note, ..Default::default() }).await
+            decider
+                .reject(approval::RejectRequest { approval_request_id: request, note, ..Default::default() })
+                .await
         }
-        _ => decider.cancel(approval::CancelRequest { approval_request_id: request, note, ..Default::default() }).await,
+        _ => {
+            decider
+                .cancel(approval::CancelRequest { approval_request_id: request, note, ..Default::default() })
+                .await
+        }
     };
     Attempt { member: decider.id, wanted, got }
 }
@@ -130,7 +147,8 @@ async fn attempt(decider: Caller, request: String, wanted: RequestState) -> Atte
 async fn assert_nothing_is_left(url: &str, backend: DbBackend) {
     let database = Database::connect(url).await.unwrap();
     let count = async |sql: &str| -> i64 {
-        let row = database.query_one_raw(Statement::from_string(backend, sql.to_owned())).await.unwrap().unwrap();
+        let row =
+            database.query_one_raw(Statement::from_string(backend, sql.to_owned())).await.unwrap().unwrap();
         row.try_get_by_index(0).unwrap()
     };
     assert_eq!(count("SELECT count(*) FROM requests WHERE state = 'PENDING'").await, 0);
@@ -138,5 +156,8 @@ async fn assert_nothing_is_left(url: &str, backend: DbBackend) {
         count("SELECT count(*) FROM (SELECT 1 FROM decisions GROUP BY account_id, request_id HAVING count(*) > 1) AS many").await,
         0
     );
-    wait_for("an empty outbox", PATIENCE, async || (count("SELECT count(*) FROM outbox").await == 0).then_some(())).await;
+    wait_for("an empty outbox", PATIENCE, async || {
+        (count("SELECT count(*) FROM outbox").await == 0).then_some(())
+    })
+    .await;
 }

@@ -17,7 +17,11 @@ use crate::{
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Waits until the viewer sees just ribbons of these kinds on the resource.
-pub async fn wait_for_ribbons(viewer: &Caller, resource: &str, kinds: &[RibbonKind]) -> Vec<countersign_proto::inbox::Ribbon> {
+pub async fn wait_for_ribbons(
+    viewer: &Caller,
+    resource: &str,
+    kinds: &[RibbonKind],
+) -> Vec<countersign_proto::inbox::Ribbon> {
     wait_for(&format!("the ribbons {kinds:?}"), PATIENCE, async || {
         let ribbons = viewer.ribbons(resource).await;
         let seen: Vec<_> = ribbons.iter().map(countersign_proto::inbox::Ribbon::kind).collect();

@@ -69,12 +69,20 @@ async fn the_mailbox_shows_what_was_sent_and_runs_nothing_of_it() {
     assert!(!list.contains("<script>"), "{list}");
     let mail = list.lines().find(|line| line.contains("alert")).expect("the mail");
     let path = mail.split("href=\"").nth(1).unwrap().split('"').next().unwrap();
-    for (view, holds) in [("", "iframe sandbox"), ("/html", "<html"), ("/text", "START"), ("/source", "Message-ID:")] {
+    for (view, holds) in [
+        ("", "iframe sandbox"),
+        ("/html", "<html"),
+        ("/text", "asks for approval to start"),
+        ("/source", "Message-ID:"),
+    ] {
         let page = get(standalone.mailbox_port, &format!("{path}{view}")).await;
         assert!(page.starts_with("HTTP/1.1 200"), "{view}: {page}");
         assert!(page.contains(holds), "{view}: {page}");
         if view != "/source" && view != "/text" {
-            assert!(page.to_lowercase().contains("content-security-policy: default-src 'none'"), "{view}: {page}");
+            assert!(
+                page.to_lowercase().contains("content-security-policy: default-src 'none'"),
+                "{view}: {page}"
+            );
             assert!(!page.contains("<script>"), "{view}: {page}");
         }
     }

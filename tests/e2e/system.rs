@@ -36,8 +36,8 @@ pub struct Services {
     pub broker: TestBroker,
     /// The approval service's database.
     pub database: TestDatabase,
-    /// The notifier's.
-    pub notifier_database: TestDatabase,
+    /// The notifier's, kept until the end.
+    _notifier_database: TestDatabase,
 }
 
 /// Everything in one process.
@@ -67,9 +67,13 @@ impl Services {
         broker.name("notifier.dead-letter");
         let amqp_url = approval_amqp_url.unwrap_or_else(|| broker.url().to_owned());
 
-        let migrated = Process::start("countersign-approval", &["migrate"], &[("COUNTERSIGN_DATABASE_URL", database.url())])
-            .wait(PATIENCE)
-            .await;
+        let migrated = Process::start(
+            "countersign-approval",
+            &["migrate"],
+            &[("COUNTERSIGN_DATABASE_URL", database.url())],
+        )
+        .wait(PATIENCE)
+        .await;
         assert!(migrated.success(), "the migration failed");
         let mut approval = Vec::new();
         let mut approval_ports = Vec::new();
@@ -107,8 +111,16 @@ impl Services {
                 ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{admin}")),
             ],
         );
-        let services =
-            Self { approval, approval_ports, notifier, notifier_port, mail, broker, database, notifier_database };
+        let services = Self {
+            approval,
+            approval_ports,
+            notifier,
+            notifier_port,
+            mail,
+            broker,
+            database,
+            _notifier_database: notifier_database,
+        };
         for port in services.approval_ports.iter().chain([&services.notifier_port]) {
             connect(*port).await;
         }
@@ -147,8 +159,11 @@ impl Standalone {
 
     fn mails(&self) -> Vec<String> {
         let folder: PathBuf = self.data.path().join("mail");
-        let mut names: Vec<_> =
-            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|it| it == "eml"))
+            .collect();
         names.sort();
         names.iter().map(|path| fs::read_to_string(path).unwrap()).collect()
     }
@@ -184,7 +199,9 @@ impl System {
     /// Every mail so far, as received, in no order.
     pub fn mails(&self) -> Vec<String> {
         match self {
-            Self::Services(services) => services.mail.messages().iter().map(countersign_testkit::Mail::text).collect(),
+            Self::Services(services) => {
+                services.mail.messages().iter().map(countersign_testkit::Mail::text).collect()
+            }
             Self::Standalone(standalone) => standalone.mails(),
         }
     }
@@ -192,7 +209,8 @@ impl System {
     /// Waits until there are so many mails, and answers them.
     pub async fn wait_for_mails(&self, count: usize) -> Vec<String> {
         let what = format!("{count} mails");
-        let mails = wait_for(&what, PATIENCE, async || Some(self.mails()).filter(|mails| mails.len() >= count)).await;
+        let mails =
+            wait_for(&what, PATIENCE, async || Some(self.mails()).filter(|mails| mails.len() >= count)).await;
         assert_eq!(mails.len(), count, "more mails than there should be");
         mails
     }

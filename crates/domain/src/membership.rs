@@ -87,7 +87,7 @@ pub fn update(context: &Context<'_>, member: &Member, change: MemberChange) -> R
     })
 }
 
-/// Ends a member's access (ACC-9). Admins only. Revoking twice changes nothing more.
+/// Ends a member's access (ACC-9). Admins only. Revoking twice is harmless.
 pub fn revoke(
     context: &Context<'_>,
     member: &Member,

@@ -84,11 +84,19 @@ impl Collector {
 }
 
 /// Those who are asked to decide: the chosen approvers, or every approver of the area; the submitter only where the policy
-/// allows self-approval (NOT-1, NOT-2, D8).
+/// allows self-approval. Of a product experience all other approvers are told as well (NOT-1, NOT-2, D8).
 pub fn of_submission(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
     let mut to = Collector::default();
     for (member, reason) in asked(context, request) {
         to.add(Some(member), reason, true, Some(RibbonKind::Decide));
+    }
+    // NOT-2 names all Admins and approvers, whoever was chosen to decide.
+    if request.area != Area::CAMPAIGNS {
+        for member in context.directory.approvers_of(Component::of_area(&request.area)) {
+            if !request.submitted_by(member.id) {
+                to.add(Some(member), Reason::AreaApprover, true, None);
+            }
+        }
     }
     to.recipients
 }

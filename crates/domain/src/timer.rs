@@ -26,10 +26,17 @@ pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
     if due_at(resource)? > context.now {
         return None;
     }
-    let timed = Lifecycle::of(&resource.kind)?.timed_from(&resource.state)?;
+    let lifecycle = Lifecycle::of(&resource.kind)?;
+    let timed = lifecycle.timed_from(&resource.state)?;
     let mut after = next(resource, context.now);
     after.state = timed.to.clone();
-    let event = if timed.to == State::RUNNING { HistoryEvent::Started } else { HistoryEvent::Completed };
+    // After an outage the end may have come as well: what is over must not reach customers any more (REQ-15).
+    let over = lifecycle.timed_from(&timed.to).is_some_and(|next| next.at == TimedAt::End)
+        && resource.schedule.end.is_some_and(|end| end <= context.now);
+    if timed.at == TimedAt::Start && over {
+        after.state = lifecycle.timed_from(&timed.to).map_or(timed.to.clone(), |next| next.to.clone());
+    }
+    let event = if after.state == State::RUNNING { HistoryEvent::Started } else { HistoryEvent::Completed };
     Some(Outcome {
         history: entry(context, resource, &after, event, None),
         resource: after,

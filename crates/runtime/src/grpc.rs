@@ -19,8 +19,10 @@ use tower::{Layer, Service};
 use crate::BoxError;
 use crate::readiness::Readiness;
 
-/// Descriptors of the services that every server has beside its own.
-pub(crate) const BUILT_IN: [&[u8]; 3] = [
+/// Descriptors of the services that every server has beside its own, and of the error details that any may send: without
+/// them a reflection client such as grpcurl prints those as raw bytes.
+pub(crate) const BUILT_IN: [&[u8]; 4] = [
+    tonic_types::pb::FILE_DESCRIPTOR_SET,
     tonic_health::pb::FILE_DESCRIPTOR_SET,
     tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,

@@ -29,6 +29,8 @@ pub use proxy::Proxy;
 pub use smtp::{Fault, Mail, SmtpSink};
 pub use wait::wait_for;
 
+pub use lapin::BasicProperties;
+
 /// Makes two tests, `name::sqlite` and `name::postgres`, of each `async fn name(db: TestDatabase)`.
 ///
 /// ```

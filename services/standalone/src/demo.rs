@@ -115,7 +115,7 @@ fn tour(grpc: SocketAddr, file: &str) -> String {
   call $APPROVER inbox.v1.InboxService/ListRibbons '{{"account_id": "'$ACCOUNT'"}}'
   # Read the request, then approve it.
   call $APPROVER approval.v1.ApprovalService/GetApprovalRequest '{{"account_id": "'$ACCOUNT'", "approval_request_id": "'$REQUEST'"}}'
-  call $APPROVER approval.v1.ApprovalService/Approve '{{"account_id": "'$ACCOUNT'", "approval_request_id": "'$REQUEST'", "note": "Go"}}'
+  call $APPROVER approval.v1.ApprovalService/Approve '{{"account_id": "'$ACCOUNT'", "approval_request_id": "'$REQUEST'", "note": "Go!"}}'
   # Who did what?
   call $CREATOR approval.v1.HistoryService/ListHistory '{{"account_id": "'$ACCOUNT'", "resource_id": "'$CAMPAIGN'"}}'
 "#

@@ -67,6 +67,20 @@ fn every_admin_and_approver_is_asked_about_a_product_experience() {
     }
 }
 
+/// Of a product experience the other approvers are told by mail as well, without being asked.
+///
+/// Proves NOT-2, REQ-6.
+#[test]
+fn the_other_approvers_are_told_of_a_product_experience_where_some_are_chosen() {
+    let command = asking(Action::PAUSE, &[Who::EditorWithRight]);
+    let outcome = World::new().perform(Who::Approver, &ab_test(State::RUNNING), &command).unwrap();
+    let told_too = [Who::Admin, Who::SecondAdmin, Who::SecondApprover];
+    let mut expected = vec![(Who::EditorWithRight, Reason::AssignedApprover, DECIDE)];
+    expected.extend(told_too.map(|who| (who, Reason::AreaApprover, None)));
+    assert_eq!(told_of(&outcome), expected);
+    assert!(outcome.event.recipients.iter().all(|recipient| recipient.mail));
+}
+
 /// The submitter is not asked for what they may not give.
 ///
 /// Proves NOT-2, REQ-5, POL-4.

@@ -43,6 +43,20 @@ fn a_running_campaign_completes_at_its_end_time_and_not_before() {
     check(completed, before, State::COMPLETED, HistoryEvent::Completed, at);
 }
 
+/// What ended while no timer ran must not reach customers late.
+///
+/// Proves LIF-17, REQ-15.
+#[test]
+fn a_scheduled_campaign_whose_end_has_passed_completes_without_starting() {
+    let before = scheduled_campaign();
+    let at = after_hours(48);
+    let completed = World::new().at(at).fire(&before).unwrap();
+    check(completed, before, State::COMPLETED, HistoryEvent::Completed, at);
+    // An A/B test has no end: it starts, however late.
+    let test = ab_test(State::SCHEDULED);
+    assert_eq!(World::new().at(at).fire(&test).unwrap().resource.state, State::RUNNING);
+}
+
 /// Proves LIF-17.
 #[test]
 fn a_running_ab_test_and_an_endless_campaign_go_on() {

@@ -258,17 +258,11 @@ impl Fields {
     fn features(&mut self, names: &[String]) -> BTreeSet<Feature> {
         let mut features = BTreeSet::new();
         for (index, name) in names.iter().enumerate() {
-            match Feature::parse(name) {
-                Some(feature) => {
-                    features.insert(feature);
-                }
-                None => {
-                    let known: Vec<_> = Feature::ALL.into_iter().map(Feature::as_str).collect();
-                    self.violation(
-                        format!("features[{index}]"),
-                        format!("must be one of {}", known.join(", ")),
-                    );
-                }
+            if let Some(feature) = Feature::parse(name) {
+                features.insert(feature);
+            } else {
+                let known: Vec<_> = Feature::ALL.into_iter().map(Feature::as_str).collect();
+                self.violation(format!("features[{index}]"), format!("must be one of {}", known.join(", ")));
             }
         }
         features

@@ -1,7 +1,7 @@
 //! `ResourceService`.
 
 use countersign_domain::{
-    ResourceId, edit, limits,
+    ResourceId, Schedule, edit, limits,
     perform::{PerformAction, perform},
     refusal::Missing,
 };
@@ -32,6 +32,10 @@ impl ResourceService for Edge {
         let owner = fields.optional_id("owner_id", &request.owner_id);
         let content = fields.content("content", request.content.clone());
         let schedule = fields.schedule(request.schedule);
+        fields.also(edit::schedule_violations(self.road.now(), schedule, Schedule::default()));
+        if let Some(kind) = &kind {
+            fields.also(edit::variants_violations(kind, &request.variants));
+        }
         fields.finish()?;
         let call = caller.write(account, key, "RegisterResource", &request)?;
         let command = edit::Register {
@@ -116,7 +120,7 @@ impl ResourceService for Edge {
         let account = fields.account(&request.account_id);
         let id = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
         let by_name = !request.kind.is_empty() || !request.external_id.is_empty();
-        if by_name == !request.resource_id.is_empty() {
+        if by_name != request.resource_id.is_empty() {
             fields.violation("resource_id", "must be given, or kind and external_id, and not both");
         }
         let kind = if by_name { fields.kind(&request.kind) } else { None };

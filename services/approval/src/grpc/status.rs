@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use countersign_domain::{
-    Refusal, RequestId, Violation,
+    Action, Refusal, RequestId, Violation,
     refusal::{Missing, Permission},
 };
 use countersign_proto::types::ErrorReason;
@@ -86,8 +86,8 @@ impl Draft {
         }
     }
 
-    fn with(mut self, key: &'static str, value: impl ToString) -> Self {
-        self.metadata.push((key, value.to_string()));
+    fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.push((key, value.into()));
         self
     }
 
@@ -138,7 +138,7 @@ impl From<Fault> for Status {
                 ErrorReason::RequestIdReused,
                 "this request_id was used for another call",
             )
-            .with("request_id", id),
+            .with("request_id", id.to_string()),
             Fault::Taken { what, kind } => {
                 Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, format!("{what} is taken"))
                     .with("type", kind)
@@ -148,7 +148,7 @@ impl From<Fault> for Status {
                 ErrorReason::RequestsPending,
                 format!("{pending} requests are pending: decide them first"),
             )
-            .with("pending", pending),
+            .with("pending", pending.to_string()),
             Fault::Contended => busy(Code::Aborted, "others keep changing the same thing; try again"),
             Fault::Store(error) if error.is_transient() => {
                 tracing::warn!(error = %telemetry::chain(&error), "the database could not be reached in time");
@@ -170,7 +170,7 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Draft {
     let incident = ids::new_id();
     tracing::error!(%incident, error = %telemetry::chain(error), "internal error");
     let message = format!("internal error; quote incident {incident} when you report it");
-    Draft::new(Code::Internal, ErrorReason::Internal, message).with("incident", incident)
+    Draft::new(Code::Internal, ErrorReason::Internal, message).with("incident", incident.to_string())
 }
 
 fn invalid(violations: Vec<Violation>) -> Draft {
@@ -184,7 +184,7 @@ fn invalid(violations: Vec<Violation>) -> Draft {
 fn refused(refusal: Refusal) -> Draft {
     use Code::{Aborted, AlreadyExists, FailedPrecondition, NotFound, PermissionDenied};
     let text = refusal.to_string();
-    let request = |draft: Draft, id: RequestId| draft.with("approval_request_id", id);
+    let request = |draft: Draft, id: RequestId| draft.with("approval_request_id", id.to_string());
     match refusal {
         Refusal::PermissionDenied { permission, component } => {
             Draft::new(PermissionDenied, ErrorReason::PermissionDenied, text)
@@ -203,26 +203,27 @@ fn refused(refusal: Refusal) -> Draft {
             } else {
                 format!("there is no {words} {id} in this account")
             };
-            Draft::new(NotFound, ErrorReason::NotFound, message).with("type", kind).with("id", id)
+            Draft::new(NotFound, ErrorReason::NotFound, message).with("type", kind).with("id", id.to_string())
         }
         Refusal::Invalid(violations) => invalid(violations),
         Refusal::ActionNotAllowed { state, action, allowed, .. } => {
-            let names: Vec<_> = allowed.iter().map(|action| action.as_str()).collect();
+            let names: Vec<_> = allowed.iter().map(Action::as_str).collect();
             let can = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
             Draft::new(FailedPrecondition, ErrorReason::ActionNotAllowed, format!("{text}; it can {can}"))
-                .with("state", state)
-                .with("action", action)
+                .with("state", state.as_str())
+                .with("action", action.as_str())
                 .with("allowed", names.join(","))
         }
         Refusal::Locked { request: id, action } => {
             let draft = Draft::new(FailedPrecondition, ErrorReason::ResourceLocked, text);
-            request(draft, id).with("action", action)
+            request(draft, id).with("action", action.as_str())
         }
         Refusal::RequestPending { request: id, action } => {
-            request(Draft::new(AlreadyExists, ErrorReason::RequestPending, text), id).with("action", action)
+            request(Draft::new(AlreadyExists, ErrorReason::RequestPending, text), id)
+                .with("action", action.as_str())
         }
         Refusal::EditNotAllowed { state, .. } => {
-            Draft::new(FailedPrecondition, ErrorReason::EditNotAllowed, text).with("state", state)
+            Draft::new(FailedPrecondition, ErrorReason::EditNotAllowed, text).with("state", state.as_str())
         }
         Refusal::Decided { request: id, state, by, at } => {
             let at = time::text(at);
@@ -242,7 +243,7 @@ fn refused(refusal: Refusal) -> Draft {
             ErrorReason::NoEligibleApprovers,
             format!("{text}, or too few could: ask an Admin to name another approver"),
         )
-        .with("area", area),
+        .with("area", area.as_str()),
         Refusal::AlreadyApproved { approvals, required } => {
             let missing = usize::from(required).saturating_sub(approvals);
             Draft::new(
@@ -250,14 +251,14 @@ fn refused(refusal: Refusal) -> Draft {
                 ErrorReason::AlreadyApproved,
                 format!("you have approved this request; it needs {missing} more from others"),
             )
-            .with("approvals", approvals)
-            .with("required", required)
+            .with("approvals", approvals.to_string())
+            .with("required", required.to_string())
         }
         Refusal::DigestMismatch(digest) => {
-            Draft::new(Aborted, ErrorReason::DigestMismatch, text).with("digest", digest)
+            Draft::new(Aborted, ErrorReason::DigestMismatch, text).with("digest", digest.as_str())
         }
         Refusal::EtagMismatch { current } => {
-            Draft::new(Aborted, ErrorReason::EtagMismatch, text).with("etag", current)
+            Draft::new(Aborted, ErrorReason::EtagMismatch, text).with("etag", current.to_string())
         }
         Refusal::Schedule { start, earliest, .. } => {
             let mut draft = Draft::new(FailedPrecondition, ErrorReason::ScheduleNotAcceptable, text);
@@ -280,8 +281,8 @@ fn refused(refusal: Refusal) -> Draft {
         .with("feature", feature.as_str()),
         Refusal::RequestsPending { area, pending } => {
             Draft::new(FailedPrecondition, ErrorReason::RequestsPending, format!("{text}: decide them first"))
-                .with("area", area)
-                .with("pending", pending)
+                .with("area", area.as_str())
+                .with("pending", pending.to_string())
         }
         Refusal::ApprovalRightNotAllowed(role) => Draft::new(
             FailedPrecondition,

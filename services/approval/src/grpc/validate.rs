@@ -32,6 +32,11 @@ impl Fields {
         self.violations.push(Violation::new(field, description));
     }
 
+    /// Adds what the domain found wrong.
+    pub fn also(&mut self, violations: Vec<Violation>) {
+        self.violations.extend(violations);
+    }
+
     /// Refuses the request if anything was wrong, with everything that was.
     pub fn finish(self) -> Result<(), Fault> {
         if self.violations.is_empty() { Ok(()) } else { Err(Fault::Invalid(self.violations)) }

@@ -342,7 +342,12 @@ impl Ledger {
             let asked = asked.into_iter().filter(|id| self_approval || !request.submitted_by(*id));
             let submitter = request.submitter.member_id;
             match outcome.event.kind {
-                EventKind::RequestSubmitted => expected.extend(asked),
+                EventKind::RequestSubmitted => {
+                    expected.extend(asked);
+                    if request.area == Area::PRODUCT_EXPERIENCES {
+                        expected.extend(self.approvers().into_iter().filter(|id| !request.submitted_by(*id)));
+                    }
+                }
                 EventKind::RequestApproved | EventKind::RequestRejected => {
                     expected.extend(submitter);
                     if request.area == Area::PRODUCT_EXPERIENCES {
