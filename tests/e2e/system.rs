@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
 /// How long anything may take on a busy machine before a test gives up on it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const REVIEW_URL: &str = "http://127.0.0.1:8080/review/{approval_request_id}";
 const MAIL_FROM: &str = "Countersign <countersign@countersign.localhost>";

@@ -37,20 +37,14 @@ fn descriptor<M: Name>() -> Result<MessageDescriptor, JsonError> {
 pub fn to_value<M: Message + Name>(message: &M) -> Result<serde_json::Value, JsonError> {
     let mut dynamic = DynamicMessage::new(descriptor::<M>()?);
     dynamic.transcode_from(message)?;
-    serde_json::to_value(&dynamic).map_err(|source| JsonError::Json {
-        message: M::full_name(),
-        source,
-    })
+    serde_json::to_value(&dynamic).map_err(|source| JsonError::Json { message: M::full_name(), source })
 }
 
 /// Reads a message from JSON. Unknown fields are passed over, so that a newer writer does not stop an older reader.
 pub fn from_value<M: Message + Name + Default>(value: serde_json::Value) -> Result<M, JsonError> {
     let options = DeserializeOptions::new().deny_unknown_fields(false);
     let dynamic = DynamicMessage::deserialize_with_options(descriptor::<M>()?, value, &options)
-        .map_err(|source| JsonError::Json {
-            message: M::full_name(),
-            source,
-        })?;
+        .map_err(|source| JsonError::Json { message: M::full_name(), source })?;
     Ok(dynamic.transcode_to()?)
 }
 
@@ -76,10 +70,7 @@ mod tests {
             ..Default::default()
         };
         let mut json = to_value(&message).unwrap();
-        assert_eq!(
-            json["recipients"][0]["reason"],
-            "RECIPIENT_REASON_SUBMITTER"
-        );
+        assert_eq!(json["recipients"][0]["reason"], "RECIPIENT_REASON_SUBMITTER");
         json["addedLater"] = 1.into();
         assert_eq!(from_value::<event::Event>(json).unwrap(), message);
     }
@@ -87,9 +78,6 @@ mod tests {
     #[test]
     fn json_of_another_shape_is_refused_with_the_message_name() {
         let error = from_value::<event::Event>(serde_json::json!({"recipients": 7})).unwrap_err();
-        assert!(
-            error.to_string().contains("countersign.event.v1.Event"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("countersign.event.v1.Event"), "{error}");
     }
 }

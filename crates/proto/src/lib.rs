@@ -11,11 +11,7 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 macro_rules! package {
     ($module:ident, $name:literal, $doc:literal) => {
         #[doc = $doc]
-        #[allow(
-            clippy::all,
-            clippy::pedantic,
-            reason = "generated from the commented contract"
-        )]
+        #[allow(clippy::all, clippy::pedantic, reason = "generated from the commented contract")]
         pub mod $module {
             tonic::include_proto!($name);
         }
@@ -30,11 +26,7 @@ pub mod countersign {
     }
     /// `countersign.approval`.
     pub mod approval {
-        package!(
-            v1,
-            "countersign.approval.v1",
-            "Resources, requests, policy, history."
-        );
+        package!(v1, "countersign.approval.v1", "Resources, requests, policy, history.");
     }
     /// `countersign.event`.
     pub mod event {
@@ -46,11 +38,7 @@ pub mod countersign {
     }
     /// `countersign.type`.
     pub mod r#type {
-        package!(
-            v1,
-            "countersign.r#type.v1",
-            "Shared small types and error reasons."
-        );
+        package!(v1, "countersign.r#type.v1", "Shared small types and error reasons.");
     }
 }
 
