@@ -39,10 +39,16 @@ enum Command {
         #[arg(value_enum)]
         only: Option<lint::Check>,
     },
-    /// Run a benchmark against real services with their durable defaults.
+    /// Run benchmarks against real services with their durable defaults.
     Bench {
-        /// The benchmark's id, as in `b1`.
-        name: String,
+        /// The benchmark's id, as in `b1`; all of them without it.
+        name: Option<String>,
+        /// Fail when a ratio misses its target.
+        #[arg(long)]
+        check: bool,
+        /// Passed on to the benchmark, as in `cargo xtask bench b1 -- --old-requests 1000000`.
+        #[arg(last = true)]
+        args: Vec<String>,
     },
     /// Say which tools and servers were found where, and fetch those that can be pinned.
     Tools,
@@ -54,7 +60,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test { args } => test::run_all(&args),
         Command::Lint { only } => lint::run_checks(only),
-        Command::Bench { name } => bench::run(&name),
+        Command::Bench { name, check, args } => bench::run_one_or_all(name.as_deref(), check, &args),
         Command::Tools => tools::show(),
         Command::Services => services::keep(),
     };
