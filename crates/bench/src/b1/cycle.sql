@@ -8,7 +8,7 @@
 
 WITH account AS MATERIALIZED (
     SELECT account_id FROM accounts
-    WHERE account_id = rpad('a' || lpad(to_hex(:account::bigint), 7, '0'), 32, '0')::uuid AND rules_version = 1
+    WHERE account_id = (rpad('a', 16, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid AND rules_version = 1
     FOR SHARE
 ), resource AS (
     UPDATE resources AS r SET
@@ -17,7 +17,7 @@ WITH account AS MATERIALIZED (
         updated_at_us = :n::bigint
     FROM account
     WHERE r.account_id = account.account_id AND r.lock_request_id IS NULL
-      AND r.resource_id = ('e' || lpad(to_hex(:account::bigint), 7, '0') || lpad(to_hex(:client_id::bigint), 24, '0'))::uuid
+      AND r.resource_id = ('e' || lpad(to_hex(:client_id::bigint), 15, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid
     RETURNING r.account_id, r.resource_id, r.version, r.title, r.state, r.owner_id, r.live_digest
 ), request AS (
     INSERT INTO requests (account_id, request_id, resource_id, kind, resource_title, area, action, from_state,
@@ -46,7 +46,7 @@ FROM resource;
 
 WITH account AS MATERIALIZED (
     SELECT account_id FROM accounts
-    WHERE account_id = rpad('a' || lpad(to_hex(:account::bigint), 7, '0'), 32, '0')::uuid AND rules_version = 1
+    WHERE account_id = (rpad('a', 16, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid AND rules_version = 1
     FOR SHARE
 ), resource AS (
     UPDATE resources AS r SET
@@ -54,9 +54,9 @@ WITH account AS MATERIALIZED (
         lock_label = NULL, updated_at_us = :n::bigint, state = CASE r.state WHEN 'RUNNING' THEN 'PAUSED' ELSE 'RUNNING' END
     FROM account
     WHERE r.account_id = account.account_id AND r.lock_request_id = lpad(to_hex(:number::bigint), 32, '0')::uuid
-      AND r.resource_id = ('e' || lpad(to_hex(:account::bigint), 7, '0') || lpad(to_hex(:client_id::bigint), 24, '0'))::uuid
+      AND r.resource_id = ('e' || lpad(to_hex(:client_id::bigint), 15, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid
     RETURNING r.account_id, r.resource_id, r.version, r.state, r.live_digest,
-        rpad('d' || lpad(to_hex(:account::bigint), 7, '0'), 32, '0')::uuid AS approver_id
+        (rpad('d', 16, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid AS approver_id
 ), request AS (
     UPDATE requests AS q SET
         state = 'APPROVED', version = q.version + 1, ended_by_id = resource.approver_id,
@@ -82,7 +82,7 @@ WITH account AS MATERIALIZED (
         :approve_response::bytea, :n::bigint
     FROM resource
 )
--- The guard of the last link, as in the service: a null sequence fails the statement, so a cycle can't hit nothing unseen.
+-- The guard of the last link, as in the service: a null sequence fails the statement.
 INSERT INTO history (account_id, resource_id, sequence, request_id, event, action, actor_id, actor_name,
     happened_at_us, from_state, to_state, note, digest)
 SELECT resource.account_id, resource_id, CASE WHEN request.version IS NOT NULL THEN resource.version END,

@@ -1,10 +1,11 @@
 -- What both contenders start from: accounts that gate product experiences, one running A/B test per worker and account,
 -- and requests that were decided long ago. Wants the psql variables `accounts`, `workers` and `old`.
 
--- An id that both contenders can compute: what it is of (a hex digit), the account's number, and a number in the account.
+-- An id that both contenders can compute: what it is of (a hex digit), a number in the account, and the account's number,
+-- which is in the lower half, because that half is what the service tells accounts apart by in its advisory locks.
 -- cycle.sql and load.rs do the same.
 CREATE FUNCTION pg_temp.id(kind text, account bigint, number bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
-$$ SELECT (kind || lpad(to_hex(account), 7, '0') || lpad(to_hex(number), 24, '0'))::uuid $$;
+$$ SELECT (kind || lpad(to_hex(number), 15, '0') || lpad(to_hex(account), 16, '0'))::uuid $$;
 
 CREATE FUNCTION pg_temp.now_us() RETURNS bigint LANGUAGE sql STABLE AS
 $$ SELECT (extract(epoch FROM now()) * 1000000)::bigint $$;

@@ -46,7 +46,7 @@ impl Worker {
     /// A worker; each starts at another account.
     pub fn new(channel: Channel, number: u32, accounts: u32) -> Self {
         let id = |kind: char, account: u32, number: u32| {
-            let hex = format!("{kind}{account:07x}{number:024x}");
+            let hex = format!("{kind}{number:015x}{account:016x}");
             format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
         };
         Self {
