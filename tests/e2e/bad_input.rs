@@ -163,7 +163,7 @@ async fn each_refusal_has_its_own_reason_and_changes_nothing() {
         })
         .await
         .unwrap_err();
-    assert_eq!(fields(&refused), ["approver_ids[1]", "note"]);
+    assert_eq!(fields(&refused), ["approver_ids[0]", "approver_ids[1]", "note"]);
     let refused = team
         .creator
         .perform(approval::PerformActionRequest {
@@ -442,6 +442,31 @@ async fn a_poison_message_is_set_aside_and_the_queue_goes_on() {
             letter.headers
         );
     }
+}
+
+/// Proves REQ-18: what was answered is answered again, whatever time it is by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_registration_answers_the_same_after_its_start_has_passed() {
+    let (_process, team) = standalone().await;
+    let start = in_future(Duration::from_secs(1));
+    let register = approval::RegisterResourceRequest {
+        request_id: new_id(),
+        kind: "campaign".into(),
+        external_id: "once".into(),
+        title: "Once".into(),
+        content: Some(content(&serde_json::json!({}))),
+        schedule: Some(Schedule { start_time: Some(start), end_time: None }),
+        ..Default::default()
+    };
+    let first = team.creator.register(register.clone()).await.unwrap();
+    wait_for("the start to pass", PATIENCE, async || {
+        (in_future(Duration::ZERO).seconds > start.seconds).then_some(())
+    })
+    .await;
+    assert_eq!(team.creator.register(register.clone()).await.unwrap(), first);
+    let another =
+        approval::RegisterResourceRequest { request_id: new_id(), external_id: "twice".into(), ..register };
+    assert_eq!(fields(&team.creator.register(another).await.unwrap_err()), ["schedule.start_time"]);
 }
 
 /// A start in the past is refused, also in the moment between two calls (the schedule was fine when it was registered).

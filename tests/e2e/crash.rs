@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use countersign_proto::{approval, inbox::RibbonKind};
 use countersign_testkit::{Fault, Proxy, TestBroker, wait_for};
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 
 use crate::{
     client::{Team, content, new_id},
     scenarios::wait_for_ribbons,
-    system::{PATIENCE, Services, Standalone, connect},
+    system::{PATIENCE, Services, Standalone, connect, get},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -20,7 +21,7 @@ async fn the_approval_service_is_killed_between_commit_and_publish() {
     let broker = TestBroker::rabbitmq();
     let proxy = Proxy::in_front_of(broker.url()).await;
     let amqp_url = proxy.url(broker.url());
-    let mut services = Services::start_with(1, broker, Some(amqp_url)).await;
+    let mut services = Services::start_with(1, broker, Some(amqp_url), None).await;
     let team =
         Team::on(connect(services.approval_ports[0]).await, connect(services.notifier_port).await).await;
     services.mail.wait_for_messages(2).await;
@@ -46,28 +47,49 @@ async fn the_approval_service_is_killed_between_commit_and_publish() {
     assert_each_mail_once(&services, 2 + 2 * campaigns.len()).await;
 }
 
-/// Proves NOT-11: the notifier is killed while mails are planned and being sent.
+/// Proves NOT-11: the notifier is killed after it has planned and before the broker has its acknowledgement.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_notifier_is_killed_between_plan_and_ack() {
-    let mut services = Services::start(1).await;
+    let broker = TestBroker::rabbitmq();
+    let proxy = Proxy::in_front_of(broker.url()).await;
+    let amqp_url = proxy.url(broker.url());
+    let mut services = Services::start_with(1, broker, None, Some(amqp_url)).await;
     let team =
         Team::on(connect(services.approval_ports[0]).await, connect(services.notifier_port).await).await;
     services.mail.wait_for_messages(2).await;
+    let database = Database::connect(services.notifier_database.url()).await.unwrap();
+    let planned = async || {
+        let sql = "SELECT count(*) FROM events WHERE event_type = 'countersign.request.submitted.v1'";
+        let query = Statement::from_string(DbBackend::Postgres, sql.to_owned());
+        let count: i64 = database.query_one_raw(query).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        usize::try_from(count).unwrap()
+    };
 
-    // The mail server refuses for the time being, so that what is planned stays planned; the kills fall anywhere between
-    // taking an event, planning and acknowledging it.
+    // Mails are put off for the time being, so that none is on its way when the process dies: each must be sent once.
     services.mail.break_all(Fault::RefuseRecipient(451));
     let mut campaigns = Vec::new();
-    for round in 0..12 {
-        let campaign = team.creator.campaign(HOUR, 2 * HOUR).await;
-        team.creator.submit(&campaign.resource_id, "LAUNCH").await;
-        campaigns.push(campaign.resource_id);
-        if round % 3 == 2 {
-            services.notifier.kill9();
-            services.notifier.start_again();
+    for round in 0..4 {
+        // From now on the broker hears nothing of the notifier: what it plans stays unacknowledged.
+        proxy.hold_client();
+        for _ in 0..3 {
+            let campaign = team.creator.campaign(HOUR, 2 * HOUR).await;
+            team.creator.submit(&campaign.resource_id, "LAUNCH").await;
+            campaigns.push(campaign.resource_id);
         }
+        let expected = 3 * (round + 1);
+        wait_for("the plans", PATIENCE, async || (planned().await == expected).then_some(())).await;
+        services.notifier.kill9();
+        proxy.cut().await;
+        proxy.restore().await;
+        services.notifier.start_again();
+        connect(services.notifier_port).await;
     }
-    connect(services.notifier_port).await;
+    // Everything came again, and was recognised.
+    wait_for("duplicates", PATIENCE, async || {
+        let metrics = get(services.notifier_admin_port, "/metrics").await;
+        metrics.contains("outcome=\"duplicate\"").then_some(())
+    })
+    .await;
     services.mail.heal();
     for campaign in &campaigns {
         wait_for_ribbons(&team.approver, campaign, &[RibbonKind::Decide]).await;
@@ -141,7 +163,8 @@ async fn a_repeated_call_answers_the_same_after_a_crash_and_on_another_replica()
 
 async fn assert_each_mail_once(services: &Services, count: usize) {
     let what = format!("{count} mails");
-    wait_for(&what, PATIENCE, async || (accepted(services).len() >= count).then_some(())).await;
+    // A mail that a killed notifier had taken up is free again when its lease ends.
+    wait_for(&what, 2 * PATIENCE, async || (accepted(services).len() >= count).then_some(())).await;
     let accepted = accepted(services);
     assert!(accepted.values().all(|times| *times == 1), "mails sent twice: {accepted:?}");
     assert_eq!(accepted.len(), count);

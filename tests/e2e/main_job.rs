@@ -34,6 +34,10 @@ on_both_systems! {
     campaign_rejected,
     /// Proves REQ-6, REQ-7, REQ-17, NOT-5.
     campaign_cancelled,
+    /// Proves REQ-14, NOT-6.
+    campaign_expired,
+    /// Proves LIF-5, LIF-11, LIF-12, LIF-21, LIF-22.
+    edits_are_staged_or_void_the_approval,
     /// Proves LIF-1, LIF-4, REQ-13, NOT-2, NOT-4.
     ab_test_finished,
 }

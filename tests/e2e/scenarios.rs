@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use countersign_proto::{
-    approval::{self, ActionOutcome},
+    approval::{self, ActionOutcome, EditEffect},
     inbox::RibbonKind,
     types::{ApprovalStatus, RequestState},
 };
 use countersign_testkit::wait_for;
 
 use crate::{
-    client::{Caller, Team},
+    client::{Caller, Team, content},
     system::{PATIENCE, System},
 };
 
@@ -206,4 +206,93 @@ pub async fn ab_test_finished(system: &System) -> Vec<String> {
         ["REGISTERED", "SUBMITTED", "APPROVED", "SUBMITTED", "APPROVED"]
     );
     system.wait_for_mails(10).await
+}
+
+/// Nobody decides: the request expires by itself at the campaign's end, and those asked are told as well.
+pub async fn campaign_expired(system: &System) -> Vec<String> {
+    let team = Team::new(system).await;
+    let campaign = team.creator.campaign(Duration::from_secs(3), Duration::from_secs(5)).await;
+    let id = campaign.resource_id.as_str();
+    let request = team.creator.submit(id, "LAUNCH").await;
+    wait_for_ribbons(&team.approver, id, &[RibbonKind::Decide]).await;
+    let ribbons = wait_for_ribbons(&team.creator, id, &[RibbonKind::Result]).await;
+    assert_eq!(ribbons[0].request_state, "EXPIRED");
+    for viewer in [&team.approver, &team.admin, &team.member] {
+        wait_for_ribbons(viewer, id, &[]).await;
+    }
+    let expired = team.creator.approval_request(&request).await.unwrap();
+    assert_eq!((expired.state(), expired.expiry_reason.as_str()), (RequestState::Expired, "DEADLINE"));
+    assert_eq!(expired.ended_by.unwrap().display_name, "countersign");
+    let campaign = team.creator.resource(id).await.unwrap();
+    assert_eq!(
+        (campaign.state.as_str(), campaign.approval_status()),
+        ("DRAFT", ApprovalStatus::ApprovalExpired)
+    );
+    assert_eq!(events(&team.creator, id).await, ["REGISTERED", "SUBMITTED", "EXPIRED"]);
+    system.wait_for_mails(7).await
+}
+
+/// Edits of what is live are staged; a rejection discards them, an approval makes them live. An edit of an approved
+/// campaign that has not started voids its approval.
+pub async fn edits_are_staged_or_void_the_approval(system: &System) -> Vec<String> {
+    let team = Team::new(system).await;
+    let config = team
+        .creator
+        .register(approval::RegisterResourceRequest {
+            kind: "remote_config".into(),
+            external_id: "checkout".into(),
+            title: "New checkout".into(),
+            content: Some(content(&serde_json::json!({"on": false}))),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let id = config.resource_id.as_str();
+    let approve = async |request: String| {
+        let approval = approval::ApproveRequest { approval_request_id: request, ..Default::default() };
+        team.admin.approve(approval).await.unwrap()
+    };
+    approve(team.creator.submit(id, "PUBLISH").await).await;
+    let edit = approval::UpdateResourceRequest {
+        resource_id: id.into(),
+        content: Some(content(&serde_json::json!({"on": true}))),
+        ..Default::default()
+    };
+    let staged = team.creator.update(edit.clone()).await.unwrap();
+    assert_eq!(staged.effect(), EditEffect::Staged);
+    let staged = staged.resource.unwrap();
+    assert_eq!(staged.live.as_ref().unwrap().digest, config.live.as_ref().unwrap().digest);
+    let request = team.creator.submit(id, "PUBLISH_EDITS").await;
+    assert_eq!(
+        team.creator.approval_request(&request).await.unwrap().digest,
+        staged.staged.as_ref().unwrap().digest
+    );
+    let reject = approval::RejectRequest { approval_request_id: request, ..Default::default() };
+    team.admin.reject(reject).await.unwrap();
+    assert_eq!(team.creator.resource(id).await.unwrap().staged, None);
+    let staged = team.creator.update(edit).await.unwrap().resource.unwrap();
+    approve(team.creator.submit(id, "PUBLISH_EDITS").await).await;
+    let live = team.creator.resource(id).await.unwrap();
+    assert_eq!(live.live.unwrap().digest, staged.staged.unwrap().digest);
+    assert_eq!((live.state.as_str(), live.staged), ("LIVE", None));
+
+    let campaign = team.creator.campaign(HOUR, 2 * HOUR).await;
+    approve(team.creator.submit(&campaign.resource_id, "LAUNCH").await).await;
+    let voided = team
+        .creator
+        .update(approval::UpdateResourceRequest {
+            resource_id: campaign.resource_id.clone(),
+            title: Some("Summer sale".into()),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(voided.effect(), EditEffect::ApprovalVoided);
+    assert_eq!(voided.resource.unwrap().state, "DRAFT");
+    assert_eq!(
+        events(&team.creator, &campaign.resource_id).await,
+        ["REGISTERED", "SUBMITTED", "APPROVED", "APPROVAL_VOIDED"]
+    );
+    // Two for the workflows; of the config, two for each of three submissions and decisions; of the campaign, two and one.
+    system.wait_for_mails(2 + 3 * (2 + 2) + 2 + 1).await
 }

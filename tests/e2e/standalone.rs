@@ -2,27 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use countersign_proto::approval;
-use countersign_testkit::{Process, free_port, wait_for};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
 use crate::{
     client::Team,
-    system::{PATIENCE, Standalone, connect},
+    system::{PATIENCE, Standalone, connect, get},
 };
-
-/// A GET over plain HTTP: status line, headers and body.
-async fn get(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
+use countersign_proto::approval;
+use countersign_testkit::{Process, free_port, wait_for};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_keeps_the_data() {
@@ -116,6 +101,16 @@ async fn without_authentication_only_loopback_is_served() {
         assert!(!process.wait(Duration::from_secs(30)).await.success());
         assert!(process.log().contains("loopback"), "{}", process.log());
     }
+}
+
+/// The mailbox shows everybody's mail: for this machine alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mailbox_is_served_on_loopback_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", folder.path().to_str().unwrap(), "--mailbox-listen", "0.0.0.0:8025"];
+    let mut process = Process::start("countersign", &args, &[]);
+    assert!(!process.wait(Duration::from_secs(30)).await.success());
+    assert!(process.log().contains("loopback"), "{}", process.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,10 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use countersign_testkit::{Process, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::transport::{Channel, Endpoint};
 
 /// How long anything may take on a busy machine before a test gives up on it.
@@ -30,14 +34,16 @@ pub struct Services {
     pub notifier: Process,
     /// Its gRPC port.
     pub notifier_port: u16,
+    /// The port of its health and metrics.
+    pub notifier_admin_port: u16,
     /// The mail server.
     pub mail: SmtpSink,
     /// The broker.
     pub broker: TestBroker,
     /// The approval service's database.
     pub database: TestDatabase,
-    /// The notifier's, kept until the end.
-    _notifier_database: TestDatabase,
+    /// The notifier's.
+    pub notifier_database: TestDatabase,
 }
 
 /// Everything in one process.
@@ -55,17 +61,23 @@ pub struct Standalone {
 impl Services {
     /// Starts them with so many replicas of the approval service.
     pub async fn start(replicas: usize) -> Self {
-        Self::start_with(replicas, TestBroker::rabbitmq(), None).await
+        Self::start_with(replicas, TestBroker::rabbitmq(), None, None).await
     }
 
-    /// As [`start`](Self::start), with the approval service reaching the broker at `approval_amqp_url`.
-    pub async fn start_with(replicas: usize, broker: TestBroker, approval_amqp_url: Option<String>) -> Self {
+    /// As [`start`](Self::start), with one of the services reaching the broker another way.
+    pub async fn start_with(
+        replicas: usize,
+        broker: TestBroker,
+        approval_amqp_url: Option<String>,
+        notifier_amqp_url: Option<String>,
+    ) -> Self {
         let (database, notifier_database) = (TestDatabase::postgres().await, TestDatabase::postgres().await);
         let mail = SmtpSink::start().await;
         let (exchange, queue) = (broker.name("events"), broker.name("notifier"));
         // Named so that they are deleted at the end.
         broker.name("notifier.dead-letter");
         let amqp_url = approval_amqp_url.unwrap_or_else(|| broker.url().to_owned());
+        let notifier_amqp_url = notifier_amqp_url.unwrap_or_else(|| broker.url().to_owned());
 
         let migrated = Process::start(
             "countersign-approval",
@@ -93,22 +105,24 @@ impl Services {
             ));
             approval_ports.push(port);
         }
-        let (notifier_port, admin) = (free_port(), free_port());
+        let (notifier_port, notifier_admin_port) = (free_port(), free_port());
         let notifier = Process::start(
             "countersign-notifier",
             &["serve"],
             &[
                 ("COUNTERSIGN_DATABASE_URL", notifier_database.url()),
                 ("COUNTERSIGN_AUTO_MIGRATE", "true"),
-                ("COUNTERSIGN_AMQP_URL", broker.url()),
+                ("COUNTERSIGN_AMQP_URL", &notifier_amqp_url),
                 ("COUNTERSIGN_EXCHANGE", &exchange),
                 ("COUNTERSIGN_QUEUE", &queue),
                 ("COUNTERSIGN_SMTP_URL", &format!("smtp://127.0.0.1:{}?tls=none", mail.port())),
                 ("COUNTERSIGN_MAIL_FROM", MAIL_FROM),
                 ("COUNTERSIGN_MAIL_RETRY_SECONDS", "1"),
+                // Also how soon the mails of a killed notifier are taken up by another.
+                ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "2"),
                 ("COUNTERSIGN_REVIEW_URL_TEMPLATE", REVIEW_URL),
                 ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{notifier_port}")),
-                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{admin}")),
+                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{notifier_admin_port}")),
             ],
         );
         let services = Self {
@@ -116,10 +130,11 @@ impl Services {
             approval_ports,
             notifier,
             notifier_port,
+            notifier_admin_port,
             mail,
             broker,
             database,
-            _notifier_database: notifier_database,
+            notifier_database,
         };
         for port in services.approval_ports.iter().chain([&services.notifier_port]) {
             connect(*port).await;
@@ -220,4 +235,14 @@ impl System {
 pub async fn connect(port: u16) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
     wait_for(&format!("gRPC on port {port}"), PATIENCE, async || endpoint.connect().await.ok()).await
+}
+
+/// A GET over plain HTTP: status line, headers and body.
+pub async fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }

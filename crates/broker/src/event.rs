@@ -87,6 +87,12 @@ struct Envelope<'a> {
     data: &'a Value,
 }
 
+/// Whether `source` can be the `source` of events: a URI reference. To be asked before a service starts with it, because no
+/// event would be published otherwise.
+pub fn check_source(source: &str) -> Result<(), Malformed> {
+    check_uri_reference("source", source)
+}
+
 impl Event {
     /// The event as a structured-mode JSON document.
     ///

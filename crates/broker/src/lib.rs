@@ -23,7 +23,7 @@ mod publisher;
 mod rabbit;
 
 pub use consumer::Consumer;
-pub use event::{Event, Malformed};
+pub use event::{Event, Malformed, check_source};
 pub use handler::{Handler, Verdict};
 pub use health::Health;
 pub use in_process::in_process;

@@ -74,6 +74,12 @@ pub enum ContentError {
 }
 
 impl Content {
+    /// The empty object, as revision 1.
+    pub fn empty() -> Self {
+        let body = String::from("{}");
+        Self { digest: Digest::of(&body), body, revision: 1 }
+    }
+
     /// Canonicalises `value` as revision `revision`.
     pub fn new(value: &Value, revision: i64) -> Result<Self, ContentError> {
         if !value.is_object() {

@@ -27,6 +27,7 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
     Whole,
+    ClientHeld,
     Paused,
     Cut,
 }
@@ -84,6 +85,12 @@ impl Proxy {
     /// hangs. New connections are accepted.
     pub fn pause(&self) {
         self.shared.wire.send_replace(Wire::Paused);
+    }
+
+    /// Holds back what clients send from now on, and lets through what the server sends: a client's acknowledgements don't
+    /// arrive.
+    pub fn hold_client(&self) {
+        self.shared.wire.send_replace(Wire::ClientHeld);
     }
 
     /// Makes it whole again. What was held back by a pause is let through; cut connections stay cut.
@@ -155,19 +162,24 @@ async fn forward(client: TcpStream, target: String, shared: Arc<Shared>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let up = pump(from_client, to_server, wire.clone());
-    let down = pump(from_server, to_client, wire.clone());
+    let up = pump(from_client, to_server, wire.clone(), &[Wire::Whole]);
+    let down = pump(from_server, to_client, wire.clone(), &[Wire::Whole, Wire::ClientHeld]);
     tokio::select! {
         _ = async { tokio::join!(up, down) } => {}
         _ = wire.wait_for(|wire| *wire == Wire::Cut) => {}
     }
 }
 
-/// Carries bytes one way until the sender has no more, and passes that end on.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut wire: watch::Receiver<Wire>) {
+/// Carries bytes one way, while the wire is `open` in that way, until the sender has no more, and passes that end on.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut wire: watch::Receiver<Wire>,
+    open: &[Wire],
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let whole = wire.wait_for(|wire| *wire == Wire::Whole).await.is_ok();
+        let whole = wire.wait_for(|wire| open.contains(wire)).await.is_ok();
         if !whole || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }

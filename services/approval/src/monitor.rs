@@ -14,8 +14,10 @@ use crate::{DATABASE, road::Road};
 const POLL: Duration = Duration::from_secs(2);
 /// Answers to repeated calls are remembered this long.
 const REMEMBER: Duration = Duration::from_hours(7 * 24);
-/// How many of them are forgotten at a time.
+/// How many of them are forgotten in one step.
 const FORGET: u32 = 1_000;
+/// How many steps are taken at a time.
+const FORGET_STEPS: u32 = 20;
 
 /// Runs until `stop` is cancelled.
 pub async fn run(road: Road, readiness: Readiness, stop: CancellationToken) -> Result<(), BoxError> {
@@ -30,21 +32,31 @@ pub async fn run(road: Road, readiness: Readiness, stop: CancellationToken) -> R
 
 async fn look(road: &Road, readiness: &Readiness) {
     let now = road.now();
+    if let Err(error) = road.store.ping().await {
+        let text = telemetry::chain(&error);
+        tracing::warn!(error = %text, "the database can't be reached");
+        readiness.set(DATABASE, false, text);
+        return;
+    }
+    readiness.set(DATABASE, true, "");
+    // Not a reason to be unready: a long outbox takes long to count, and the service goes on deciding meanwhile.
     match road.store.outbox_depth(now).await {
         Ok(depth) => {
-            readiness.set(DATABASE, true, "");
             road.metrics.outbox_depth.set(i64::try_from(depth.count).unwrap_or(i64::MAX));
             road.metrics.outbox_age.set(depth.oldest_age.unwrap_or_default().as_secs_f64());
         }
-        Err(error) => {
-            let text = telemetry::chain(&error);
-            tracing::warn!(error = %text, "the database can't be used");
-            readiness.set(DATABASE, false, text);
-            return;
-        }
+        Err(error) => tracing::warn!(error = %telemetry::chain(&error), "the outbox could not be measured"),
     }
     let before = Timestamp(now.0.saturating_sub(i64::try_from(REMEMBER.as_micros()).unwrap_or(i64::MAX)));
-    if let Err(error) = road.store.purge_idempotency(before, FORGET).await {
-        tracing::warn!(error = %telemetry::chain(&error), "old answers could not be forgotten");
+    // In small steps, so that none holds up the writes of others, and as many as keep pace with them.
+    for _ in 0..FORGET_STEPS {
+        match road.store.purge_idempotency(before, FORGET).await {
+            Ok(forgotten) if forgotten == u64::from(FORGET) => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(error = %telemetry::chain(&error), "old answers could not be forgotten");
+                return;
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use countersign_broker::{Event, Publisher};
+use countersign_broker::{Event, PublishError, Publisher};
 use countersign_runtime::{BoxError, telemetry};
 use countersign_store::{OutboxRow, Store};
 use tokio::{sync::Notify, time::timeout};
@@ -67,31 +67,36 @@ impl Relay {
         Ok(())
     }
 
-    /// Publishes one batch; whether more waits.
+    /// Publishes one batch; whether more waits. A batch of which nothing was published is an error: then it is time to wait.
     async fn batch(&self) -> Result<bool, BoxError> {
-        let relayed = self.store.relay(BATCH, |rows| self.publish(rows)).await?;
+        let mut first_error = None;
+        let relayed = self.store.relay(BATCH, |rows| self.publish(rows, &mut first_error)).await?;
         self.metrics.published.inc_by(relayed.published as u64);
-        if relayed.failed > 0 {
-            return Err(format!(
-                "{} of {} events were not confirmed",
-                relayed.failed,
-                relayed.failed + relayed.published
-            )
-            .into());
+        let Some(error) = first_error else { return Ok(relayed.more) };
+        if relayed.published == 0 {
+            return Err(error.into());
         }
+        self.metrics.relay_failures.inc();
+        tracing::warn!(
+            failed = relayed.failed, published = relayed.published, error = %telemetry::chain(&error),
+            "some events were not confirmed and wait in the outbox"
+        );
         Ok(relayed.more)
     }
 
-    /// Which of the rows the broker has confirmed.
-    async fn publish(&self, rows: Vec<OutboxRow>) -> Vec<bool> {
+    /// Which of the rows the broker has confirmed, and why the first of the others was not.
+    async fn publish(&self, rows: Vec<OutboxRow>, first_error: &mut Option<PublishError>) -> Vec<bool> {
         let events: Vec<_> = rows.into_iter().map(|row| self.event(row)).collect();
         let results = self.publisher.publish(&events).await;
-        for (event, result) in events.iter().zip(&results) {
+        let mut confirmed = Vec::with_capacity(results.len());
+        for (event, result) in events.iter().zip(results) {
+            confirmed.push(result.is_ok());
             if let Err(error) = result {
-                tracing::debug!(event = %event.id, error = %telemetry::chain(error), "not confirmed");
+                tracing::debug!(event = %event.id, error = %telemetry::chain(&error), "not confirmed");
+                first_error.get_or_insert(error);
             }
         }
-        results.iter().map(Result::is_ok).collect()
+        confirmed
     }
 
     fn event(&self, row: OutboxRow) -> Event {

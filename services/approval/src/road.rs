@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use countersign_domain::{AccountId, Actor, Context, EventId, MemberId, Outcome, Policy, Refusal, Timestamp};
+use countersign_domain::{
+    AccountId, Actor, Area, Context, EventId, MemberId, Outcome, Policy, Refusal, Timestamp,
+};
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
     About, Commit, Committed, Duplicate, IdempotencyKey, IdempotencyRecord, MemberCommit, MemberWrite,
@@ -16,7 +18,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{events, grpc::status::Fault, metrics::Metrics};
+use crate::{
+    events,
+    grpc::{status::Fault, validate::Fields},
+    metrics::Metrics,
+};
 
 /// How often a commit is tried that keeps losing. Each loss means that somebody else won, so this many losses in a row
 /// need as many different winners on one resource within one call.
@@ -70,6 +76,17 @@ impl Repeatable {
     }
 }
 
+/// What a command is about.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// What the decision starts from.
+    pub about: &'a About,
+    /// Further members that it concerns.
+    pub named: &'a [MemberId],
+    /// What the edge found wrong with the call's fields.
+    pub violations: &'a Fields,
+}
+
 /// A change of what decisions rely on.
 #[derive(Debug)]
 pub enum RulesWrite {
@@ -106,23 +123,24 @@ impl Road {
         snapshot.ok_or(Fault::OtherAccount)
     }
 
-    /// A command about a resource or its request.
+    /// A command about a resource or its request. Fields that the edge found wrong are answered together with those that the
+    /// decision finds wrong, after whether the actor may at all, and after what the same call was answered before: a time
+    /// that has passed since then is no reason to answer otherwise.
     pub async fn command<R: Message + Default>(
         &self,
         call: &Call,
-        about: &About,
-        named: &[MemberId],
+        subject: Subject<'_>,
         decide: impl Fn(&Context<'_>, &Snapshot) -> Result<Outcome, Refusal>,
         answer: impl Fn(&Outcome) -> R,
     ) -> Result<R, Fault> {
         for _ in 0..ATTEMPTS {
-            let snapshot = self.snapshot(call, about, named).await?;
+            let snapshot = self.snapshot(call, subject.about, subject.named).await?;
             let actor = actor_of(call, &snapshot)?;
             if let Some(response) = replay(call, snapshot.replay.as_ref())? {
                 return Ok(response);
             }
             let context = context_of(&snapshot, &actor, self.now());
-            let outcome = decide(&context, &snapshot)?;
+            let outcome = subject.violations.merge(decide(&context, &snapshot))?;
             let response = answer(&outcome);
             match self.commit(call, &snapshot, outcome, Some(response.encode_to_vec())).await? {
                 Committed::Done => return Ok(response),
@@ -157,6 +175,10 @@ impl Road {
                 return Ok(response);
             }
             let (write, response) = decide(&snapshot, &context_of(&snapshot, &actor, self.now()))?;
+            let area = match &write {
+                RulesWrite::Policy(policy, _) => Some(policy.area.clone()),
+                RulesWrite::Member(_) => None,
+            };
             match self.commit_rules(call, &snapshot, write, response.encode_to_vec()).await? {
                 Committed::Done => {
                     self.committed.notify_one();
@@ -168,7 +190,10 @@ impl Road {
                         return Ok(response);
                     }
                 }
-                Committed::StillPending(pending) => return Err(Fault::StillPending(pending)),
+                Committed::StillPending(pending) => {
+                    let area = area.unwrap_or(Area::CAMPAIGNS);
+                    return Err(Refusal::RequestsPending { area, pending }.into());
+                }
                 Committed::Duplicate(Duplicate::Email) => {
                     return Err(Fault::Taken { what: "this email".into(), kind: "member" });
                 }
@@ -213,25 +238,25 @@ impl Road {
         Some(IdempotencyRecord { key, fingerprint, response, created_at: self.now() })
     }
 
-    /// Lets time take effect on a resource: expire its request, start it, complete it. Nothing happens where nothing is due,
-    /// so any number of replicas may try at once.
-    pub async fn tick(&self, account: AccountId, about: &About) -> Result<(), Fault> {
+    /// Lets time take effect on a resource: expire its request, start it, complete it; whether it did. Nothing happens where
+    /// nothing is due, so any number of replicas may try at once.
+    pub async fn tick(&self, account: AccountId, about: &About) -> Result<bool, Fault> {
         use countersign_domain::{decide::expire, timer::fire};
 
         let call = Call::of_timer(account);
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot(&call, about, &[]).await?;
             let context = context_of(&snapshot, &Actor::Countersign, self.now());
-            let Some(resource) = &snapshot.resource else { return Ok(()) };
+            let Some(resource) = &snapshot.resource else { return Ok(false) };
             let outcome = snapshot
                 .request
                 .as_ref()
                 .and_then(|request| expire(&context, resource, request))
                 .or_else(|| fire(&context, resource));
-            let Some(outcome) = outcome else { return Ok(()) };
+            let Some(outcome) = outcome else { return Ok(false) };
             match self.commit(&call, &snapshot, outcome, None).await? {
                 Committed::Conflict => self.metrics.lost(),
-                _ => return Ok(()),
+                _ => return Ok(true),
             }
         }
         Err(Fault::Contended)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::CommandFactory as _;
-use countersign_broker::{RabbitConfig, rabbit_publisher};
+use countersign_broker::{RabbitConfig, check_source, rabbit_publisher};
 use countersign_proto::DESCRIPTORS;
 use countersign_runtime::{
     BoxError, admin, calls::CallsLayer, clock::Clock, grpc, healthcheck::healthcheck,
@@ -41,6 +41,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     telemetry::init(&args.telemetry)?;
     let authenticator = Authenticator::new(&args.auth);
     authenticator.check_listen(&args.grpc.listen)?;
+    check_source(&args.event_source)?;
     let url = args.database.url()?;
     let store = Store::connect(&StoreConfig {
         max_connections: args.database_connections,
@@ -57,6 +58,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
 
     let grpc_listener = TcpListener::bind(args.grpc.listen).await?;
     let admin_listener = TcpListener::bind(args.admin.listen).await?;
+    let admin_address = admin_listener.local_addr()?;
     let shutdown = Shutdown::with_signals(args.shutdown.limit())?;
     let readiness = Readiness::new(shutdown.token(), &[DATABASE]);
     let mut registry = Registry::default();
@@ -82,7 +84,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
         .add_service(health)
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)
         .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?);
-    tracing::info!(grpc = %args.grpc.listen, admin = %args.admin.listen, "serving");
+    tracing::info!(grpc = %grpc_listener.local_addr()?, admin = %admin_address, "serving");
     shutdown.spawn("grpc", grpc::serve(router, grpc_listener, shutdown.token()));
     Ok(shutdown.wait().await?)
 }

@@ -36,25 +36,25 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Lets one batch take effect; whether more is due. One that fails does not hold up the others, and is no reason to look
-/// again at once.
+/// Lets one batch take effect; whether to look again at once. One that fails does not hold up the others; a batch that
+/// changed nothing is no reason to hurry.
 async fn batch(road: &Road) -> Result<bool, Fault> {
     let due = road.store.due(road.now(), BATCH).await?;
     let full = due.len() == BATCH as usize;
-    let mut failed = false;
+    let mut changed = false;
     for due in due {
         let Due { account_id, resource_id, request_id, since: _ } = due;
         let about = match request_id {
             Some(request) => About::Request(request),
             None => About::Resource(resource_id),
         };
-        if let Err(fault) = road.tick(account_id, &about).await {
-            failed = true;
-            tracing::warn!(
+        match road.tick(account_id, &about).await {
+            Ok(did) => changed |= did,
+            Err(fault) => tracing::warn!(
                 account = %account_id, resource = %resource_id, error = %telemetry::chain(&fault),
                 "what is due did not take effect"
-            );
+            ),
         }
     }
-    Ok(full && !failed)
+    Ok(full && changed)
 }

@@ -90,13 +90,12 @@ impl Addresses {
 /// Makes the demo's account, or finds it made, and prints how to try it.
 pub async fn run(addresses: &Addresses, data: &DataDir) -> Result<(), DemoError> {
     let path = data.join(FILE);
-    let ids = match fs::read_to_string(&path) {
-        Ok(ids) => ids,
-        Err(_) => {
-            let ids = Demo::connect(addresses.grpc).await?.make().await?;
-            fs::write(&path, &ids).map_err(|source| DemoError::File { path: path.clone(), source })?;
-            ids
-        }
+    let ids = if let Ok(ids) = fs::read_to_string(&path) {
+        ids
+    } else {
+        let ids = Demo::connect(addresses.grpc).await?.make().await?;
+        fs::write(&path, &ids).map_err(|source| DemoError::File { path: path.clone(), source })?;
+        ids
     };
     println!(
         "The demo account, its members and the campaign that waits (also in {}):\n\n{ids}",

@@ -138,7 +138,8 @@ async fn source(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -
 }
 
 fn is_mail(name: &str) -> bool {
-    name.ends_with(".eml") && !name.starts_with('.')
+    std::path::Path::new(name).extension().is_some_and(|extension| extension == "eml")
+        && !name.starts_with('.')
 }
 
 /// What a page shows of a mail.

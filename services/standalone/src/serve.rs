@@ -33,6 +33,14 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     telemetry::init(&settings.telemetry)?;
     let authenticator = Authenticator::new(&settings.auth);
     authenticator.check_listen(&settings.grpc.listen)?;
+    if !settings.mailbox_listen.ip().to_canonical().is_loopback() {
+        return Err(format!(
+            "the mailbox shows every mail to whoever asks, so it is served on loopback addresses only, not on {}: \
+             change --mailbox-listen (COUNTERSIGN_MAILBOX_LISTEN)",
+            settings.mailbox_listen
+        )
+        .into());
+    }
     let mail = MailSettings {
         from: "Countersign <countersign@countersign.localhost>".parse()?,
         domain: "countersign.localhost".to_owned(),

@@ -83,7 +83,7 @@ impl AccessService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         actor_of(&call, &snapshot)?;
         Ok(Response::new(api::GetAccountResponse { account: Some(convert::account(&snapshot.account)) }))
@@ -105,7 +105,7 @@ impl AccessService for Edge {
             fields.violation("system_role", "is required");
         }
         fields.finish()?;
-        let call = caller.write(account, key, "CreateMember", &request)?;
+        let call = caller.write(Fields::present("account_id", account)?, key, "CreateMember", &request)?;
         let new = NewMember {
             id: MemberId(ids::new_id()),
             email: request.email,
@@ -134,7 +134,7 @@ impl AccessService for Edge {
         let account = fields.account(&request.account_id);
         let id = fields.id::<MemberId>("member_id", &request.member_id);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let id = Fields::present("member_id", id)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[id]).await?;
         let actor = actor_of(&call, &snapshot)?;
@@ -154,7 +154,7 @@ impl AccessService for Edge {
         let listing = ["members", &request.account_id];
         let after = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         actor_of(&call, &snapshot)?;
         let page = self.road.store.list_members(call.account, after, size).await.map_err(Fault::Store)?;
@@ -188,7 +188,7 @@ impl AccessService for Edge {
             approval_right: request.approval_right,
         };
         fields.finish()?;
-        let call = caller.write(account, key, "UpdateMember", &request)?;
+        let call = caller.write(Fields::present("account_id", account)?, key, "UpdateMember", &request)?;
         let id = Fields::present("member_id", id)?;
         let response = self
             .change_member(
@@ -214,7 +214,7 @@ impl AccessService for Edge {
         let id = fields.id::<MemberId>("member_id", &request.member_id);
         let expected_version = fields.etag(&request.etag);
         fields.finish()?;
-        let call = caller.write(account, key, "RevokeMember", &request)?;
+        let call = caller.write(Fields::present("account_id", account)?, key, "RevokeMember", &request)?;
         let id = Fields::present("member_id", id)?;
         let response = self
             .change_member(

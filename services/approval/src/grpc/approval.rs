@@ -12,7 +12,7 @@ use countersign_store::{About, RequestFilter, RequestStateName, Snapshot};
 use tonic::{Request, Response, Status};
 
 use super::{Edge, convert::request as convert, status::Fault, validate::Fields};
-use crate::road::{Call, actor_of, context_of};
+use crate::road::{Call, Subject, actor_of, context_of};
 
 #[tonic::async_trait]
 impl ApprovalService for Edge {
@@ -25,7 +25,7 @@ impl ApprovalService for Edge {
         let account = fields.account(&request.account_id);
         let id = fields.id::<RequestId>("approval_request_id", &request.approval_request_id);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let id = Fields::present("approval_request_id", id)?;
         let snapshot = self.road.snapshot(&call, &About::Request(id), &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
@@ -48,7 +48,7 @@ impl ApprovalService for Edge {
         let listing = ["requests", &request.account_id, &state_name, &request.resource_id];
         let after = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), None)
@@ -70,13 +70,12 @@ impl ApprovalService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
-        let id = fields.id("approval_request_id", &request.approval_request_id);
+        let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         let digest = fields.digest(&request.digest);
         fields.note("note", &request.note);
         fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
-        fields.finish()?;
-        let call = caller.write(account, key, "Approve", &request)?;
+        let call = caller.write(fields.must(account)?, key, "Approve", &request)?;
         let command = decide::Approve {
             expected_version,
             digest,
@@ -87,7 +86,7 @@ impl ApprovalService for Edge {
             decide::approve(context, resource, request, &command)
         };
         let answer = |request| api::ApproveResponse { approval_request: request };
-        Ok(Response::new(self.end(&call, id, decide, answer).await?))
+        Ok(Response::new(self.end(&call, fields.must(id)?, &fields, decide, answer).await?))
     }
 
     async fn reject(
@@ -98,18 +97,17 @@ impl ApprovalService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
-        let id = fields.id("approval_request_id", &request.approval_request_id);
+        let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         let digest = fields.digest(&request.digest);
         fields.note("note", &request.note);
-        fields.finish()?;
-        let call = caller.write(account, key, "Reject", &request)?;
+        let call = caller.write(fields.must(account)?, key, "Reject", &request)?;
         let command = decide::Reject { expected_version, digest, note: request.note };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             decide::reject(context, resource, request, &command)
         };
         let answer = |request| api::RejectResponse { approval_request: request };
-        Ok(Response::new(self.end(&call, id, decide, answer).await?))
+        Ok(Response::new(self.end(&call, fields.must(id)?, &fields, decide, answer).await?))
     }
 
     async fn cancel(
@@ -120,17 +118,16 @@ impl ApprovalService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
-        let id = fields.id("approval_request_id", &request.approval_request_id);
+        let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         fields.note("note", &request.note);
-        fields.finish()?;
-        let call = caller.write(account, key, "Cancel", &request)?;
+        let call = caller.write(fields.must(account)?, key, "Cancel", &request)?;
         let command = decide::Cancel { expected_version, note: request.note };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             decide::cancel(context, resource, request, &command)
         };
         let answer = |request| api::CancelResponse { approval_request: request };
-        Ok(Response::new(self.end(&call, id, decide, answer).await?))
+        Ok(Response::new(self.end(&call, fields.must(id)?, &fields, decide, answer).await?))
     }
 }
 
@@ -139,16 +136,15 @@ impl Edge {
     async fn end<R: prost::Message + Default>(
         &self,
         call: &Call,
-        id: Option<RequestId>,
+        id: RequestId,
+        violations: &Fields,
         decide: impl Fn(&Context<'_>, &Resource, &ApprovalRequest) -> Result<Outcome, Refusal>,
         answer: impl Fn(Option<api::ApprovalRequest>) -> R,
     ) -> Result<R, Fault> {
-        let id = Fields::present("approval_request_id", id)?;
         self.road
             .command(
                 call,
-                &About::Request(id),
-                &[],
+                Subject { about: &About::Request(id), named: &[], violations },
                 |context, snapshot| {
                     let (resource, request) = concerned(context, snapshot, id)?;
                     decide(context, resource, request)

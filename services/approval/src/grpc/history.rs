@@ -22,7 +22,7 @@ impl HistoryService for Edge {
         let listing = ["history", &request.account_id, &request.resource_id];
         let after: Option<i64> = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let id = Fields::present("resource_id", id)?;
         let snapshot = self.road.snapshot(&call, &About::Resource(id), &[]).await?;
         let actor = actor_of(&call, &snapshot)?;

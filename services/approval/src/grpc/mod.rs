@@ -21,7 +21,7 @@ use prost::Message;
 use tonic::Request;
 use uuid::Uuid;
 
-use self::{status::Fault, validate::Fields};
+use self::status::Fault;
 use crate::road::{Call, Repeatable, Road};
 
 /// The largest request that is read, in bytes: content at its limit, written generously, and some.
@@ -79,8 +79,7 @@ impl Edge {
 
 impl Caller {
     /// The call in `account`, which must be the one that the caller acts in.
-    pub fn call(&self, account: Option<AccountId>) -> Result<Call, Fault> {
-        let account = Fields::present("account_id", account)?;
+    pub fn call(&self, account: AccountId) -> Result<Call, Fault> {
         let Principal::Member(member) = self.principal else { return Err(Fault::OtherAccount) };
         if self.account != Some(account) {
             return Err(Fault::OtherAccount);
@@ -97,7 +96,7 @@ impl Caller {
     /// As [`call`](Self::call), for a write that may carry a `request_id`.
     pub fn write<M: Message>(
         &self,
-        account: Option<AccountId>,
+        account: AccountId,
         request_id: Option<Uuid>,
         method: &str,
         request: &M,

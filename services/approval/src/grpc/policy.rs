@@ -26,7 +26,7 @@ impl PolicyService for Edge {
         let account = fields.account(&request.account_id);
         let area = fields.area(&request.area);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let area = Fields::present("area", area)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
@@ -64,7 +64,7 @@ impl PolicyService for Edge {
             ),
         };
         fields.finish()?;
-        let call = caller.write(account, key, "UpdatePolicy", &request)?;
+        let call = caller.write(Fields::present("account_id", account)?, key, "UpdatePolicy", &request)?;
         let area = Fields::present("area", area)?;
         let pending = self.road.store.count_pending(call.account, &area).await.map_err(Fault::Store)?;
         let response = self

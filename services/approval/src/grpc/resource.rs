@@ -1,7 +1,7 @@
 //! `ResourceService`.
 
 use countersign_domain::{
-    ResourceId, Schedule, edit, limits,
+    Content, ResourceId, edit, limits,
     perform::{PerformAction, perform},
     refusal::Missing,
 };
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Edge, convert::request as requests, convert::resource as convert, status::Fault, validate::Fields,
 };
-use crate::road::{actor_of, context_of};
+use crate::road::{Subject, actor_of, context_of};
 
 #[tonic::async_trait]
 impl ResourceService for Edge {
@@ -32,19 +32,14 @@ impl ResourceService for Edge {
         let owner = fields.optional_id("owner_id", &request.owner_id);
         let content = fields.content("content", request.content.clone());
         let schedule = fields.schedule(request.schedule);
-        fields.also(edit::schedule_violations(self.road.now(), schedule, Schedule::default()));
-        if let Some(kind) = &kind {
-            fields.also(edit::variants_violations(kind, &request.variants));
-        }
-        fields.finish()?;
-        let call = caller.write(account, key, "RegisterResource", &request)?;
+        let call = caller.write(fields.must(account)?, key, "RegisterResource", &request)?;
         let command = edit::Register {
             id: ResourceId(ids::new_id()),
-            kind: Fields::present("kind", kind)?,
+            kind: fields.must(kind)?,
             external_id: request.external_id,
             title: request.title,
             owner,
-            content: Fields::present("content", content)?,
+            content: content.unwrap_or_else(Content::empty),
             schedule,
             variants: request.variants,
         };
@@ -53,8 +48,7 @@ impl ResourceService for Edge {
             .road
             .command(
                 &call,
-                &About::Nothing,
-                &named,
+                Subject { about: &About::Nothing, named: &named, violations: &fields },
                 |context, _| edit::register(context, command.clone()),
                 |outcome| api::RegisterResourceResponse {
                     resource: Some(convert::resource(&outcome.resource)),
@@ -82,9 +76,8 @@ impl ResourceService for Edge {
         if !request.replace_variants && !request.variants.is_empty() {
             fields.violation("variants", "are given without replace_variants");
         }
-        fields.finish()?;
-        let call = caller.write(account, key, "UpdateResource", &request)?;
-        let id = Fields::present("resource_id", id)?;
+        let call = caller.write(fields.must(account)?, key, "UpdateResource", &request)?;
+        let id = fields.must(id)?;
         let command = edit::Edit {
             expected_version,
             title: request.title,
@@ -96,8 +89,7 @@ impl ResourceService for Edge {
             .road
             .command(
                 &call,
-                &About::Resource(id),
-                &[],
+                Subject { about: &About::Resource(id), named: &[], violations: &fields },
                 |context, snapshot| {
                     let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
                     edit::update(context, resource, command.clone())
@@ -128,7 +120,7 @@ impl ResourceService for Edge {
             fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
         }
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let about = match kind {
             Some(kind) => About::ResourceByExternalId(kind, request.external_id),
             None => About::Resource(Fields::present("resource_id", id)?),
@@ -153,7 +145,7 @@ impl ResourceService for Edge {
         let listing = ["resources", &request.account_id, &request.kind];
         let after = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;
-        let call = caller.call(account)?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let kinds = edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), kind.as_ref())
@@ -178,14 +170,13 @@ impl ResourceService for Edge {
         let action = fields.action(&request.action);
         let expected_version = fields.etag(&request.etag);
         fields.note("note", &request.note);
-        let approvers = fields.ids("approver_ids", &request.approver_ids);
+        let approvers = fields.members("approver_ids", &request.approver_ids, limits::APPROVERS);
         let launch_mode = fields.launch_mode(request.launch_mode);
         fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
-        fields.finish()?;
-        let call = caller.write(account, key, "PerformAction", &request)?;
-        let id = Fields::present("resource_id", id)?;
+        let call = caller.write(fields.must(account)?, key, "PerformAction", &request)?;
+        let id = fields.must(id)?;
         let command = PerformAction {
-            action: Fields::present("action", action)?,
+            action: fields.must(action)?,
             expected_version,
             note: request.note,
             approvers,
@@ -197,8 +188,7 @@ impl ResourceService for Edge {
             .road
             .command(
                 &call,
-                &About::Resource(id),
-                &command.approvers,
+                Subject { about: &About::Resource(id), named: &command.approvers, violations: &fields },
                 |context, snapshot| {
                     let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
                     perform(context, resource, &command)

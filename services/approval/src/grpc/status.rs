@@ -50,9 +50,6 @@ pub enum Fault {
         /// The type of thing.
         kind: &'static str,
     },
-    /// The area's workflow was to be switched off when a request was just made.
-    #[error("{0} requests are pending")]
-    StillPending(u64),
     /// The commit lost to others again and again.
     #[error("others kept changing the same thing")]
     Contended,
@@ -143,13 +140,10 @@ impl From<Fault> for Status {
                 Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, format!("{what} is taken"))
                     .with("type", kind)
             }
-            Fault::StillPending(pending) => Draft::new(
-                Code::FailedPrecondition,
-                ErrorReason::RequestsPending,
-                format!("{pending} requests are pending: decide them first"),
-            )
-            .with("pending", pending.to_string()),
             Fault::Contended => busy(Code::Aborted, "others keep changing the same thing; try again"),
+            Fault::Store(StoreError::PoolTimeout { .. }) => {
+                busy(Code::ResourceExhausted, "the service is busy; try again")
+            }
             Fault::Store(error) if error.is_transient() => {
                 tracing::warn!(error = %telemetry::chain(&error), "the database could not be reached in time");
                 busy(Code::Unavailable, "the database could not be reached in time; try again")
@@ -173,7 +167,24 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Draft {
     Draft::new(Code::Internal, ErrorReason::Internal, message).with("incident", incident.to_string())
 }
 
-fn invalid(violations: Vec<Violation>) -> Draft {
+/// So many violations are listed, and so many characters of each: the details travel in a trailer, which common clients
+/// accept only up to 8 KiB.
+const LISTED: usize = 30;
+const DESCRIBED: usize = 160;
+
+fn invalid(mut violations: Vec<Violation>) -> Draft {
+    if let Some(more) = violations.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        violations.truncate(LISTED);
+        violations.push(Violation::new("…", format!("and {more} more violations")));
+    }
+    for Violation { field, description } in &mut violations {
+        for text in [field, description] {
+            if let Some((end, _)) = text.char_indices().nth(DESCRIBED) {
+                text.truncate(end);
+                text.push('…');
+            }
+        }
+    }
     let message = match violations.as_slice() {
         [one] => format!("{} {}", one.field, one.description),
         many => format!("{} fields are not acceptable", many.len()),
@@ -241,7 +252,7 @@ fn refused(refusal: Refusal) -> Draft {
         Refusal::NoEligibleApprovers(area) => Draft::new(
             FailedPrecondition,
             ErrorReason::NoEligibleApprovers,
-            format!("{text}, or too few could: ask an Admin to name another approver"),
+            format!("{text}: ask an Admin to name another approver"),
         )
         .with("area", area.as_str()),
         Refusal::AlreadyApproved { approvals, required } => {

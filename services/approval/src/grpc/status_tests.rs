@@ -179,8 +179,18 @@ fn taken_names_and_reused_ids_have_their_reasons() {
     let (code, reason, metadata, _) = status(Fault::RequestIdReused(ID));
     assert_eq!((code, reason.as_str()), (Code::InvalidArgument, "REQUEST_ID_REUSED"));
     assert_eq!(metadata["request_id"], ID.to_string());
-    let (code, reason, ..) = status(Fault::StillPending(2));
-    assert_eq!((code, reason.as_str()), (Code::FailedPrecondition, "REQUESTS_PENDING"));
+}
+
+/// The details travel in a trailer, of which common clients accept 8 KiB.
+#[test]
+fn ten_thousand_violations_fit_into_a_trailer() {
+    let violations =
+        (0..10_000).map(|n| Violation::new(format!("approver_ids[{n}]"), "x".repeat(5_000))).collect();
+    let (.., status) = status(Fault::Invalid(violations));
+    assert!(status.details().len() < 8_000, "{} bytes", status.details().len());
+    let details = status.get_error_details();
+    let listed = &details.bad_request().unwrap().field_violations;
+    assert_eq!(listed.last().unwrap().description, "and 9970 more violations");
 }
 
 /// What went wrong inside is in the log; the caller gets a number to quote.

@@ -6,8 +6,8 @@
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
 use countersign_domain::{
-    AccountId, Action, Area, Content, Digest, Kind, Lifecycle, Schedule, SystemRole, Timestamp, Violation,
-    edit::unknown_kind, limits, resource::LaunchMode,
+    AccountId, Action, Area, Content, Digest, Kind, Lifecycle, MemberId, Refusal, Schedule, SystemRole,
+    Timestamp, Violation, edit::unknown_kind, limits, resource::LaunchMode,
 };
 use countersign_proto::types;
 use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
@@ -32,9 +32,30 @@ impl Fields {
         self.violations.push(Violation::new(field, description));
     }
 
-    /// Adds what the domain found wrong.
-    pub fn also(&mut self, violations: Vec<Violation>) {
-        self.violations.extend(violations);
+    /// A decision's answer, with what was found wrong here: a decision that goes through or is refused for its fields, or
+    /// for the state of things, is refused for all fields at once. Whether the actor may at all comes first (ACC-16).
+    pub fn merge<T>(&self, decided: Result<T, Refusal>) -> Result<T, Refusal> {
+        if self.violations.is_empty() {
+            return decided;
+        }
+        let mut all = self.violations.clone();
+        match decided {
+            Err(refusal @ (Refusal::PermissionDenied { .. } | Refusal::NotFound(_))) => return Err(refusal),
+            Err(Refusal::Invalid(found)) => {
+                // What stood in for an unreadable field is not worth a second word.
+                all.extend(
+                    found.into_iter().filter(|it| !self.violations.iter().any(|mine| mine.field == it.field)),
+                );
+            }
+            _ => {}
+        }
+        Err(Refusal::Invalid(all))
+    }
+
+    /// A field without which nothing can be decided: if it is missing or unreadable, everything found wrong so far is
+    /// answered.
+    pub fn must<T>(&self, value: Option<T>) -> Result<T, Fault> {
+        value.ok_or_else(|| Fault::Invalid(self.violations.clone()))
     }
 
     /// Refuses the request if anything was wrong, with everything that was.
@@ -71,13 +92,16 @@ impl Fields {
         self.optional_id("request_id", text)
     }
 
-    /// A list of ids.
-    pub fn ids<T: FromStr>(&mut self, field: &str, texts: &[String]) -> Vec<T> {
-        texts
-            .iter()
-            .enumerate()
-            .filter_map(|(index, text)| self.id(&format!("{field}[{index}]"), text))
-            .collect()
+    /// A list of at most `most` members. An id that is none is a violation and stands in the list as the nil UUID, so that the
+    /// others keep their places.
+    pub fn members(&mut self, field: &str, texts: &[String], most: usize) -> Vec<MemberId> {
+        if texts.len() > most {
+            self.violation(field, format!("must name at most {most}, names {}", texts.len()));
+            return Vec::new();
+        }
+        let nobody = MemberId(Uuid::nil());
+        let ids = texts.iter().enumerate();
+        ids.map(|(index, text)| self.id(&format!("{field}[{index}]"), text).unwrap_or(nobody)).collect()
     }
 
     /// One line of text of that many characters.
