@@ -126,6 +126,12 @@ async fn content_beyond_its_limits_is_refused() {
         .await
         .unwrap_err();
     assert!(violations(&refused)[0].1.contains("/deep/0/big"), "{refused:?}");
+    let nested =
+        |levels: usize| (1..levels).fold(serde_json::json!({}), |inner, _| serde_json::json!({ "x": inner }));
+    let deepest = register(content(&nested(20))).await.unwrap();
+    assert_eq!(team.member.resource(&deepest.resource_id).await.unwrap().live, deepest.live);
+    let refused = register(content(&nested(21))).await.unwrap_err();
+    assert!(violations(&refused)[0].1.contains("20 levels"), "{refused:?}");
     let mut nan = content(&serde_json::json!({"a": 0}));
     nan.fields.get_mut("a").unwrap().kind = Some(prost_types::value::Kind::NumberValue(f64::NAN));
     assert_eq!(fields(&register(nan).await.unwrap_err()), ["content"]);

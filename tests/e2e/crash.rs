@@ -69,6 +69,11 @@ async fn the_notifier_is_killed_between_plan_and_ack() {
     services.mail.break_all(Fault::RefuseRecipient(451));
     let mut campaigns = Vec::new();
     for round in 0..4 {
+        // The consumer's own handshake must be through.
+        wait_for("the consumer", PATIENCE, async || {
+            (services.notifier.log().matches("consumer subscribed").count() > round).then_some(())
+        })
+        .await;
         // From now on the broker hears nothing of the notifier: what it plans stays unacknowledged.
         proxy.hold_client();
         for _ in 0..3 {

@@ -24,11 +24,16 @@ fn header(mail: &str, name: &str) -> String {
     mail.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
 }
 
-/// The mail without its quoted-printable encoding, which breaks lines at places that depend on the date.
+/// The mail with its body decoded from quoted-printable, which breaks lines at places that depend on the date.
 fn decoded(mail: &str) -> String {
-    let mail = mail.replace("\r\n", "\n").replace("=\n", "");
-    let mut bytes = Vec::with_capacity(mail.len());
-    let mut rest = mail.as_bytes();
+    let mail = mail.replace("\r\n", "\n");
+    let (headers, body) = mail.split_once("\n\n").expect("headers and a body");
+    format!("{headers}\n\n{}", unquoted(&body.replace("=\n", "")).trim_end())
+}
+
+fn unquoted(body: &str) -> String {
+    let mut bytes = Vec::with_capacity(body.len());
+    let mut rest = body.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
         let byte = hex.filter(|_| *first == b'=').and_then(|hex| u8::from_str_radix(hex, 16).ok());

@@ -103,6 +103,25 @@ async fn without_authentication_only_loopback_is_served() {
     }
 }
 
+/// Folders that people have: with blanks, accents, and what means something in a URL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_folder_will_do() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("My d%20ta? #ü");
+    let port = free_port();
+    let listen = ["--grpc-listen", "--mailbox-listen", "--admin-listen"];
+    let mut args = vec!["--data-dir".to_owned(), folder.to_str().unwrap().to_owned()];
+    for (flag, port) in listen.into_iter().zip([port, free_port(), free_port()]) {
+        args.extend([flag.to_owned(), format!("127.0.0.1:{port}")]);
+    }
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let mut process = Process::start("countersign", &args, &[]);
+    connect(port).await;
+    assert!(process.terminate().await.success());
+    let size = std::fs::metadata(folder.join("approval.db")).unwrap().len();
+    assert!(size > 50_000, "the database was not written back on a clean stop: {size} bytes");
+}
+
 /// The mailbox shows everybody's mail: for this machine alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_mailbox_is_served_on_loopback_only() {

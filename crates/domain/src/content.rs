@@ -65,6 +65,12 @@ pub enum ContentError {
         /// Its size in canonical form, in bytes.
         size: usize,
     },
+    /// Nested deeper than [`limits::CONTENT_DEPTH`].
+    #[error("is nested too deep at {at}: at most {limit} levels", limit = limits::CONTENT_DEPTH)]
+    TooDeep {
+        /// Where: a JSON Pointer (RFC 6901).
+        at: String,
+    },
     /// A number that a double can't hold exactly, or that is none (NaN, infinity).
     #[error("holds a number at {at} that a double can't hold exactly: write it as a string")]
     Number {
@@ -85,7 +91,7 @@ impl Content {
         if !value.is_object() {
             return Err(ContentError::NotAnObject);
         }
-        check_numbers(value, &mut String::new())?;
+        check(value, 1, &mut String::new())?;
         let body = serde_json_canonicalizer::to_string(value)
             .map_err(|_| ContentError::Number { at: String::new() })?;
         if body.len() > limits::CONTENT_BYTES {
@@ -98,15 +104,18 @@ impl Content {
 /// The largest integer up to which every integer is a double.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-fn check_numbers(value: &Value, at: &mut String) -> Result<(), ContentError> {
+fn check(value: &Value, depth: usize, at: &mut String) -> Result<(), ContentError> {
     let mut child = |key: &str, value: &Value| {
         let length = at.len();
         at.push('/');
         at.push_str(&key.replace('~', "~0").replace('/', "~1"));
-        let result = check_numbers(value, at);
+        let result = check(value, depth + 1, at);
         at.truncate(length);
         result
     };
+    if depth > limits::CONTENT_DEPTH && (value.is_object() || value.is_array()) {
+        return Err(ContentError::TooDeep { at: at.clone() });
+    }
     match value {
         Value::Object(map) => map.iter().try_for_each(|(key, value)| child(key, value)),
         Value::Array(items) => {

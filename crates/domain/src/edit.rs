@@ -262,6 +262,9 @@ pub fn variants_violations(kind: &Kind, variants: &[String]) -> Vec<Violation> {
                 format!("variants[{index}]"),
                 format!("must have 1 to {} characters, has {length}", limits::VARIANT),
             ));
+        } else if variant.chars().any(char::is_control) {
+            let text = "must not hold control characters";
+            violations.push(Violation::new(format!("variants[{index}]"), text));
         } else if variants[..index].contains(variant) {
             violations.push(Violation::new(format!("variants[{index}]"), "is named twice"));
         }

@@ -10,6 +10,8 @@ pub const EXTERNAL_ID: usize = 128;
 pub const NOTE: usize = 1_024;
 /// Content in canonical form, in bytes.
 pub const CONTENT_BYTES: usize = 256 * 1_024;
+/// How deep content may be nested: as protobuf each level takes up to three, and common clients read at most 100.
+pub const CONTENT_DEPTH: usize = 20;
 /// How many variants an A/B test declares, at the least and at the most.
 pub const VARIANTS: std::ops::RangeInclusive<usize> = 2..=50;
 /// The name of a variant.

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value, sqlx::Connection as _,
 };
 use tokio::sync::Mutex;
 
@@ -190,5 +190,41 @@ fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
             // What was answered is on disk, also after a power cut.
             .pragma("synchronous", "FULL")
     });
+    // A failure such as a full disk makes SQLite roll back by itself; sqlx's own ROLLBACK then fails and it goes on counting
+    // a transaction that is none. On such a connection BEGIN becomes SAVEPOINT, and after the next failure COMMIT would end
+    // a savepoint of a transaction that never ends: answered, and not on disk. So none goes back into the pool.
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+    });
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full, and has room again later: what is answered then is on disk.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_commit_after_failures_of_the_disk_is_really_one() {
+        let database = countersign_testkit::TestDatabase::sqlite();
+        let store = Store::connect(&StoreConfig::new(database.url())).await.unwrap();
+        store.write.execute_unprepared("CREATE TABLE scratch (body BLOB)").await.unwrap();
+        for _ in 0..3 {
+            store.write.execute_unprepared("PRAGMA max_page_count = 20").await.unwrap();
+            let transaction = store.begin().await.unwrap();
+            let full = transaction.execute_unprepared("INSERT INTO scratch VALUES (zeroblob(1000000))").await;
+            assert!(full.unwrap_err().to_string().contains("full"));
+            drop(transaction);
+        }
+        store.write.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
+        for expected in 1..=3_i64 {
+            let transaction = store.begin().await.unwrap();
+            transaction.execute_unprepared("INSERT INTO scratch VALUES (x'00')").await.unwrap();
+            transaction.commit().await.unwrap();
+            let count = statement(&store.read, "SELECT count(*) FROM scratch", Vec::new());
+            let row = store.read.query_one_raw(count).await.unwrap().unwrap();
+            let count: i64 = row.try_get_by_index(0).unwrap();
+            assert_eq!(count, expected, "a commit was answered and is not there");
+        }
+    }
 }

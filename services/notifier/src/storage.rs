@@ -9,6 +9,7 @@ mod ribbons;
 
 use std::time::Duration;
 
+use sea_orm::sqlx::Connection as _;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
@@ -191,6 +192,12 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
             .pragma("journal_mode", "WAL")
             // What was answered is on disk, also after a power cut.
             .pragma("synchronous", "FULL")
+    });
+    // A failure such as a full disk makes SQLite roll back by itself; sqlx's own ROLLBACK then fails and it goes on counting
+    // a transaction that is none. On such a connection BEGIN becomes SAVEPOINT, and after the next failure COMMIT would end
+    // a savepoint of a transaction that never ends: answered, and not on disk. So none goes back into the pool.
+    options.map_sqlx_sqlite_pool_opts(|pool| {
+        pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
     });
     options
 }

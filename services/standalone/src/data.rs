@@ -1,10 +1,14 @@
 //! The folder that holds everything, and who owns it.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
 };
+
+/// What of a path stands in a URL as it is.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A folder that this process alone uses, until the value is dropped or the process ends, however it ends.
 #[derive(Debug)]
@@ -45,7 +49,8 @@ impl DataDir {
 
     /// Where a database is, as a URL.
     pub fn database_url(&self, name: &str) -> String {
-        format!("sqlite://{}?mode=rwc", self.path.join(name).display())
+        let path = self.path.join(name);
+        format!("sqlite://{}?mode=rwc", percent_encode(path.as_os_str().as_encoded_bytes(), PATH))
     }
 
     /// A file or folder in it.

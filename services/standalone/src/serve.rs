@@ -51,6 +51,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let approval_url = data.database_url("approval.db");
     let store = Store::connect(&StoreConfig::new(&approval_url)).await?;
     store.migrate().await?;
+    let closing = store.clone();
     let notifier_url = data.database_url("notifier.db");
     migrate(&notifier_url).await?;
     let config = NotifierConfig {
@@ -109,5 +110,6 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     addresses.print(&data);
     let stopped = shutdown.wait().await;
     notifier.storage().close().await;
+    closing.close().await?;
     Ok(stopped?)
 }

@@ -185,16 +185,18 @@ fn the_offending_place_is_named_by_a_json_pointer() {
     }
 }
 
-/// Content comes from a caller: as deep as the wire format allows must not be slow nor end the process.
+/// What is stored must be readable: common clients read protobuf only so deep.
 #[test]
-fn deep_content_is_canonicalised() {
-    let deep = (0..100).fold(json!(1), |inner, _| {
-        let mut map = Map::new();
-        map.insert("a".into(), inner);
-        Value::Object(map)
-    });
+fn content_is_nested_up_to_its_limit() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
     assert_eq!(
-        Content::new(&deep, 1).unwrap().body,
-        format!("{}1{}", "{\"a\":".repeat(100), "}".repeat(100))
+        Content::new(&nested(20), 1).unwrap().body,
+        format!("{}1{}", "{\"a\":".repeat(20), "}".repeat(20))
+    );
+    assert_eq!(Content::new(&nested(21), 1), Err(ContentError::TooDeep { at: "/a".repeat(20) }));
+    let lists = (0..20).fold(json!(1), |inner, _| json!([inner]));
+    assert_eq!(
+        Content::new(&json!({ "a": lists }), 1),
+        Err(ContentError::TooDeep { at: format!("/a{}", "/0".repeat(19)) })
     );
 }

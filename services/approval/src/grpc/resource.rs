@@ -153,7 +153,7 @@ impl ResourceService for Edge {
         let page =
             self.road.store.list_resources(call.account, &kinds, after, size).await.map_err(Fault::Store)?;
         Ok(Response::new(api::ListResourcesResponse {
-            resources: page.items.iter().map(convert::resource).collect(),
+            resources: page.items.iter().map(convert::listed).collect(),
             next_page_token: self.next_page(&listing, &page, |resource| resource.id),
         }))
     }

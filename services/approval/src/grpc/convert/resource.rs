@@ -9,6 +9,15 @@ use countersign_proto::{approval, types};
 
 use super::{actor, etag, time, value};
 
+/// A resource as lists have it: without the bodies of its content, of which a page could hold many megabytes.
+pub fn listed(listed: &Resource) -> approval::Resource {
+    let mut listed = resource(listed);
+    for content in [&mut listed.live, &mut listed.staged].into_iter().flatten() {
+        content.body = None;
+    }
+    listed
+}
+
 /// A resource as the contract writes it.
 pub fn resource(resource: &Resource) -> approval::Resource {
     let allowed = match (&resource.lock, Lifecycle::of(&resource.kind)) {
