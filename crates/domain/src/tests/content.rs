@@ -1,7 +1,7 @@
 //! Canonical JSON, digests and limits. Expected texts and digests were computed with another implementation (ECMAScript's
 //! number formatting and UTF-16 key order, and a separate SHA-256), not with the code under test.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::content::{Content, ContentError};
 
