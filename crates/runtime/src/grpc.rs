@@ -48,8 +48,12 @@ pub fn server() -> Server {
         .http2_max_header_list_size(MAX_HEADER_LIST_SIZE)
 }
 
-/// Serves on a bound listener until `stop` is cancelled, and then until the calls in flight have ended. Streams have to
-/// end by themselves when `stop` is cancelled.
+/// After this, connections that still have not ended are dropped: a client that never says anything, or takes no notice of
+/// being told to go, must not make a stop look like a failure.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Serves on a bound listener until `stop` is cancelled, and then until the calls in flight have ended, at most [`DRAIN`]
+/// longer. Streams have to end by themselves when `stop` is cancelled.
 pub async fn serve<L, B>(
     router: Router<L>,
     listener: TcpListener,
@@ -65,7 +69,17 @@ where
 {
     // Without it an answer can wait 40 ms for the client's delayed acknowledgement.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned()) => served,
+        () = drained => {
+            tracing::info!("connections that did not end were dropped");
+            Ok(())
+        }
+    }
 }
 
 /// Server reflection, current version, of the services in these encoded descriptor sets and of the built-in ones.

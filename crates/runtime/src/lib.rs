@@ -8,6 +8,7 @@
 //! | [`telemetry`] | logs, as text or JSON |
 //! | [`identity`] | who is calling: the seam where authentication plugs in |
 //! | [`trace_context`] | the caller's W3C trace context |
+//! | [`listen`] | listeners, and errors that name what can't be had |
 //! | [`page_token`] | page tokens that can't be made up or used elsewhere |
 //! | [`readiness`] | what has to work before this process may be sent traffic |
 //! | [`admin`] | liveness, readiness and metrics over HTTP |
@@ -23,6 +24,7 @@ pub mod grpc;
 pub mod healthcheck;
 pub mod identity;
 pub mod ids;
+pub mod listen;
 pub mod page_token;
 pub mod readiness;
 pub mod settings;

@@ -7,12 +7,11 @@ use countersign_broker::{RabbitConfig, check_source, rabbit_publisher};
 use countersign_proto::DESCRIPTORS;
 use countersign_runtime::{
     BoxError, admin, calls::CallsLayer, clock::Clock, grpc, healthcheck::healthcheck,
-    identity::Authenticator, page_token::PageTokens, readiness::Readiness, settings::check_unknown_env,
-    shutdown::Shutdown, telemetry,
+    identity::Authenticator, listen::bind, page_token::PageTokens, readiness::Readiness,
+    settings::check_unknown_env, shutdown::Shutdown, telemetry,
 };
 use countersign_store::{SchemaState, Store, StoreConfig};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 
 use crate::{
     Approval, DATABASE, Parts, SERVICES,
@@ -56,8 +55,8 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
         ..RabbitConfig::new(amqp_url.expose())
     })?;
 
-    let grpc_listener = TcpListener::bind(args.grpc.listen).await?;
-    let admin_listener = TcpListener::bind(args.admin.listen).await?;
+    let grpc_listener = bind(args.grpc.listen, "--grpc-listen").await?;
+    let admin_listener = bind(args.admin.listen, "--admin-listen").await?;
     let admin_address = admin_listener.local_addr()?;
     let shutdown = Shutdown::with_signals(args.shutdown.limit())?;
     let readiness = Readiness::new(shutdown.token(), &[DATABASE]);

@@ -7,11 +7,11 @@ use countersign_proto::{DESCRIPTORS, inbox};
 use countersign_runtime::calls::CallsLayer;
 use countersign_runtime::clock::Clock;
 use countersign_runtime::identity::Authenticator;
+use countersign_runtime::listen::bind;
 use countersign_runtime::readiness::Readiness;
 use countersign_runtime::shutdown::Shutdown;
 use countersign_runtime::{BoxError, admin, grpc, telemetry};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 
 use crate::settings::ServeArgs;
 use crate::{Notifier, NotifierConfig, migrate};
@@ -31,8 +31,8 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
         ..RabbitConfig::new(settings.broker.url()?.expose())
     })?;
 
-    let admin_listener = TcpListener::bind(settings.admin.listen).await?;
-    let grpc_listener = TcpListener::bind(settings.grpc.listen).await?;
+    let admin_listener = bind(settings.admin.listen, "--admin-listen").await?;
+    let grpc_listener = bind(settings.grpc.listen, "--grpc-listen").await?;
     if settings.auto_migrate {
         migrate(&database_url).await?;
     }

@@ -15,12 +15,11 @@ use countersign_notifier::{
 };
 use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
 use countersign_runtime::{
-    BoxError, admin, calls::CallsLayer, clock::Clock, grpc, identity::Authenticator, page_token::PageTokens,
-    readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
+    BoxError, admin, calls::CallsLayer, clock::Clock, grpc, identity::Authenticator, listen::bind,
+    page_token::PageTokens, readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
 };
 use countersign_store::{Store, StoreConfig};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 
 use crate::{data::DataDir, demo, mailbox, settings::Settings};
 
@@ -63,9 +62,9 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let notifier = Notifier::open(config, Clock::system()).await?;
     let (publisher, consumer) = in_process(data.join("dead-letters"));
 
-    let grpc_listener = TcpListener::bind(settings.grpc.listen).await?;
-    let admin_listener = TcpListener::bind(settings.admin.listen).await?;
-    let mailbox_listener = TcpListener::bind(settings.mailbox_listen).await?;
+    let grpc_listener = bind(settings.grpc.listen, "--grpc-listen").await?;
+    let admin_listener = bind(settings.admin.listen, "--admin-listen").await?;
+    let mailbox_listener = bind(settings.mailbox_listen, "--mailbox-listen").await?;
     let addresses = demo::Addresses {
         grpc: grpc_listener.local_addr()?,
         admin: admin_listener.local_addr()?,
