@@ -103,6 +103,14 @@ async fn without_authentication_only_loopback_is_served() {
     }
 }
 
+/// A client that connects and says nothing must not make a stop that was asked for look like a failure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_connection_does_not_fail_the_stop() {
+    let mut standalone = Standalone::start(&[]).await;
+    let _silent = tokio::net::TcpStream::connect(("127.0.0.1", standalone.port)).await.unwrap();
+    assert!(standalone.process.terminate().await.success());
+}
+
 /// Folders that people have: with blanks, accents, and what means something in a URL.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_folder_will_do() {

@@ -52,8 +52,8 @@ pub fn server() -> Server {
 /// being told to go, must not make a stop look like a failure.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves on a bound listener until `stop` is cancelled, and then until the calls in flight have ended, at most [`DRAIN`]
-/// longer. Streams have to end by themselves when `stop` is cancelled.
+/// Serves on a bound listener until `stop` is cancelled, and then until the calls in flight have ended, at most ten
+/// seconds longer. Streams have to end by themselves when `stop` is cancelled.
 pub async fn serve<L, B>(
     router: Router<L>,
     listener: TcpListener,
