@@ -341,19 +341,3 @@ fn mails_are_threaded_by_request_and_member() {
     });
     assert_ne!(thread(&other).0, submitted.0);
 }
-
-/// Writes every kind of mail as a page, to be looked at: `cargo test -p countersign-notifier -- --ignored pages`.
-#[test]
-#[ignore = "for people to look at"]
-fn pages() {
-    let folder = std::env::temp_dir().join("countersign-mails");
-    std::fs::create_dir_all(&folder).unwrap();
-    let rejected = ended("request.rejected", RequestState::Rejected, ada(), |request| {
-        request.feedback = "The discount is too high.\n\nPlease make it 10 %.".to_owned();
-    });
-    for (name, claim) in [("submitted", submitted()), ("rejected", rejected), ("evil", evil())] {
-        let mail = composer().compose(&claim).unwrap();
-        let parsed = MessageParser::default().parse(&mail.bytes).unwrap();
-        std::fs::write(folder.join(format!("{name}.html")), parsed.body_html(0).unwrap().as_bytes()).unwrap();
-    }
-}
