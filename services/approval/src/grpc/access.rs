@@ -11,7 +11,7 @@ use countersign_domain::{
 };
 use countersign_proto::access::{self as api, access_service_server::AccessService};
 use countersign_runtime::ids;
-use countersign_store::{About, AccountCreation, Committed, MemberWrite};
+use countersign_store::{About, AccountCreation, Committed, Duplicate, MemberWrite};
 use prost::Message;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -68,8 +68,11 @@ impl AccessService for Edge {
         let response = match self.road.store.create_account(commit).await.map_err(Fault::Store)? {
             Committed::Done => response,
             Committed::Replay(record) => replay(&call, Some(&record))?.unwrap_or(response),
-            Committed::Duplicate(_) | Committed::Conflict | Committed::StillPending(_) => {
+            Committed::Duplicate(Duplicate::AccountId) => {
                 return Err(Fault::Taken { what: "this account_id".into(), kind: "account" }.into());
+            }
+            Committed::Duplicate(_) | Committed::Conflict | Committed::StillPending(_) => {
+                return Err(Fault::Contended.into());
             }
         };
         Ok(Response::new(response))

@@ -214,7 +214,9 @@ fn refused(refusal: Refusal) -> Draft {
             } else {
                 format!("there is no {words} {id} in this account")
             };
-            Draft::new(NotFound, ErrorReason::NotFound, message).with("type", kind).with("id", id.to_string())
+            let draft = Draft::new(NotFound, ErrorReason::NotFound, message).with("type", kind);
+            // Asked for by another name than its id.
+            if id.is_nil() { draft } else { draft.with("id", id.to_string()) }
         }
         Refusal::Invalid(violations) => invalid(violations),
         Refusal::ActionNotAllowed { state, action, allowed, .. } => {
