@@ -454,7 +454,7 @@ async fn a_poison_message_is_set_aside_and_the_queue_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_registration_answers_the_same_after_its_start_has_passed() {
     let (_process, team) = standalone().await;
-    let start = in_future(Duration::from_secs(1));
+    let start = in_future(Duration::from_secs(4));
     let register = approval::RegisterResourceRequest {
         request_id: new_id(),
         kind: "campaign".into(),
@@ -479,7 +479,7 @@ async fn a_repeated_registration_answers_the_same_after_its_start_has_passed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_launch_whose_start_has_passed_is_refused() {
     let (_process, team) = standalone().await;
-    let campaign = team.creator.campaign(Duration::from_secs(1), HOUR).await;
+    let campaign = team.creator.campaign(Duration::from_secs(4), HOUR).await;
     let start = campaign.schedule.unwrap().start_time.unwrap();
     wait_for("the start to pass", PATIENCE, async || {
         (in_future(Duration::ZERO).seconds > start.seconds).then_some(())

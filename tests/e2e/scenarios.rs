@@ -211,7 +211,7 @@ pub async fn ab_test_finished(system: &System) -> Vec<String> {
 /// Nobody decides: the request expires by itself at the campaign's end, and those asked are told as well.
 pub async fn campaign_expired(system: &System) -> Vec<String> {
     let team = Team::new(system).await;
-    let campaign = team.creator.campaign(Duration::from_secs(3), Duration::from_secs(5)).await;
+    let campaign = team.creator.campaign(Duration::from_secs(8), Duration::from_secs(12)).await;
     let id = campaign.resource_id.as_str();
     let request = team.creator.submit(id, "LAUNCH").await;
     wait_for_ribbons(&team.approver, id, &[RibbonKind::Decide]).await;
