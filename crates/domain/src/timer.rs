@@ -31,10 +31,10 @@ pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
     let mut after = next(resource, context.now);
     after.state = timed.to.clone();
     // After an outage the end may have come as well: what is over must not reach customers any more (REQ-15).
-    let over = lifecycle.timed_from(&timed.to).is_some_and(|next| next.at == TimedAt::End)
-        && resource.schedule.end.is_some_and(|end| end <= context.now);
-    if timed.at == TimedAt::Start && over {
-        after.state = lifecycle.timed_from(&timed.to).map_or(timed.to.clone(), |next| next.to.clone());
+    if let Some(end) = lifecycle.timed_from(&timed.to).filter(|then| then.at == TimedAt::End)
+        && resource.schedule.end.is_some_and(|end| end <= context.now)
+    {
+        after.state = end.to.clone();
     }
     let event = if after.state == State::RUNNING { HistoryEvent::Started } else { HistoryEvent::Completed };
     Some(Outcome {

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use countersign_domain::{
-    AccountId, Actor, Area, Context, EventId, MemberId, Outcome, Policy, Refusal, Timestamp,
-};
+use countersign_domain::{AccountId, Actor, Context, EventId, MemberId, Outcome, Policy, Refusal, Timestamp};
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
     About, Commit, Committed, Duplicate, IdempotencyKey, IdempotencyRecord, MemberCommit, MemberWrite,
@@ -142,7 +140,7 @@ impl Road {
             let context = context_of(&snapshot, &actor, self.now());
             let outcome = subject.violations.merge(decide(&context, &snapshot))?;
             let response = answer(&outcome);
-            match self.commit(call, &snapshot, outcome, Some(response.encode_to_vec())).await? {
+            match self.commit(call, &snapshot, outcome, self.record(call, &response)).await? {
                 Committed::Done => return Ok(response),
                 Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
                 Committed::Replay(record) => {
@@ -175,24 +173,16 @@ impl Road {
                 return Ok(response);
             }
             let (write, response) = decide(&snapshot, &context_of(&snapshot, &actor, self.now()))?;
-            let area = match &write {
-                RulesWrite::Policy(policy, _) => Some(policy.area.clone()),
-                RulesWrite::Member(_) => None,
-            };
-            match self.commit_rules(call, &snapshot, write, response.encode_to_vec()).await? {
+            match self.commit_rules(call, &snapshot, write, self.record(call, &response)).await? {
                 Committed::Done => {
                     self.committed.notify_one();
                     return Ok(response);
                 }
-                Committed::Conflict => self.metrics.lost(),
+                Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
                 Committed::Replay(record) => {
                     if let Some(response) = replay(call, Some(&record))? {
                         return Ok(response);
                     }
-                }
-                Committed::StillPending(pending) => {
-                    let area = area.unwrap_or(Area::CAMPAIGNS);
-                    return Err(Refusal::RequestsPending { area, pending }.into());
                 }
                 Committed::Duplicate(Duplicate::Email) => {
                     return Err(Fault::Taken { what: "this email".into(), kind: "member" });
@@ -208,9 +198,8 @@ impl Road {
         call: &Call,
         snapshot: &Snapshot,
         write: RulesWrite,
-        response: Vec<u8>,
+        idempotency: Option<IdempotencyRecord>,
     ) -> Result<Committed, Fault> {
-        let idempotency = self.record(call, response);
         let (account_id, rules_version) = (call.account, snapshot.account.rules_version);
         Ok(match write {
             RulesWrite::Member(member) => {
@@ -218,7 +207,7 @@ impl Road {
                 self.store.commit_member(commit).await?
             }
             RulesWrite::Policy(policy, outbox) => {
-                let only_without_pending = !policy.enabled;
+                let (only_without_pending, area) = (!policy.enabled, policy.area.clone());
                 let commit = PolicyCommit {
                     account_id,
                     rules_version,
@@ -227,14 +216,21 @@ impl Road {
                     outbox,
                     idempotency,
                 };
-                self.store.commit_policy(commit).await?
+                match self.store.commit_policy(commit).await? {
+                    Committed::StillPending(pending) => {
+                        return Err(Refusal::RequestsPending { area, pending }.into());
+                    }
+                    committed => committed,
+                }
             }
         })
     }
 
     /// The record that makes `response` the answer for every later call with the same `request_id`.
-    pub fn record(&self, call: &Call, response: Vec<u8>) -> Option<IdempotencyRecord> {
+    /// None, and nothing is encoded, where the call has none.
+    pub fn record<R: Message>(&self, call: &Call, response: &R) -> Option<IdempotencyRecord> {
         let Repeatable { key, fingerprint } = call.idempotency.clone()?;
+        let response = response.encode_to_vec();
         Some(IdempotencyRecord { key, fingerprint, response, created_at: self.now() })
     }
 
@@ -267,7 +263,7 @@ impl Road {
         call: &Call,
         snapshot: &Snapshot,
         outcome: Outcome,
-        response: Option<Vec<u8>>,
+        idempotency: Option<IdempotencyRecord>,
     ) -> Result<Committed, Fault> {
         let outbox = events::of_outcome(
             &snapshot.account,
@@ -283,7 +279,7 @@ impl Road {
                 rules_version: snapshot.account.rules_version,
                 outcome,
                 outbox,
-                idempotency: response.and_then(|response| self.record(call, response)),
+                idempotency,
             })
             .await?;
         if committed == Committed::Done {

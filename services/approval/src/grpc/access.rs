@@ -63,7 +63,7 @@ impl AccessService for Edge {
             account: Some(convert::account(&account)),
             admin: Some(convert::member(&admin)),
         };
-        let idempotency = self.road.record(&call, response.encode_to_vec());
+        let idempotency = self.road.record(&call, &response);
         let commit = AccountCreation { account, admin, policies: Vec::new(), idempotency };
         let response = match self.road.store.create_account(commit).await.map_err(Fault::Store)? {
             Committed::Done => response,
