@@ -4,8 +4,11 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 12] = [
     "countersign/access/v1/access_service.proto",
+    "countersign/access/v1/invitation_service.proto",
+    "countersign/access/v1/permission_service.proto",
+    "countersign/access/v1/role_service.proto",
     "countersign/approval/v1/approval_service.proto",
     "countersign/approval/v1/history_service.proto",
     "countersign/approval/v1/policy_service.proto",

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, MemberId, Timestamp,
-    access::{self, Rights},
-    lifecycle::Component,
+    AccountId, MemberId, Refusal, Resource, Timestamp,
+    access::{Access, Audience, Component, Rights, Roles},
+    lifecycle::Lifecycle,
     member::{Member, MemberState},
     policy::{Area, Policies},
 };
@@ -40,6 +40,31 @@ impl Feature {
     }
 }
 
+/// Whether an account can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountState {
+    /// Everything works.
+    Active,
+    /// Reads only.
+    Suspended,
+    /// Reads only, until it is erased.
+    Deleted {
+        /// When it is erased.
+        erase_at: Timestamp,
+    },
+}
+
+impl AccountState {
+    /// The name that the API and the database use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Suspended => "SUSPENDED",
+            Self::Deleted { .. } => "DELETED",
+        }
+    }
+}
+
 /// The tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -49,6 +74,8 @@ pub struct Account {
     pub name: String,
     /// What it may use.
     pub features: BTreeSet<Feature>,
+    /// Whether it can be used.
+    pub state: AccountState,
     /// Counts up with every change of what a decision relies on besides the resource and its request: members, roles,
     /// rights and policy. A commit is guarded by it (REQ-9).
     pub rules_version: i64,
@@ -86,6 +113,8 @@ pub enum Actor {
     },
     /// Somebody who is no member of this account.
     Stranger,
+    /// The platform's operator, who runs accounts and is in none.
+    Platform,
     /// Countersign itself: a timer.
     Countersign,
 }
@@ -99,11 +128,6 @@ impl Actor {
         }
     }
 
-    /// What this actor may do with `component`: nothing for strangers and revoked members.
-    pub fn rights(&self, component: Component) -> Rights {
-        self.active_member().map_or(Rights::NONE, |member| access::rights(member, component))
-    }
-
     /// As history and events record it.
     pub fn to_ref(&self) -> ActorRef {
         match self {
@@ -112,6 +136,7 @@ impl Actor {
                 name: member.display_name.clone(),
                 service: service.clone(),
             },
+            Self::Platform => ActorRef { member_id: None, name: "platform".into(), service: None },
             Self::Stranger | Self::Countersign => ActorRef::countersign(),
         }
     }
@@ -132,6 +157,14 @@ impl Directory {
         Self { approvers, named }
     }
 
+    /// With other candidates, and with `changed` in the place of who they were.
+    #[must_use]
+    pub fn replacing(&self, candidates: Arc<Vec<Member>>, changed: &[Member]) -> Self {
+        let is_changed = |member: &&Member| changed.iter().any(|other| other.id == member.id);
+        let named = self.named.iter().filter(|member| !is_changed(member)).chain(changed).cloned().collect();
+        Self { approvers: candidates, named }
+    }
+
     /// The member with this id, if the decision can concern them.
     pub fn get(&self, id: MemberId) -> Option<&Member> {
         self.named.iter().chain(self.approvers.iter()).find(|member| member.id == id)
@@ -142,11 +175,14 @@ impl Directory {
         self.get(id).filter(|member| member.state == MemberState::Active)
     }
 
-    /// The active approvers of the area that `component` belongs to (ACC-10), by id.
-    pub fn approvers_of(&self, component: Component) -> impl Iterator<Item = &Member> {
-        self.approvers.iter().filter(move |member| {
-            member.state == MemberState::Active && access::rights(member, component).approve
-        })
+    /// Everybody who might approve something, by id; [`Context::approvers_of`] says who does.
+    pub fn candidates(&self) -> &[Member] {
+        &self.approvers
+    }
+
+    /// Every active Admin.
+    pub fn admins(&self) -> impl Iterator<Item = &Member> {
+        self.approvers.iter().filter(|member| member.is_admin())
     }
 }
 
@@ -157,6 +193,8 @@ pub struct Context<'a> {
     pub account: &'a Account,
     /// Its policy, area by area.
     pub policies: &'a Policies,
+    /// Its custom roles.
+    pub roles: &'a Roles,
     /// The members concerned.
     pub directory: &'a Directory,
     /// Who makes the call.
@@ -165,9 +203,58 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// Whether the workflow of `area` is on.
     pub fn workflow_is_on(&self, area: &Area) -> bool {
         self.policies.of(area).enabled
+    }
+
+    /// What `member` may do.
+    pub fn access(&self, member: &Member) -> Access<'a> {
+        Access::of(member, self.roles, self.policies.some_workflow_is_on())
+    }
+
+    /// What the actor may do; nothing for strangers and revoked members.
+    pub fn actors_access(&self) -> Option<Access<'a>> {
+        self.actor.active_member().map(|member| self.access(member))
+    }
+
+    /// What the actor may do with `component`, where it is not about one resource.
+    pub fn rights(&self, component: Component) -> Rights {
+        self.actors_access().map_or(Rights::NONE, |access| access.rights(component))
+    }
+
+    /// What the actor may do with `resource`: nothing outside their data scope (ACC-12).
+    pub fn rights_on(&self, resource: &Resource) -> Rights {
+        match (self.actors_access(), Lifecycle::of(&resource.kind)) {
+            (Some(access), Some(lifecycle)) => access.rights_on(lifecycle.component, &resource.audience),
+            _ => Rights::NONE,
+        }
+    }
+
+    /// The active approvers of the area that `component` belongs to (ACC-10), by id: of what reaches `audience`, or of anything
+    /// at all.
+    pub fn approvers_of(
+        &self,
+        component: Component,
+        audience: Option<&'a Audience>,
+    ) -> impl Iterator<Item = &'a Member> + use<'a> {
+        let (roles, some_workflow_is_on) = (self.roles, self.policies.some_workflow_is_on());
+        self.directory.candidates().iter().filter(move |member| {
+            let access = Access::of(member, roles, some_workflow_is_on);
+            let rights = match audience {
+                Some(audience) => access.rights_on(component, audience),
+                None => access.rights(component),
+            };
+            rights.approve
+        })
+    }
+
+    /// What is suspended or deleted is only read.
+    pub fn check_account_is_active(&self) -> Result<(), Refusal> {
+        match self.account.state {
+            AccountState::Active => Ok(()),
+            state => Err(Refusal::AccountSuspended(state)),
+        }
     }
 }

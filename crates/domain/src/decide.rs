@@ -1,15 +1,13 @@
 //! Ending a request: approve, reject, cancel, expire. Exactly one of them wins (REQ-4); the commit's guard sees to that.
 
 use crate::{
-    Context, Digest, MemberId, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
+    Context, Digest, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Component, Lifecycle, Target},
-    member::SystemRole,
+    lifecycle::{Lifecycle, Target},
     outcome::{Event, EventKind},
     perform::{apply, check_version, check_winner, entry, next},
-    policy::Cancellation,
+    permission::{check_may_cancel, check_may_decide},
     recipients,
-    refusal::Permission,
     request::{Decision, Ending, ExpiryReason, Verdict},
     resource::ApprovalStatus,
 };
@@ -54,7 +52,9 @@ pub fn approve(
     request: &Request,
     command: &Approve,
 ) -> Result<Outcome, Refusal> {
-    check_may_decide(context, request)?;
+    check_may_decide(context, resource, request)?;
+    check_open(context, request)?;
+    check_counts_once(context, request)?;
     check_version(command.expected_version, request.version)?;
     check_digest(command.digest.as_ref(), request)?;
     let mut violations = Vec::new();
@@ -99,7 +99,7 @@ pub fn approve(
     Ok(Outcome {
         history: history(context, resource, &after, request, event, &command.note),
         resource: after,
-        request: Some(RequestWrite::Update { request: decided, decision: Some(decision) }),
+        request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
         event: Event { kind, recipients },
     })
 }
@@ -111,7 +111,9 @@ pub fn reject(
     request: &Request,
     command: &Reject,
 ) -> Result<Outcome, Refusal> {
-    check_may_decide(context, request)?;
+    check_may_decide(context, resource, request)?;
+    check_open(context, request)?;
+    check_counts_once(context, request)?;
     check_version(command.expected_version, request.version)?;
     check_digest(command.digest.as_ref(), request)?;
     if command.note.trim().is_empty() && context.policies.of(&request.area).rejection_note_required {
@@ -129,7 +131,7 @@ pub fn reject(
     Ok(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Rejected, &command.note),
         resource: after,
-        request: Some(RequestWrite::Update { request: decided, decision: Some(decision) }),
+        request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
         event: Event { kind: EventKind::RequestRejected, recipients },
     })
 }
@@ -141,7 +143,7 @@ pub fn cancel(
     request: &Request,
     command: &Cancel,
 ) -> Result<Outcome, Refusal> {
-    check_may_cancel(context, request)?;
+    check_may_cancel(context, resource, request)?;
     check_open(context, request)?;
     check_version(command.expected_version, request.version)?;
     let mut ended = advance(request);
@@ -151,7 +153,7 @@ pub fn cancel(
     Ok(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Cancelled, &command.note),
         resource: after,
-        request: Some(RequestWrite::Update { request: ended, decision: None }),
+        request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
         event: Event { kind: EventKind::RequestCancelled, recipients },
     })
 }
@@ -166,53 +168,13 @@ pub fn expire(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     let mut ended = advance(request);
     ended.state = RequestState::Expired { ending: ending(context, ""), reason };
     let after = go_back(context, resource, request, ApprovalStatus::ApprovalExpired);
-    let recipients = recipients::of_expiry(context, &ended, reason);
+    let recipients = recipients::of_expiry(context, &ended, resource, reason);
     Some(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Expired, ""),
         resource: after,
-        request: Some(RequestWrite::Update { request: ended, decision: None }),
+        request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
         event: Event { kind: EventKind::RequestExpired, recipients },
     })
-}
-
-/// Whether `member` may decide `request` at all: REQ-5, REQ-7, ACC-10. Says nothing of its state.
-fn check_may_decide(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
-    let component = Component::of_area(&request.area);
-    let rights = context.actor.rights(component);
-    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
-    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
-    if !rights.read {
-        return Err(denied(Permission::Read));
-    }
-    if !rights.approve {
-        return Err(denied(Permission::Approve));
-    }
-    let policy = context.policies.of(&request.area);
-    if request.submitted_by(member.id) && !policy.allow_self_approval {
-        return Err(Refusal::SelfApproval(request.id));
-    }
-    let admin = member.system_role == Some(SystemRole::Admin);
-    if !admin && !request.approvers.is_empty() && !request.approvers.contains(&member.id) {
-        return Err(Refusal::NotAssigned(request.id));
-    }
-    check_open(context, request)?;
-    check_counts_once(request, member.id)
-}
-
-fn check_may_cancel(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
-    let component = Component::of_area(&request.area);
-    let rights = context.actor.rights(component);
-    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
-    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
-    if !rights.read {
-        return Err(denied(Permission::Read));
-    }
-    let assigned = rights.approve && request.approvers.contains(&member.id);
-    let admin = member.system_role == Some(SystemRole::Admin);
-    match context.policies.of(&request.area).cancellation {
-        Cancellation::Writers if rights.write || assigned || admin => Ok(()),
-        Cancellation::Writers | Cancellation::Nobody => Err(denied(Permission::Cancel)),
-    }
 }
 
 /// REQ-4: the loser is told who won. A deadline that has passed counts, whether or not the timer has come round to it.
@@ -236,8 +198,8 @@ fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn check_counts_once(request: &Request, member: MemberId) -> Result<(), Refusal> {
-    if request.decided_by(member) {
+fn check_counts_once(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+    if context.actor.active_member().is_some_and(|member| request.decided_by(member.id)) {
         return Err(Refusal::AlreadyApproved {
             approvals: request.approvals(),
             required: request.required_approvals,
@@ -253,11 +215,11 @@ fn check_digest(given: Option<&Digest>, request: &Request) -> Result<(), Refusal
     }
 }
 
-fn advance(request: &Request) -> Request {
+pub(crate) fn advance(request: &Request) -> Request {
     Request { version: request.version + 1, ..request.clone() }
 }
 
-fn ending(context: &Context<'_>, note: &str) -> Ending {
+pub(crate) fn ending(context: &Context<'_>, note: &str) -> Ending {
     Ending { by: context.actor.to_ref(), at: context.now, note: note.to_owned() }
 }
 
@@ -272,7 +234,7 @@ fn unlock(resource: &mut Resource, status: ApprovalStatus) {
 
 /// The resource when its request ends without an approval: the state it was in; staged content that was submitted is
 /// discarded (LIF-5, LIF-12).
-fn go_back(
+pub(crate) fn go_back(
     context: &Context<'_>,
     resource: &Resource,
     request: &Request,
@@ -289,7 +251,7 @@ fn go_back(
     after
 }
 
-fn history(
+pub(crate) fn history(
     context: &Context<'_>,
     before: &Resource,
     after: &Resource,

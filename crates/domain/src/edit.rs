@@ -1,13 +1,16 @@
-//! Registering and editing resources (LIF-20 … LIF-22), and who may see them (ACC-16).
+//! Registering and editing resources (LIF-20 … LIF-22, ACC-12, ACC-13).
 
 use crate::{
     Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Timestamp, Violation,
+    access::Audience,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Component, EditRule, Lifecycle, State},
+    lifecycle::{EditRule, Lifecycle, State},
     limits,
+    mask::{self, Pointer},
     outcome::{Event, EventKind},
-    perform::{check_version, entry, next, require_write},
-    refusal::{Missing, Permission},
+    perform::{check_version, entry, next},
+    permission::require_write,
+    refusal::Permission,
     resource::{ApprovalStatus, LaunchMode, Schedule},
 };
 
@@ -30,6 +33,10 @@ pub struct Register {
     pub schedule: Schedule,
     /// The variants of an A/B test.
     pub variants: Vec<String>,
+    /// Whom it reaches (ACC-12).
+    pub audience: Audience,
+    /// Where its content holds personal data (ACC-13).
+    pub pii_fields: Vec<Pointer>,
 }
 
 /// An edit. What is none stays as it is.
@@ -45,6 +52,10 @@ pub struct Edit {
     pub schedule: Option<Schedule>,
     /// The new variants.
     pub variants: Option<Vec<String>>,
+    /// The new audience.
+    pub audience: Option<Audience>,
+    /// The new marks of personal data.
+    pub pii_fields: Option<Vec<Pointer>>,
 }
 
 /// Registers a resource in DRAFT.
@@ -53,7 +64,8 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
     let Some(lifecycle) = Lifecycle::of(&command.kind) else {
         return Err(Refusal::Invalid(vec![unknown_kind()]));
     };
-    require_write(context.actor.rights(lifecycle.component), lifecycle.component)?;
+    require_write(context.rights(lifecycle.component), lifecycle.component)?;
+    check_scope(context, &command.audience)?;
     let actor = context.actor.active_member().map(|member| member.id);
     let owner = match command.owner.or(actor) {
         Some(owner) if context.directory.active(owner).is_some() || actor == Some(owner) => owner,
@@ -83,6 +95,8 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
         variants: command.variants,
         winner: None,
         launch_mode: None,
+        audience: command.audience,
+        pii_fields: command.pii_fields,
         version: 1,
         created_at: context.now,
         updated_at: context.now,
@@ -97,7 +111,7 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
         return Err(edit_not_allowed(resource));
     };
-    require_write(context.actor.rights(lifecycle.component), lifecycle.component)?;
+    require_write(context.rights_on(resource), lifecycle.component)?;
     check_version(edit.expected_version, resource.version)?;
     if let Some(lock) = &resource.lock {
         return Err(Refusal::Locked { request: lock.request_id, action: lock.action.clone() });
@@ -111,12 +125,35 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
         && context.workflow_is_on(&lifecycle.area)
         && resource.launch_mode == Some(LaunchMode::Active);
     check_edit(context, resource, rule, voids, &edit)?;
+    if let Some(audience) = &edit.audience {
+        check_scope(context, audience)?;
+    }
+    let masked = context.actors_access().is_some_and(|access| access.is_masked());
+    if let (true, Some(fields)) = (masked, &edit.pii_fields)
+        && let Some(unmarked) = resource.pii_fields.iter().find(|field| !fields.contains(field))
+    {
+        return Err(Refusal::PiiMasked(unmarked.clone()));
+    }
 
     let mut after = next(resource, context.now);
     let revision = resource.next_revision();
-    let content = edit.content.map(|content| Content { revision, ..content });
+    // What a masked member was shown as the mask and sends back as it was shown stays what it was.
+    let content = match edit.content {
+        Some(content) if masked => {
+            let seen =
+                resource.staged.as_ref().filter(|_| rule == EditRule::Staged).unwrap_or(&resource.live);
+            Some(mask::restore(&content, seen, &resource.pii_fields)?)
+        }
+        content => content,
+    };
+    let content = content.map(|content| Content { revision, ..content });
+    if let Some(fields) = edit.pii_fields {
+        after.pii_fields = fields;
+    }
     if rule == EditRule::Staged {
-        after.staged = content;
+        if content.is_some() {
+            after.staged = content;
+        }
         let digest = after.staged.as_ref().unwrap_or(&after.live).digest.clone();
         let history = HistoryEntry { digest, ..entry(context, resource, &after, HistoryEvent::Staged, None) };
         return Ok(changed(after, history));
@@ -133,6 +170,9 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     if let Some(variants) = edit.variants {
         after.variants = variants;
     }
+    if let Some(audience) = edit.audience {
+        after.audience = audience;
+    }
     let event = if voids {
         after.state = State::DRAFT;
         after.approval_status = ApprovalStatus::None;
@@ -145,29 +185,13 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     Ok(changed(after, history))
 }
 
-/// What an actor may see of a resource: ACC-16, permission before existence. Whoever may read no such thing gets the same
-/// answer whether or not it exists.
-pub fn view<'r>(
-    context: &Context<'_>,
-    resource: Option<&'r Resource>,
-    missing: Missing,
-) -> Result<&'r Resource, Refusal> {
-    let component = resource.and_then(|resource| Lifecycle::of(&resource.kind)).map(|it| it.component);
-    let readable = |component: Component| context.actor.rights(component).read;
-    match (resource, component) {
-        (Some(resource), Some(component)) if readable(component) => Ok(resource),
-        (None, _) if Component::ALL.into_iter().all(readable) => Err(Refusal::NotFound(missing)),
-        _ => Err(Refusal::PermissionDenied { permission: Permission::Read, component: "resource" }),
-    }
-}
-
 /// The kinds that a list shows to the actor: those they may read, or only `asked` where they ask for one. Whoever may read
 /// none of them is refused.
 pub fn readable_kinds(context: &Context<'_>, asked: Option<&Kind>) -> Result<Vec<Kind>, Refusal> {
     let kinds: Vec<Kind> = Lifecycle::all()
         .iter()
         .filter(|lifecycle| asked.is_none_or(|asked| *asked == lifecycle.kind))
-        .filter(|lifecycle| context.actor.rights(lifecycle.component).read)
+        .filter(|lifecycle| context.rights(lifecycle.component).read)
         .map(|lifecycle| lifecycle.kind.clone())
         .collect();
     if kinds.is_empty() {
@@ -182,6 +206,14 @@ pub fn unknown_kind() -> Violation {
     Violation::new("kind", format!("must be one of {}", kinds.join(", ")))
 }
 
+/// ACC-12: what a scoped member writes stays inside their scope.
+fn check_scope(context: &Context<'_>, audience: &Audience) -> Result<(), Refusal> {
+    match context.actors_access().and_then(|access| access.scope().cloned()) {
+        Some(scope) if !scope.contains(audience) => Err(Refusal::OutOfScope(scope)),
+        _ => Ok(()),
+    }
+}
+
 fn check_edit(
     context: &Context<'_>,
     resource: &Resource,
@@ -190,9 +222,14 @@ fn check_edit(
     edit: &Edit,
 ) -> Result<(), Refusal> {
     let mut violations = Vec::new();
-    if edit.title.is_none() && edit.content.is_none() && edit.schedule.is_none() && edit.variants.is_none() {
-        violations
-            .push(Violation::new("content", "is required where no title, schedule or variants are given"));
+    let nothing = edit.title.is_none()
+        && edit.content.is_none()
+        && edit.schedule.is_none()
+        && edit.variants.is_none()
+        && edit.audience.is_none()
+        && edit.pii_fields.is_none();
+    if nothing {
+        violations.push(Violation::new("content", "is required where nothing else is given"));
     }
     if rule == EditRule::Staged {
         let only_direct = |field: &str| {
@@ -203,6 +240,7 @@ fn check_edit(
         };
         violations.extend(edit.title.as_ref().map(|_| only_direct("title")));
         violations.extend(edit.schedule.as_ref().map(|_| only_direct("schedule")));
+        violations.extend(edit.audience.as_ref().map(|_| only_direct("audience")));
     }
     if let Some(schedule) = edit.schedule {
         violations.extend(schedule_violations(context.now, schedule, resource.schedule));

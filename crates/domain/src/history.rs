@@ -32,6 +32,8 @@ pub enum HistoryEvent {
     Cancelled,
     /// The request expired.
     Expired,
+    /// Chosen approvers lost the right to decide, and others are left (REQ-10).
+    AssignmentExpired,
     /// The request ended with its area's workflow.
     Reverted,
     /// The start time came (LIF-17).
@@ -42,7 +44,7 @@ pub enum HistoryEvent {
 
 impl HistoryEvent {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Registered,
         Self::Edited,
         Self::Staged,
@@ -55,6 +57,7 @@ impl HistoryEvent {
         Self::Rejected,
         Self::Cancelled,
         Self::Expired,
+        Self::AssignmentExpired,
         Self::Reverted,
         Self::Started,
         Self::Completed,
@@ -75,6 +78,7 @@ impl HistoryEvent {
             Self::Rejected => "REJECTED",
             Self::Cancelled => "CANCELLED",
             Self::Expired => "EXPIRED",
+            Self::AssignmentExpired => "ASSIGNMENT_EXPIRED",
             Self::Reverted => "REVERTED",
             Self::Started => "STARTED",
             Self::Completed => "COMPLETED",

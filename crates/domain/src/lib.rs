@@ -10,7 +10,16 @@
 //! | [`decide`] | ending a request: approve, reject, cancel, expire (REQ-4 … REQ-17) |
 //! | [`edit`] | registering, editing and seeing resources (LIF-20 … LIF-22, ACC-16) |
 //! | [`timer`] | what time alone does: start, complete (LIF-17) |
-//! | [`member`], [`membership`], [`access`] | members, roles and what they may do (ACC) |
+//! | [`access`] | what members may do: the component tree, system and custom roles, scopes (ACC-1 … ACC-6, ACC-10, ACC-12) |
+//! | [`permission`] | "may member M do X on R?" (ACC-15) |
+//! | [`member`], [`membership`] | who gets, changes and loses access (ACC-8, ACC-9, ACC-11) |
+//! | [`roles`] | creating, changing and giving custom roles (ACC-2, ACC-3, ACC-7) |
+//! | [`invitation`] | how people join (ACC-14) |
+//! | [`loss`] | what becomes of requests when a right to decide is lost (REQ-10) |
+//! | [`mask`] | masking personal data (ACC-13) |
+//! | [`document`] | an account's members and roles as one document |
+//! | [`tenancy`] | running accounts: features, suspension, deletion |
+//! | [`rules`] | a change of what decisions rely on |
 //! | [`policy`] | the terms of an area (POL) |
 //! | [`recipients`] | who is told what (NOT-1 … NOT-7, NOT-10) |
 //! | [`resource`], [`request`], [`account`], [`content`], [`history`], [`ids`], [`time`], [`limits`] | the words and their limits |
@@ -20,34 +29,46 @@ pub mod access;
 pub mod account;
 pub mod content;
 pub mod decide;
+pub mod document;
 pub mod edit;
 pub mod history;
 pub mod ids;
+pub mod invitation;
 pub mod lifecycle;
 pub mod limits;
+pub mod loss;
+pub mod mask;
 pub mod member;
 pub mod membership;
 pub mod outcome;
 pub mod perform;
+pub mod permission;
 pub mod policy;
 pub mod recipients;
 pub mod refusal;
 pub mod request;
 pub mod resource;
+pub mod roles;
+pub mod rules;
+pub mod tenancy;
 pub mod time;
 pub mod timer;
 
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Actor, ActorRef, Context, Directory, Feature};
+pub use access::{Access, Audience, Component, DataScope, Rights, Role, Roles};
+pub use account::{Account, AccountState, Actor, ActorRef, Context, Directory, Feature};
 pub use content::{Content, Digest};
-pub use ids::{AccountId, EventId, MemberId, RequestId, ResourceId};
+pub use ids::{AccountId, EventId, InvitationId, MemberId, RequestId, ResourceId, RoleId};
+pub use invitation::Invitation;
 pub use lifecycle::{Action, Kind, Lifecycle, PendingLabel, State};
+pub use mask::Pointer;
 pub use member::{Member, MemberState, SystemRole};
 pub use outcome::{Outcome, RequestWrite};
 pub use policy::{Area, Policies, Policy};
 pub use refusal::{Refusal, Violation};
-pub use request::{Request, RequestState};
+pub use request::{Assignment, Request, RequestState};
 pub use resource::{ApprovalStatus, LaunchMode, Resource, Schedule};
+pub use rules::{RulesChange, RulesWrite};
 pub use time::Timestamp;

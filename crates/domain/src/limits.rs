@@ -26,5 +26,30 @@ pub const REQUEST_MAX_AGE: Duration = Duration::from_hours(365 * 24);
 pub const MINIMUM_LEAD_TIME: Duration = Duration::from_hours(30 * 24);
 /// An e-mail address, in bytes (RFC 5321 with its erratum 1690).
 pub const EMAIL_BYTES: usize = 254;
+/// The name of a custom role.
+pub const ROLE_NAME: usize = 100;
+/// How many custom roles an account has.
+pub const ROLES: usize = 200;
+/// How many custom roles a member has.
+pub const MEMBER_ROLES: usize = 20;
+/// How many values a data scope, or one property of an audience, has.
+pub const SCOPE_VALUES: usize = 100;
+/// An audience property's name, and each of its values.
+pub const SCOPE_NAME: usize = 64;
+/// How many properties an audience declares.
+pub const AUDIENCE_PROPERTIES: usize = 20;
+/// How many places of personal data a resource marks.
+pub const PII_FIELDS: usize = 100;
+/// A JSON Pointer.
+pub const POINTER: usize = 256;
+/// How many members an access document holds.
+pub const DOCUMENT_MEMBERS: usize = 2_000;
+/// How long an invitation can be accepted.
+pub const INVITATION_AGE: Duration = Duration::from_hours(7 * 24);
+/// How long the deletion of an account can be taken back.
+pub const DELETION_GRACE: std::ops::RangeInclusive<Duration> =
+    Duration::from_hours(1)..=Duration::from_hours(90 * 24);
+/// The same, where nobody says.
+pub const DELETION_GRACE_DEFAULT: Duration = Duration::from_hours(30 * 24);
 /// A BCP 47 language tag.
 pub const LOCALE: usize = 35;

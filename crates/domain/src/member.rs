@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, MemberId, Timestamp};
+use crate::{AccountId, MemberId, RoleId, Timestamp};
 
 /// The system roles, the same in every account (ACC-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,8 @@ pub struct Member {
     pub locale: String,
     /// The system role, at most one (ACC-2).
     pub system_role: Option<SystemRole>,
+    /// The custom roles, by id, each once (ACC-2).
+    pub roles: Vec<RoleId>,
     /// The approval right that an Admin gave to an EDITOR (ACC-10). Always false for other roles: theirs comes with the role.
     pub approval_right: bool,
     /// Whether the member has access.
@@ -89,4 +91,11 @@ pub struct Member {
     pub version: i64,
     /// When the member was added.
     pub created_at: Timestamp,
+}
+
+impl Member {
+    /// Whether this is an active Admin.
+    pub fn is_admin(&self) -> bool {
+        self.state == MemberState::Active && self.system_role == Some(SystemRole::Admin)
+    }
 }

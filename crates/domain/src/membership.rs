@@ -1,10 +1,12 @@
-//! Who gets, changes and loses access (ACC-8, ACC-10, ACC-11).
+//! Who gets, changes and loses access (ACC-2, ACC-8 … ACC-12).
 
 use crate::{
-    Context, Member, MemberId, Refusal, access,
-    lifecycle::Component,
+    Context, Member, MemberId, Refusal, RoleId, Violation,
+    access::{self, Role, Roles},
+    limits,
     member::{MemberState, SystemRole},
     perform::check_version,
+    permission::require_admin,
     refusal::Permission,
 };
 
@@ -19,8 +21,17 @@ pub struct NewMember {
     pub display_name: String,
     /// A BCP 47 language tag.
     pub locale: String,
+    /// What the member may do.
+    pub given: Given,
+}
+
+/// What a member or an invitation is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
     /// The system role.
-    pub system_role: SystemRole,
+    pub system_role: Option<SystemRole>,
+    /// The custom roles.
+    pub roles: Vec<RoleId>,
     /// The approval right of an EDITOR.
     pub approval_right: bool,
 }
@@ -36,27 +47,26 @@ pub struct MemberChange {
     pub display_name: Option<String>,
     /// The new language.
     pub locale: Option<String>,
-    /// The new system role.
-    pub system_role: Option<SystemRole>,
+    /// The new system role; `Some(None)` takes it.
+    pub system_role: Option<Option<SystemRole>>,
+    /// The new custom roles.
+    pub roles: Option<Vec<RoleId>>,
     /// Gives or takes the approval right.
     pub approval_right: Option<bool>,
 }
 
-/// Adds a member: Admins any role, Approvers CREATOR and MEMBER (ACC-8).
+/// Adds a member: Admins with any role, Approvers as CREATOR or MEMBER and with custom roles (ACC-8).
 pub fn create(context: &Context<'_>, new: NewMember) -> Result<Member, Refusal> {
-    let by = context.actor.active_member().and_then(|member| member.system_role);
-    if !by.is_some_and(|by| access::may_assign_to_new(by, new.system_role)) {
-        return Err(denied());
-    }
-    let approval_right =
-        settle_right(new.system_role, Some(new.approval_right).filter(|given| *given), false)?;
+    let NewMember { id, email, display_name, locale, given } = new;
+    let Given { system_role, roles, approval_right } = give_to_new(context, given, &email)?;
     Ok(Member {
         account_id: context.account.id,
-        id: new.id,
-        email: new.email,
-        display_name: new.display_name,
-        locale: new.locale,
-        system_role: Some(new.system_role),
+        id,
+        email,
+        display_name,
+        locale,
+        system_role,
+        roles,
         approval_right,
         state: MemberState::Active,
         version: 1,
@@ -64,24 +74,57 @@ pub fn create(context: &Context<'_>, new: NewMember) -> Result<Member, Refusal> 
     })
 }
 
+/// What somebody new is given, if the actor may give that: to a member or with an invitation.
+pub(crate) fn give_to_new(context: &Context<'_>, given: Given, who: &str) -> Result<Given, Refusal> {
+    let by = context.actor.active_member().and_then(|member| member.system_role);
+    let may = by.is_some_and(|by| match given.system_role {
+        Some(role) => access::may_assign_to_new(by, role),
+        None => access::may_assign_to_new(by, SystemRole::Member),
+    });
+    if !may {
+        return Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" });
+    }
+    settle(context, given, who)
+}
+
+/// What is given, if it can be had at all, whoever gives it.
+pub(crate) fn settle(context: &Context<'_>, given: Given, who: &str) -> Result<Given, Refusal> {
+    check_assignable(context, given.system_role)?;
+    let roles = check_roles(context.roles, given.roles, who)?;
+    if given.system_role.is_none() && roles.is_empty() {
+        return Err(Refusal::RoleRequired);
+    }
+    let asked = Some(given.approval_right).filter(|given| *given);
+    let approval_right = settle_right(given.system_role, asked, false)?;
+    Ok(Given { system_role: given.system_role, roles, approval_right })
+}
+
 /// Changes a member. Admins only.
 pub fn update(context: &Context<'_>, member: &Member, change: MemberChange) -> Result<Member, Refusal> {
-    require_admin(context)?;
+    require_admin(context, Permission::ManageMembers)?;
     check_version(change.expected_version, member.version)?;
-    let role = change.system_role.or(member.system_role);
-    if member.system_role == Some(SystemRole::Admin) && role != Some(SystemRole::Admin) {
+    let role = change.system_role.unwrap_or(member.system_role);
+    if role != member.system_role {
+        check_assignable(context, role)?;
+    }
+    if role != Some(SystemRole::Admin) {
         check_not_last_admin(context, member)?;
     }
-    let approval_right = match role {
-        Some(role) => settle_right(role, change.approval_right, member.approval_right)?,
-        None => false,
+    let email = change.email.unwrap_or_else(|| member.email.clone());
+    let roles = match change.roles {
+        Some(roles) => check_roles(context.roles, roles, &email)?,
+        None => member.roles.clone(),
     };
+    if role.is_none() && roles.is_empty() {
+        return Err(Refusal::RoleRequired);
+    }
     Ok(Member {
-        email: change.email.unwrap_or_else(|| member.email.clone()),
+        email,
         display_name: change.display_name.unwrap_or_else(|| member.display_name.clone()),
         locale: change.locale.unwrap_or_else(|| member.locale.clone()),
         system_role: role,
-        approval_right,
+        approval_right: settle_right(role, change.approval_right, member.approval_right)?,
+        roles,
         version: member.version + 1,
         ..member.clone()
     })
@@ -93,49 +136,70 @@ pub fn revoke(
     member: &Member,
     expected_version: Option<i64>,
 ) -> Result<Member, Refusal> {
-    require_admin(context)?;
+    require_admin(context, Permission::ManageMembers)?;
     check_version(expected_version, member.version)?;
-    if member.system_role == Some(SystemRole::Admin) && member.state == MemberState::Active {
-        check_not_last_admin(context, member)?;
-    }
+    check_not_last_admin(context, member)?;
     Ok(Member { state: MemberState::Revoked, version: member.version + 1, ..member.clone() })
 }
 
-/// Every active member may see the account, its members and its policy.
-pub fn require_member(context: &Context<'_>) -> Result<(), Refusal> {
-    context
-        .actor
-        .active_member()
-        .map(|_| ())
-        .ok_or(Refusal::PermissionDenied { permission: Permission::Read, component: "account" })
-}
-
-fn require_admin(context: &Context<'_>) -> Result<(), Refusal> {
-    match context.actor.active_member().and_then(|member| member.system_role) {
-        Some(SystemRole::Admin) => Ok(()),
-        _ => Err(denied()),
+/// ACC-9: APPROVER only while some workflow is on.
+pub(crate) fn check_assignable(context: &Context<'_>, role: Option<SystemRole>) -> Result<(), Refusal> {
+    if role == Some(SystemRole::Approver) && !context.policies.some_workflow_is_on() {
+        return Err(Refusal::ApproverRoleUnavailable);
     }
+    Ok(())
 }
 
-fn denied() -> Refusal {
-    Refusal::PermissionDenied { permission: Permission::ManageMembers, component: "account" }
+/// Custom roles as a member can have them: known ones, each once, at most one with a data scope (ACC-2, ACC-12). `who` is the
+/// member's address.
+pub(crate) fn check_roles(roles: &Roles, ids: Vec<RoleId>, who: &str) -> Result<Vec<RoleId>, Refusal> {
+    if ids.len() > limits::MEMBER_ROLES {
+        let text = format!("must name at most {} roles, names {}", limits::MEMBER_ROLES, ids.len());
+        return Err(Refusal::Invalid(vec![Violation::new("role_ids", text)]));
+    }
+    let mut violations = Vec::new();
+    for (index, id) in ids.iter().enumerate() {
+        if roles.get(*id).is_none() {
+            let text = "is no custom role of this account";
+            violations.push(Violation::new(format!("role_ids[{index}]"), text));
+        } else if ids[..index].contains(id) {
+            violations.push(Violation::new(format!("role_ids[{index}]"), "is named twice"));
+        }
+    }
+    if !violations.is_empty() {
+        return Err(Refusal::Invalid(violations));
+    }
+    check_one_scope(ids.iter().filter_map(|id| roles.get(*id)), who)?;
+    let mut ids = ids;
+    ids.sort();
+    Ok(ids)
 }
 
-/// ACC-10: only an EDITOR can be given the right or lose it. ADMIN and APPROVER have it by their role, CREATOR and
-/// MEMBER can't have it.
-fn settle_right(role: SystemRole, asked: Option<bool>, before: bool) -> Result<bool, Refusal> {
+/// ACC-12: at most one scoped role per member.
+pub(crate) fn check_one_scope<'a>(roles: impl Iterator<Item = &'a Role>, who: &str) -> Result<(), Refusal> {
+    if roles.filter(|role| role.scope.is_some()).count() > 1 {
+        return Err(Refusal::SecondScopedRole { who: who.to_owned() });
+    }
+    Ok(())
+}
+
+/// ACC-10: only an EDITOR can be given the right or lose it. ADMIN and APPROVER have it by their role, CREATOR, MEMBER and who
+/// has custom roles alone can't have it.
+pub(crate) fn settle_right(
+    role: Option<SystemRole>,
+    asked: Option<bool>,
+    before: bool,
+) -> Result<bool, Refusal> {
     match (role, asked) {
-        (SystemRole::Editor, asked) => Ok(asked.unwrap_or(before)),
-        (SystemRole::Admin | SystemRole::Approver, None | Some(true))
-        | (SystemRole::Creator | SystemRole::Member, None | Some(false)) => Ok(false),
+        (Some(SystemRole::Editor), asked) => Ok(asked.unwrap_or(before)),
+        (Some(SystemRole::Admin | SystemRole::Approver), None | Some(true))
+        | (Some(SystemRole::Creator | SystemRole::Member) | None, None | Some(false)) => Ok(false),
         (role, _) => Err(Refusal::ApprovalRightNotAllowed(role)),
     }
 }
 
-fn check_not_last_admin(context: &Context<'_>, member: &Member) -> Result<(), Refusal> {
-    let others = context
-        .directory
-        .approvers_of(Component::Campaigns)
-        .any(|other| other.id != member.id && other.system_role == Some(SystemRole::Admin));
-    if others { Ok(()) } else { Err(Refusal::LastAdmin) }
+/// ACC-11, where `member` is about to be Admin no more.
+pub(crate) fn check_not_last_admin(context: &Context<'_>, member: &Member) -> Result<(), Refusal> {
+    let others = || context.directory.admins().any(|other| other.id != member.id);
+    if member.is_admin() && !others() { Err(Refusal::LastAdmin) } else { Ok(()) }
 }

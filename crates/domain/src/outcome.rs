@@ -1,6 +1,6 @@
 //! What a decision leads to: the one thing that is committed.
 
-use crate::{Request, Resource, history::HistoryEntry, recipients::Recipient, request::Decision};
+use crate::{ActorRef, Request, Resource, history::HistoryEntry, recipients::Recipient, request::Decision};
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum RequestWrite {
         request: Request,
         /// The member's decision that changed it, if one did.
         decision: Option<Decision>,
+        /// The assignments that ended with it (REQ-10).
+        lost: Vec<ActorRef>,
     },
 }
 
@@ -51,6 +53,8 @@ pub enum EventKind {
     RequestExpired,
     /// A request ended with its area's workflow.
     RequestReverted,
+    /// A chosen approver lost the right to decide, and others are left (REQ-10).
+    RequestAssignmentExpired,
     /// A resource changed without a request.
     ResourceChanged,
     /// An area's workflow was switched on.
@@ -70,6 +74,7 @@ impl EventKind {
             Self::RequestCancelled => "countersign.request.cancelled.v1",
             Self::RequestExpired => "countersign.request.expired.v1",
             Self::RequestReverted => "countersign.request.reverted.v1",
+            Self::RequestAssignmentExpired => "countersign.request.assignment_expired.v1",
             Self::ResourceChanged => "countersign.resource.changed.v1",
             Self::WorkflowEnabled => "countersign.workflow.enabled.v1",
             Self::WorkflowDisabled => "countersign.workflow.disabled.v1",

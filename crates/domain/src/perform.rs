@@ -5,13 +5,14 @@ use crate::{
     Timestamp, Violation,
     access::Rights,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Component, Kind, Lifecycle, Target, Transition},
+    lifecycle::{Action, Kind, Lifecycle, Target, Transition},
     limits,
     member::SystemRole,
     outcome::{Event, EventKind},
+    permission::require_write,
     policy::Area,
     recipients,
-    refusal::Permission,
+    request::Assignment,
     resource::{ApprovalStatus, LaunchMode, Lock},
 };
 
@@ -54,7 +55,7 @@ pub fn perform(
     let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
         return Err(not_allowed(resource, &command.action, &[]));
     };
-    let rights = context.actor.rights(lifecycle.component);
+    let rights = context.rights_on(resource);
     require_write(rights, lifecycle.component)?;
     check_version(command.expected_version, resource.version)?;
     if let Some(lock) = &resource.lock {
@@ -147,11 +148,9 @@ fn check_fields(
             Some("is named twice".to_owned())
         } else if Some(*id) == actor && !self_approval {
             Some("can't be the submitter: somebody else must decide".to_owned())
-        } else if context
-            .directory
-            .active(*id)
-            .is_none_or(|member| !crate::access::rights(member, lifecycle.component).approve)
-        {
+        } else if context.directory.active(*id).is_none_or(|member| {
+            !context.access(member).rights_on(lifecycle.component, &resource.audience).approve
+        }) {
             Some(format!("must be an approver of {}", lifecycle.area))
         } else {
             None
@@ -222,7 +221,7 @@ fn submit(
     mode: Option<LaunchMode>,
 ) -> Result<Outcome, Refusal> {
     let policy = context.policies.of(&lifecycle.area);
-    check_eligible(context, lifecycle, policy, &command.approvers)?;
+    check_eligible(context, lifecycle, policy, resource, &command.approvers)?;
     let Some(label) = transition.pending.clone() else {
         return Err(not_allowed(resource, &command.action, &lifecycle.allowed(&resource.state)));
     };
@@ -255,7 +254,7 @@ fn submit(
         digest: change.as_ref().unwrap_or(&resource.live).digest.clone(),
         change,
         launch_mode: mode,
-        approvers: command.approvers.clone(),
+        assignments: command.approvers.iter().copied().map(Assignment::new).collect(),
         required_approvals: policy.required_approvals,
         decisions: Vec::new(),
         deadline,
@@ -272,7 +271,7 @@ fn submit(
         digest: request.digest.clone(),
         ..entry(context, resource, &after, HistoryEvent::Submitted, Some(&command.action))
     };
-    let recipients = recipients::of_submission(context, &request);
+    let recipients = recipients::of_submission(context, &request, &after);
     Ok(Outcome {
         resource: after,
         request: Some(RequestWrite::Insert(request)),
@@ -287,12 +286,12 @@ fn check_eligible(
     context: &Context<'_>,
     lifecycle: &Lifecycle,
     policy: &Policy,
+    resource: &Resource,
     chosen: &[MemberId],
 ) -> Result<(), Refusal> {
     let submitter = context.actor.active_member().map(|member| member.id);
     let eligible = context
-        .directory
-        .approvers_of(lifecycle.component)
+        .approvers_of(lifecycle.component, Some(&resource.audience))
         .filter(|member| policy.allow_self_approval || Some(member.id) != submitter)
         .filter(|member| {
             chosen.is_empty() || chosen.contains(&member.id) || member.system_role == Some(SystemRole::Admin)
@@ -390,15 +389,6 @@ pub(crate) fn entry(
         note: String::new(),
         digest: after.live.digest.clone(),
     }
-}
-
-pub(crate) fn require_write(rights: Rights, component: Component) -> Result<(), Refusal> {
-    let permission = match (rights.read, rights.write) {
-        (_, true) => return Ok(()),
-        (true, false) => Permission::Write,
-        (false, false) => Permission::Read,
-    };
-    Err(Refusal::PermissionDenied { permission, component: component.as_str() })
 }
 
 pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {

@@ -8,9 +8,9 @@ use crate::{
     Context, Refusal, Timestamp, Violation,
     account::Feature,
     limits,
-    member::SystemRole,
     outcome::{Event, EventKind},
     perform::check_version,
+    permission::require_admin,
     recipients,
     refusal::Permission,
 };
@@ -127,6 +127,23 @@ impl Policies {
         }
     }
 
+    /// Whether the workflow of any area is on.
+    pub const fn some_workflow_is_on(&self) -> bool {
+        self.campaigns.enabled || self.product_experiences.enabled
+    }
+
+    /// With this policy in the place of its area's.
+    #[must_use]
+    pub fn with(&self, policy: Policy) -> Self {
+        let mut after = self.clone();
+        if policy.area == Area::CAMPAIGNS {
+            after.campaigns = policy;
+        } else {
+            after.product_experiences = policy;
+        }
+        after
+    }
+
     /// The policy of `area`.
     pub fn of(&self, area: &Area) -> &Policy {
         if *area == Area::CAMPAIGNS { &self.campaigns } else { &self.product_experiences }
@@ -163,10 +180,7 @@ pub fn change(
     pending: u64,
     change: &PolicyChange,
 ) -> Result<(Policy, Option<Event>), Refusal> {
-    let role = context.actor.active_member().and_then(|member| member.system_role);
-    if role != Some(SystemRole::Admin) {
-        return Err(Refusal::PermissionDenied { permission: Permission::ManagePolicy, component: "account" });
-    }
+    require_admin(context, Permission::ManagePolicy)?;
     let before = context.policies.of(area);
     check_version(change.expected_version, before.version)?;
     check_limits(change)?;

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Member, MemberId, Request,
-    lifecycle::Component,
+    Context, Member, MemberId, Request, Resource,
+    access::{Access, Component},
     member::{MemberState, SystemRole},
     policy::Area,
     request::ExpiryReason,
@@ -85,14 +85,14 @@ impl Collector {
 
 /// Those who are asked to decide: the chosen approvers, or every approver of the area; the submitter only where the policy
 /// allows self-approval. Of a product experience all other approvers are told as well (NOT-1, NOT-2, D8).
-pub fn of_submission(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
+pub fn of_submission(context: &Context<'_>, request: &Request, resource: &Resource) -> Vec<Recipient> {
     let mut to = Collector::default();
-    for (member, reason) in asked(context, request) {
+    for (member, reason) in asked(context, request, resource) {
         to.add(Some(member), reason, true, Some(RibbonKind::Decide));
     }
     // NOT-2 names all Admins and approvers, whoever was chosen to decide.
     if request.area != Area::CAMPAIGNS {
-        for member in context.directory.approvers_of(Component::of_area(&request.area)) {
+        for member in approvers(context, request, resource) {
             if !request.submitted_by(member.id) {
                 to.add(Some(member), Reason::AreaApprover, true, None);
             }
@@ -106,7 +106,7 @@ pub fn of_decision(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
     let mut to = Collector::default();
     add_submitter(&mut to, context, request);
     if request.area != Area::CAMPAIGNS {
-        for admin in admins(context) {
+        for admin in context.directory.admins() {
             to.add(Some(admin), Reason::Admin, true, None);
         }
     }
@@ -121,28 +121,43 @@ pub fn of_cancellation(context: &Context<'_>, request: &Request, owner: MemberId
     }
     add_submitter(&mut to, context, request);
     to.add(context.directory.get(owner), Reason::Owner, true, Some(RibbonKind::Result));
-    for id in &request.approvers {
-        to.add(context.directory.get(*id), Reason::AssignedApprover, true, None);
+    for id in request.assigned() {
+        to.add(context.directory.get(id), Reason::AssignedApprover, true, None);
     }
     to.recipients
 }
 
 /// NOT-6: the submitter; at a deadline the asked approvers too.
-pub fn of_expiry(context: &Context<'_>, request: &Request, reason: ExpiryReason) -> Vec<Recipient> {
+pub fn of_expiry(
+    context: &Context<'_>,
+    request: &Request,
+    resource: &Resource,
+    reason: ExpiryReason,
+) -> Vec<Recipient> {
     let mut to = Collector::default();
     add_submitter(&mut to, context, request);
     if reason == ExpiryReason::Deadline {
-        for (member, reason) in asked(context, request) {
+        for (member, reason) in asked(context, request, resource) {
             to.add(Some(member), reason, true, None);
         }
     }
     to.recipients
 }
 
-/// NOT-7: all Admins and approvers of the area.
+/// NOT-6: the submitter, when an assignee was lost and others are left.
+pub fn of_lost_assignees(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    let submitter = request.submitter.member_id.and_then(|id| context.directory.get(id));
+    to.add(submitter, Reason::Submitter, true, None);
+    to.recipients
+}
+
+/// NOT-7: all Admins and approvers of the area, also those whose role is only worth something while a workflow is on.
 pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> {
     let mut to = Collector::default();
-    for member in context.directory.approvers_of(Component::of_area(area)) {
+    let component = Component::of_area(area);
+    let approves = |member: &&Member| Access::of(member, context.roles, true).rights(component).approve;
+    for member in context.directory.candidates().iter().filter(approves) {
         let reason =
             if member.system_role == Some(SystemRole::Admin) { Reason::Admin } else { Reason::AreaApprover };
         to.add(Some(member), reason, true, None);
@@ -154,34 +169,35 @@ pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> 
 fn asked<'a>(
     context: &Context<'a>,
     request: &'a Request,
+    resource: &'a Resource,
 ) -> Box<dyn Iterator<Item = (&'a Member, Reason)> + 'a> {
     let self_approval = context.policies.of(&request.area).allow_self_approval;
     let may_be_asked = move |member: &&Member| self_approval || !request.submitted_by(member.id);
     let directory = context.directory;
-    if request.approvers.is_empty() {
+    if request.has_chosen_approvers() {
         Box::new(
-            directory
-                .approvers_of(Component::of_area(&request.area))
+            request
+                .assigned()
+                .filter_map(|id| directory.active(id))
                 .filter(may_be_asked)
-                .map(|member| (member, Reason::AreaApprover)),
+                .map(|member| (member, Reason::AssignedApprover)),
         )
     } else {
         Box::new(
-            request
-                .approvers
-                .iter()
-                .filter_map(|id| directory.active(*id))
+            approvers(context, request, resource)
                 .filter(may_be_asked)
-                .map(|member| (member, Reason::AssignedApprover)),
+                .map(|member| (member, Reason::AreaApprover)),
         )
     }
 }
 
-fn admins<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Member> {
-    context
-        .directory
-        .approvers_of(Component::Campaigns)
-        .filter(|member| member.system_role == Some(SystemRole::Admin))
+/// Who may decide requests on `resource` in the request's area.
+fn approvers<'a>(
+    context: &Context<'a>,
+    request: &Request,
+    resource: &'a Resource,
+) -> impl Iterator<Item = &'a Member> + use<'a> {
+    context.approvers_of(Component::of_area(&request.area), Some(&resource.audience))
 }
 
 fn add_submitter(to: &mut Collector, context: &Context<'_>, request: &Request) {

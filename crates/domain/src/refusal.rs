@@ -1,8 +1,9 @@
 //! Why a command is refused. Every refusal leaves everything as it was.
 
 use crate::{
-    ActorRef, Area, Digest, MemberId, RequestId, ResourceId, Timestamp,
-    account::Feature,
+    ActorRef, Area, DataScope, Digest, InvitationId, MemberId, Pointer, RequestId, ResourceId, RoleId,
+    Timestamp,
+    account::{AccountState, Feature},
     lifecycle::{Action, Kind, State},
     member::SystemRole,
     time,
@@ -35,8 +36,18 @@ pub enum Permission {
     Approve,
     /// To cancel a request (REQ-17).
     Cancel,
+    /// To see what is masked (ACC-13).
+    ReadPii,
     /// To assign this role, or change who has access.
     ManageMembers,
+    /// To add or invite members (ACC-8).
+    Invite,
+    /// To change custom roles (ACC-3).
+    ManageRoles,
+    /// To run accounts, which only the platform's operator may.
+    Operate,
+    /// To ask what others may do.
+    AskForOthers,
     /// To change policy.
     ManagePolicy,
 }
@@ -49,7 +60,12 @@ impl Permission {
             Self::Write => "write",
             Self::Approve => "approve",
             Self::Cancel => "cancel",
+            Self::ReadPii => "read_pii",
             Self::ManageMembers => "manage_members",
+            Self::Invite => "invite",
+            Self::ManageRoles => "manage_roles",
+            Self::Operate => "operate",
+            Self::AskForOthers => "ask_for_others",
             Self::ManagePolicy => "manage_policy",
         }
     }
@@ -64,6 +80,10 @@ pub enum Missing {
     Request(RequestId),
     /// A member.
     Member(MemberId),
+    /// A custom role.
+    Role(RoleId),
+    /// An invitation.
+    Invitation(InvitationId),
 }
 
 /// Why a command is refused.
@@ -186,10 +206,80 @@ pub enum Refusal {
         /// How many.
         pending: u64,
     },
-    /// An Admin's right to approve can't be taken; CREATOR and MEMBER can't be given it (ACC-10).
+    /// An Admin's right to approve can't be taken; CREATOR, MEMBER and who has no system role can't be given it (ACC-10).
     #[error("the approval right can't be changed for this role")]
-    ApprovalRightNotAllowed(SystemRole),
+    ApprovalRightNotAllowed(Option<SystemRole>),
     /// The last Admin can be neither revoked nor demoted (ACC-11).
     #[error("this is the account's last Admin")]
     LastAdmin,
+    /// At most one system role (ACC-2).
+    #[error("this member is {} already and can't be {} too", has.as_str(), given.as_str())]
+    SecondSystemRole {
+        /// What the member is.
+        has: SystemRole,
+        /// What they would be as well.
+        given: SystemRole,
+    },
+    /// At most one role with a data scope (ACC-12).
+    #[error("a member can have one role with a data scope: {who} would have more")]
+    SecondScopedRole {
+        /// The member's address.
+        who: String,
+    },
+    /// System roles are the same in every account (ACC-1).
+    #[error("{} is a system role and can't be changed, cloned or deleted", .0.as_str())]
+    SystemRoleFixed(SystemRole),
+    /// There are no such components (ACC-6).
+    #[error("{} component(s) are unknown", .0.len())]
+    UnknownComponent(Vec<Violation>),
+    /// APPROVE where there is no workflow (ACC-4).
+    #[error("APPROVE can't be given on {} component(s)", .0.len())]
+    ApproveNotAvailable(Vec<Violation>),
+    /// Another role has this name, whatever its case (ACC-3).
+    #[error("the role name {0} is taken")]
+    RoleNameTaken(String),
+    /// APPROVER only while some workflow is on (ACC-9).
+    #[error("APPROVER can be assigned only while the workflow of some area is on")]
+    ApproverRoleUnavailable,
+    /// A member keeps a role: to end access is another call.
+    #[error("a member needs a role: revoke access instead")]
+    RoleRequired,
+    /// An active member has this address.
+    #[error("{0} is the address of a member")]
+    EmailTaken(String),
+    /// An invitation for this address is pending.
+    #[error("{0} is invited already: send that invitation again, or withdraw it")]
+    InvitationPending(String),
+    /// The invitation was not accepted in time (ACC-14).
+    #[error("the invitation has expired")]
+    InvitationExpired {
+        /// When.
+        at: Timestamp,
+    },
+    /// The invitation was accepted or withdrawn (ACC-14).
+    #[error("the invitation was {} already", .0.to_lowercase())]
+    InvitationUsed(&'static str),
+    /// No invitation has this token.
+    #[error("no invitation has this token")]
+    InvitationTokenUnknown,
+    /// The account is read only.
+    #[error("the account is {}: nothing in it can be changed", .0.as_str().to_lowercase())]
+    AccountSuspended(AccountState),
+    /// Only a deletion whose time of grace lasts can be taken back, and only what is active can be suspended.
+    #[error("the account is {}", .0.as_str().to_lowercase())]
+    AccountState(AccountState),
+    /// What is written must stay inside the actor's data scope (ACC-12).
+    #[error("the audience must lie inside your data scope: {0}")]
+    OutOfScope(DataScope),
+    /// The feature can't be taken while its workflow is on.
+    #[error("{} can't be taken: the workflow of {area} is on", feature.as_str())]
+    FeatureInUse {
+        /// The area.
+        area: Area,
+        /// The feature.
+        feature: Feature,
+    },
+    /// Who can't see PII can't unmark it (ACC-13).
+    #[error("PII is masked for you, so you can't unmark {0}")]
+    PiiMasked(Pointer),
 }

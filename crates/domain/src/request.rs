@@ -145,6 +145,22 @@ pub struct Decision {
     pub at: Timestamp,
 }
 
+/// A chosen approver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Who.
+    pub member: MemberId,
+    /// When it EXPIRED, because they lost the right to decide (REQ-10).
+    pub expired_at: Option<Timestamp>,
+}
+
+impl Assignment {
+    /// A new one.
+    pub const fn new(member: MemberId) -> Self {
+        Self { member, expired_at: None }
+    }
+}
+
 /// One action on one resource, waiting for a decision or decided (REQ-3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -178,8 +194,8 @@ pub struct Request {
     pub change: Option<Content>,
     /// The launch mode asked for; only for LAUNCH.
     pub launch_mode: Option<LaunchMode>,
-    /// The approvers chosen; empty: every approver of the area (REQ-6).
-    pub approvers: Vec<MemberId>,
+    /// The approvers chosen, in their order; empty: every approver of the area (REQ-6).
+    pub assignments: Vec<Assignment>,
     /// How many approvals it needs, as the policy was at submission.
     pub required_approvals: u8,
     /// The decisions so far, oldest first.
@@ -203,6 +219,24 @@ impl Request {
     /// Whether `member` has decided on it.
     pub fn decided_by(&self, member: MemberId) -> bool {
         self.decisions.iter().any(|decision| decision.by.member_id == Some(member))
+    }
+
+    /// Whether approvers were chosen.
+    pub fn has_chosen_approvers(&self) -> bool {
+        !self.assignments.is_empty()
+    }
+
+    /// The chosen approvers whose assignment has not expired.
+    pub fn assigned(&self) -> impl Iterator<Item = MemberId> {
+        self.assignments
+            .iter()
+            .filter(|assignment| assignment.expired_at.is_none())
+            .map(|assignment| assignment.member)
+    }
+
+    /// Whether `member` is one of them.
+    pub fn is_assigned(&self, member: MemberId) -> bool {
+        self.assigned().any(|assigned| assigned == member)
     }
 
     /// Whether `member` submitted it.

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, Content, MemberId, RequestId, ResourceId, Timestamp,
+    access::Audience,
     lifecycle::{Kind, PendingLabel, State},
+    mask::Pointer,
 };
 
 /// When something starts and ends.
@@ -138,6 +140,10 @@ pub struct Resource {
     pub winner: Option<String>,
     /// How it was launched last.
     pub launch_mode: Option<LaunchMode>,
+    /// Whom it reaches: what data scopes are compared with (ACC-12).
+    pub audience: Audience,
+    /// Where its content holds personal data (ACC-13).
+    pub pii_fields: Vec<Pointer>,
     /// Counts up by one with every outcome that concerns it; its history entry and its event carry the same number.
     pub version: i64,
     /// When it was registered.

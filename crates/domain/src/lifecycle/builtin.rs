@@ -31,7 +31,7 @@ fn ab_test() -> Lifecycle {
     Lifecycle {
         kind: Kind::AB_TEST,
         area: Area::PRODUCT_EXPERIENCES,
-        component: Component::ProductExperiences,
+        component: Component::PRODUCT_EXPERIENCES,
         transitions: vec![
             gated("LIF-1", [State::DRAFT], Action::START, APPROVAL, To(State::RUNNING)),
             gated("LIF-2", [State::DRAFT], Action::SCHEDULE, "SCHEDULING_PENDING", To(State::SCHEDULED)),
@@ -58,7 +58,7 @@ fn remote_config() -> Lifecycle {
     Lifecycle {
         kind: Kind::REMOTE_CONFIG,
         area: Area::PRODUCT_EXPERIENCES,
-        component: Component::ProductExperiences,
+        component: Component::PRODUCT_EXPERIENCES,
         transitions: vec![
             gated("LIF-11", [State::DRAFT], Action::PUBLISH, APPROVAL, To(State::LIVE)),
             gated("LIF-12", [State::LIVE], Action::PUBLISH_EDITS, APPROVAL, StagedGoesLive),
@@ -80,7 +80,7 @@ fn campaign() -> Lifecycle {
     Lifecycle {
         kind: Kind::CAMPAIGN,
         area: Area::CAMPAIGNS,
-        component: Component::Campaigns,
+        component: Component::CAMPAIGNS,
         transitions: vec![
             gated("LIF-14", [State::DRAFT], Action::LAUNCH, APPROVAL, To(State::SCHEDULED)),
             free("LIF-15", [State::SCHEDULED, State::RUNNING], Action::STOP, State::STOPPED),

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Area;
+use crate::{access::Component, policy::Area};
 
 macro_rules! name {
     ($name:ident, $doc:literal) => {
@@ -104,33 +104,6 @@ impl Action {
     pub const ARCHIVE: Self = Self::known("ARCHIVE");
 }
 
-/// The component of the access tree that rights on a kind come from (ACC-6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Component {
-    /// Engagement › Campaigns.
-    Campaigns,
-    /// Engagement › Product Experiences.
-    ProductExperiences,
-}
-
-impl Component {
-    /// All that a lifecycle uses.
-    pub const ALL: [Self; 2] = [Self::Campaigns, Self::ProductExperiences];
-
-    /// The name that errors and role definitions use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Campaigns => "engagement.campaigns",
-            Self::ProductExperiences => "engagement.product_experiences",
-        }
-    }
-
-    /// The component whose approve right makes an approver of `area` (ACC-10).
-    pub fn of_area(area: &Area) -> Self {
-        if *area == Area::CAMPAIGNS { Self::Campaigns } else { Self::ProductExperiences }
-    }
-}
-
 /// What an action leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -219,6 +192,11 @@ impl Lifecycle {
     /// The lifecycle of `kind`.
     pub fn of(kind: &Kind) -> Option<&'static Self> {
         Self::all().iter().find(|lifecycle| lifecycle.kind == *kind)
+    }
+
+    /// The components that rights on any kind come from.
+    pub fn components() -> impl Iterator<Item = Component> {
+        Self::all().iter().map(|lifecycle| lifecycle.component)
     }
 
     /// Every built-in lifecycle.

@@ -1,0 +1,421 @@
+//! An account's members and custom roles as one document, for infrastructure as code. Members are known by their address and roles
+//! by their name, whatever the case; there are no ids in it, so it can be applied to another account.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::{
+    Context, Member, MemberId, Refusal, RoleId, RulesChange, RulesWrite, Violation,
+    access::{DataScope, Rights, Role, Roles},
+    limits,
+    member::{MemberState, SystemRole},
+    membership::{check_assignable, check_one_scope, settle_right},
+    permission::require_admin,
+    refusal::Permission,
+    roles::{Asked, check_accesses},
+};
+
+/// The document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// The custom roles.
+    pub roles: Vec<DocumentRole>,
+    /// The active members.
+    pub members: Vec<DocumentMember>,
+}
+
+/// A custom role of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentRole {
+    /// Its name.
+    pub name: String,
+    /// What it gives.
+    pub accesses: Vec<Asked>,
+    /// What it limits its holders to.
+    pub scope: Option<DataScope>,
+    /// Whether PII is masked for its holders.
+    pub masks_pii: bool,
+}
+
+/// A member of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentMember {
+    /// The address.
+    pub email: String,
+    /// The name.
+    pub display_name: String,
+    /// The language.
+    pub locale: String,
+    /// A system role's name at the most once, and the names of custom roles.
+    pub roles: Vec<String>,
+    /// The approval right of an EDITOR.
+    pub approval_right: bool,
+}
+
+/// What an import does to a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// Made, or given access again.
+    Added,
+    /// Changed.
+    Changed,
+    /// Deleted or revoked.
+    Removed,
+}
+
+/// What an import does to one member or role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What is done.
+    pub kind: DifferenceKind,
+    /// `role` or `member`.
+    pub what: &'static str,
+    /// The role's name or the member's address.
+    pub name: String,
+    /// A line for each thing that changes.
+    pub lines: Vec<String>,
+}
+
+/// The account's document: roles by name, active members by address.
+pub fn export(context: &Context<'_>, members: &[Member]) -> Result<Document, Refusal> {
+    require_admin(context, Permission::ManageMembers)?;
+    let mut document = Document {
+        roles: context.roles.iter().map(role_of).collect(),
+        members: members
+            .iter()
+            .filter(|member| member.state == MemberState::Active)
+            .map(|member| member_of(context.roles, member))
+            .collect(),
+    };
+    document.roles.sort_by_key(|role| role.name.to_lowercase());
+    document.members.sort_by_key(|member| member.email.to_lowercase());
+    Ok(document)
+}
+
+fn role_of(role: &Role) -> DocumentRole {
+    DocumentRole {
+        name: role.name.clone(),
+        accesses: role
+            .accesses
+            .iter()
+            .map(|(component, rights)| Asked { component: component.as_str().to_owned(), rights: *rights })
+            .collect(),
+        scope: role.scope.clone(),
+        masks_pii: role.masks_pii,
+    }
+}
+
+fn member_of(roles: &Roles, member: &Member) -> DocumentMember {
+    let mut custom: Vec<String> =
+        member.roles.iter().filter_map(|id| roles.get(*id)).map(|role| role.name.clone()).collect();
+    custom.sort_by_key(|name| name.to_lowercase());
+    DocumentMember {
+        email: member.email.clone(),
+        display_name: member.display_name.clone(),
+        locale: member.locale.clone(),
+        roles: member.system_role.iter().map(|role| role.as_str().to_owned()).chain(custom).collect(),
+        approval_right: member.approval_right,
+    }
+}
+
+/// Makes members and custom roles what `document` says, as a whole or not at all. `members` are all of the account's, revoked ones
+/// included; `new_id` makes ids for what is new.
+pub fn import(
+    context: &Context<'_>,
+    members: &[Member],
+    document: &Document,
+    mut new_id: impl FnMut() -> Uuid,
+) -> Result<(RulesChange, Vec<Difference>), Refusal> {
+    require_admin(context, Permission::ManageMembers)?;
+    check_unique(document)?;
+    let mut change = RulesChange::default();
+    let mut differences = Vec::new();
+    let roles = import_roles(context, document, &mut new_id, &mut change, &mut differences)?;
+    let after =
+        import_members(context, members, document, &roles, &mut new_id, &mut change, &mut differences)?;
+    if !after.iter().any(Member::is_admin) {
+        return Err(Refusal::LastAdmin);
+    }
+    // What is not in the document goes last: nobody holds it any more.
+    for role in context.roles.iter().filter(|role| roles.get(role.id).is_none()) {
+        change.writes.push(RulesWrite::DeleteRole(role.id));
+        differences.push(Difference::of(DifferenceKind::Removed, "role", &role.name, Vec::new()));
+    }
+    Ok((change, differences))
+}
+
+impl Difference {
+    fn of(kind: DifferenceKind, what: &'static str, name: &str, lines: Vec<String>) -> Self {
+        Self { kind, what, name: name.to_owned(), lines }
+    }
+}
+
+fn check_unique(document: &Document) -> Result<(), Refusal> {
+    let mut violations = Vec::new();
+    for (field, count, most) in [
+        ("document.roles", document.roles.len(), limits::ROLES),
+        ("document.members", document.members.len(), limits::DOCUMENT_MEMBERS),
+    ] {
+        if count > most {
+            violations.push(Violation::new(field, format!("must be at most {most}, are {count}")));
+        }
+    }
+    let mut names = HashSet::new();
+    for (index, role) in document.roles.iter().enumerate() {
+        let folded = role.name.to_lowercase();
+        if SystemRole::parse(&role.name.to_uppercase()).is_some() {
+            violations
+                .push(Violation::new(format!("document.roles[{index}].name"), "is a system role's name"));
+        } else if !names.insert(folded) {
+            violations.push(Violation::new(format!("document.roles[{index}].name"), "is named twice"));
+        }
+    }
+    let mut addresses = HashSet::new();
+    for (index, member) in document.members.iter().enumerate() {
+        if !addresses.insert(member.email.to_lowercase()) {
+            violations.push(Violation::new(format!("document.members[{index}].email"), "is named twice"));
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
+}
+
+fn import_roles(
+    context: &Context<'_>,
+    document: &Document,
+    new_id: &mut impl FnMut() -> Uuid,
+    change: &mut RulesChange,
+    differences: &mut Vec<Difference>,
+) -> Result<Roles, Refusal> {
+    let mut roles = Roles::default();
+    for (index, wanted) in document.roles.iter().enumerate() {
+        let accesses = check_accesses(&format!("document.roles[{index}].accesses"), &wanted.accesses)?;
+        let before = context.roles.named(&wanted.name);
+        let role = Role {
+            account_id: context.account.id,
+            id: before.map_or_else(|| RoleId(new_id()), |role| role.id),
+            name: wanted.name.clone(),
+            accesses,
+            scope: wanted.scope.clone(),
+            masks_pii: wanted.masks_pii,
+            version: before.map_or(1, |role| role.version + 1),
+            created_at: before.map_or(context.now, |role| role.created_at),
+            updated_at: context.now,
+        };
+        match before {
+            None => {
+                differences.push(Difference::of(
+                    DifferenceKind::Added,
+                    "role",
+                    &role.name,
+                    lines_of_role(None, &role),
+                ));
+                change.writes.push(RulesWrite::InsertRole(role.clone()));
+                roles.insert(role);
+            }
+            Some(before) => {
+                let lines = lines_of_role(Some(before), &role);
+                if lines.is_empty() {
+                    roles.insert(before.clone());
+                } else {
+                    differences.push(Difference::of(DifferenceKind::Changed, "role", &role.name, lines));
+                    change.writes.push(RulesWrite::UpdateRole(role.clone()));
+                    roles.insert(role);
+                }
+            }
+        }
+    }
+    Ok(roles)
+}
+
+fn import_members(
+    context: &Context<'_>,
+    members: &[Member],
+    document: &Document,
+    roles: &Roles,
+    new_id: &mut impl FnMut() -> Uuid,
+    change: &mut RulesChange,
+    differences: &mut Vec<Difference>,
+) -> Result<Vec<Member>, Refusal> {
+    let known: HashMap<String, &Member> =
+        members.iter().map(|member| (member.email.to_lowercase(), member)).collect();
+    let changed_roles: HashSet<RoleId> = change
+        .writes
+        .iter()
+        .filter_map(|write| match write {
+            RulesWrite::UpdateRole(role) => Some(role.id),
+            _ => None,
+        })
+        .collect();
+    let mut after = Vec::new();
+    for (index, wanted) in document.members.iter().enumerate() {
+        let before = known.get(&wanted.email.to_lowercase()).copied();
+        let member = wanted_member(context, roles, index, wanted, before, new_id)?;
+        let lines = lines_of_member(context.roles, roles, before, &member);
+        match before {
+            None => {
+                differences.push(Difference::of(DifferenceKind::Added, "member", &member.email, lines));
+                change.writes.push(RulesWrite::InsertMember(member.clone()));
+                change.touched.push(member.clone());
+            }
+            Some(before) if !lines.is_empty() => {
+                let back = before.state != MemberState::Active;
+                let kind = if back { DifferenceKind::Added } else { DifferenceKind::Changed };
+                differences.push(Difference::of(kind, "member", &member.email, lines));
+                change.writes.push(RulesWrite::UpdateMember(member.clone()));
+                change.touched.push(member.clone());
+            }
+            Some(before) => {
+                if before.roles.iter().any(|id| changed_roles.contains(id)) {
+                    change.touched.push(before.clone());
+                }
+            }
+        }
+        after.push(member);
+    }
+    let wanted: HashSet<String> = document.members.iter().map(|member| member.email.to_lowercase()).collect();
+    for member in members.iter().filter(|member| !wanted.contains(&member.email.to_lowercase())) {
+        let mut gone = Member { version: member.version + 1, ..member.clone() };
+        gone.roles.retain(|id| roles.get(*id).is_some());
+        if member.state == MemberState::Active {
+            gone.state = MemberState::Revoked;
+            differences.push(Difference::of(DifferenceKind::Removed, "member", &member.email, Vec::new()));
+        } else if gone.roles == member.roles {
+            continue;
+        }
+        // Who is revoked keeps what is left of their roles, should they come back.
+        if gone.system_role.is_none() && gone.roles.is_empty() {
+            gone.system_role = Some(SystemRole::Member);
+        }
+        change.writes.push(RulesWrite::UpdateMember(gone.clone()));
+        change.touched.push(gone);
+    }
+    Ok(after)
+}
+
+/// The member as the document wants them.
+fn wanted_member(
+    context: &Context<'_>,
+    roles: &Roles,
+    index: usize,
+    wanted: &DocumentMember,
+    before: Option<&Member>,
+    new_id: &mut impl FnMut() -> Uuid,
+) -> Result<Member, Refusal> {
+    let mut system_role = None;
+    let mut ids = Vec::new();
+    for (place, name) in wanted.roles.iter().enumerate() {
+        let problem = match (SystemRole::parse(name), roles.named(name)) {
+            (Some(given), _) => match system_role {
+                Some(has) if has != given => return Err(Refusal::SecondSystemRole { has, given }),
+                _ => {
+                    system_role = Some(given);
+                    continue;
+                }
+            },
+            (None, Some(role)) if !ids.contains(&role.id) => {
+                ids.push(role.id);
+                continue;
+            }
+            (None, Some(_)) => "is named twice",
+            (None, None) => "is neither a system role nor a role of the document",
+        };
+        let field = format!("document.members[{index}].roles[{place}]");
+        return Err(Refusal::Invalid(vec![Violation::new(field, problem)]));
+    }
+    if system_role.is_none() && ids.is_empty() {
+        return Err(Refusal::RoleRequired);
+    }
+    if ids.len() > limits::MEMBER_ROLES {
+        let text = format!("must name at most {} custom roles", limits::MEMBER_ROLES);
+        let field = format!("document.members[{index}].roles");
+        return Err(Refusal::Invalid(vec![Violation::new(field, text)]));
+    }
+    check_one_scope(ids.iter().filter_map(|id| roles.get(*id)), &wanted.email)?;
+    let active_before = before.filter(|member| member.state == MemberState::Active);
+    if active_before.is_none_or(|member| member.system_role != system_role) {
+        check_assignable(context, system_role)?;
+    }
+    let asked = match system_role {
+        Some(SystemRole::Editor) => Some(wanted.approval_right),
+        _ => Some(true).filter(|_| wanted.approval_right),
+    };
+    ids.sort();
+    Ok(Member {
+        account_id: context.account.id,
+        id: before.map_or_else(|| MemberId(new_id()), |member| member.id),
+        email: wanted.email.clone(),
+        display_name: wanted.display_name.clone(),
+        locale: wanted.locale.clone(),
+        system_role,
+        roles: ids,
+        approval_right: settle_right(system_role, asked, false)?,
+        state: MemberState::Active,
+        version: before.map_or(1, |member| member.version + 1),
+        created_at: before.map_or(context.now, |member| member.created_at),
+    })
+}
+
+fn lines_of_role(before: Option<&Role>, after: &Role) -> Vec<String> {
+    let accesses = |role: &Role| {
+        let all: Vec<String> = role
+            .accesses
+            .iter()
+            .map(|(component, rights)| format!("{component} {}", words(*rights)))
+            .collect();
+        if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    };
+    let scope = |role: &Role| role.scope.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+    let text = |role: &Role| [role.name.clone(), accesses(role), scope(role), role.masks_pii.to_string()];
+    // A new role's name is told already.
+    lines(["name", "accesses", "scope", "masks_pii"], before.map(text).as_ref(), &text(after), "name")
+}
+
+/// A line for each text that differs, or for each that there is where there was none before, but for `told`.
+fn lines<const N: usize>(
+    what: [&str; N],
+    before: Option<&[String; N]>,
+    after: &[String; N],
+    told: &str,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, what) in what.into_iter().enumerate() {
+        match before.map(|before| &before[index]) {
+            None if what != told => lines.push(format!("{what}: {}", after[index])),
+            Some(before) if *before != after[index] => {
+                lines.push(format!("{what}: {before} → {}", after[index]))
+            }
+            None | Some(_) => {}
+        }
+    }
+    lines
+}
+
+fn words(rights: Rights) -> &'static str {
+    match (rights.write, rights.approve) {
+        (true, true) => "WRITE and APPROVE",
+        (true, false) => "WRITE",
+        (false, true) => "APPROVE",
+        (false, false) => "READ",
+    }
+}
+
+fn lines_of_member(
+    roles_before: &Roles,
+    roles_after: &Roles,
+    before: Option<&Member>,
+    after: &Member,
+) -> Vec<String> {
+    let text = |member: &Member, roles: &Roles| {
+        [
+            member.state.as_str().to_owned(),
+            member.email.clone(),
+            member.display_name.clone(),
+            member.locale.clone(),
+            member_of(roles, member).roles.join(", "),
+            member.approval_right.to_string(),
+        ]
+    };
+    let what = ["state", "email", "display_name", "locale", "roles", "approval_right"];
+    lines(what, before.map(|before| text(before, roles_before)).as_ref(), &text(after, roles_after), "email")
+}

@@ -1,0 +1,184 @@
+//! "May member M do X on R?" (ACC-15): the one place that says so, for every call and for `CheckPermission` alike.
+
+use crate::{
+    Context, Member, Refusal, Request, Resource,
+    access::{Component, Rights},
+    lifecycle::Lifecycle,
+    member::SystemRole,
+    policy::Cancellation,
+    refusal::{Missing, Permission},
+};
+
+/// What somebody wants to do something with.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// The account.
+    Account,
+    /// A component, no matter with which resource.
+    Component(Component),
+    /// A resource.
+    Resource(&'a Resource),
+    /// An approval request and its resource.
+    Request(&'a Resource, &'a Request),
+}
+
+impl Target<'_> {
+    /// The component that rights come from; none for the account.
+    pub fn component(&self) -> Option<Component> {
+        match self {
+            Self::Account => None,
+            Self::Component(component) => Some(*component),
+            Self::Resource(resource) | Self::Request(resource, _) => {
+                Lifecycle::of(&resource.kind).map(|lifecycle| lifecycle.component)
+            }
+        }
+    }
+}
+
+/// Whether the context's actor has `permission` on `target`. A pair that makes no sense is refused.
+pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) -> Result<(), Refusal> {
+    match (permission, target) {
+        (Permission::Read, Target::Resource(resource) | Target::Request(resource, _)) => {
+            view(context, Some(resource), Missing::Resource(resource.id)).map(|_| ())
+        }
+        (Permission::Write, Target::Resource(resource) | Target::Request(resource, _)) => {
+            let component = target.component().unwrap_or(Component::CAMPAIGNS);
+            require_write(context.rights_on(resource), component)
+        }
+        (Permission::Read, Target::Component(component)) => {
+            require(context.rights(component).read, permission, component)
+        }
+        (Permission::Write, Target::Component(component)) => {
+            require_write(context.rights(component), component)
+        }
+        (Permission::Approve, Target::Component(component)) => {
+            require(context.rights(component).approve, permission, component)
+        }
+        (Permission::Approve, Target::Resource(resource)) => {
+            let component = target.component().unwrap_or(Component::CAMPAIGNS);
+            require(context.rights_on(resource).approve, permission, component)
+        }
+        (Permission::Approve, Target::Request(resource, request)) => {
+            check_may_decide(context, resource, request)
+        }
+        (Permission::Cancel, Target::Request(resource, request)) => {
+            check_may_cancel(context, resource, request)
+        }
+        (Permission::ReadPii, Target::Resource(resource) | Target::Request(resource, _)) => {
+            view(context, Some(resource), Missing::Resource(resource.id))?;
+            let masked = context.actors_access().is_none_or(|access| access.is_masked());
+            require(!masked, permission, target.component().unwrap_or(Component::CAMPAIGNS))
+        }
+        (Permission::ManageMembers | Permission::ManageRoles | Permission::ManagePolicy, Target::Account) => {
+            require_admin(context, permission)
+        }
+        (Permission::Invite | Permission::AskForOthers, Target::Account) => {
+            let by = context.actor.active_member().and_then(|member| member.system_role);
+            match by {
+                Some(SystemRole::Admin | SystemRole::Approver) => Ok(()),
+                _ => Err(Refusal::PermissionDenied { permission, component: "account" }),
+            }
+        }
+        (permission, target) => Err(Refusal::PermissionDenied {
+            permission,
+            component: target.component().map_or("account", Component::as_str),
+        }),
+    }
+}
+
+/// Admins only.
+pub(crate) fn require_admin(context: &Context<'_>, permission: Permission) -> Result<(), Refusal> {
+    match context.actor.active_member() {
+        Some(member) if member.is_admin() => Ok(()),
+        _ => Err(Refusal::PermissionDenied { permission, component: "account" }),
+    }
+}
+
+/// Every active member may see the account, its members, roles and policy.
+pub fn require_member<'a>(context: &Context<'a>) -> Result<&'a Member, Refusal> {
+    context
+        .actor
+        .active_member()
+        .ok_or(Refusal::PermissionDenied { permission: Permission::Read, component: "account" })
+}
+
+/// What an actor may see of a resource: ACC-16, permission before existence. Whoever may read no such thing, or something only
+/// inside a data scope, gets the same answer whether or not it exists.
+pub fn view<'r>(
+    context: &Context<'_>,
+    resource: Option<&'r Resource>,
+    missing: Missing,
+) -> Result<&'r Resource, Refusal> {
+    match resource {
+        Some(resource) if context.rights_on(resource).read => Ok(resource),
+        None if sees_every_kind(context) => Err(Refusal::NotFound(missing)),
+        _ => Err(Refusal::PermissionDenied { permission: Permission::Read, component: "resource" }),
+    }
+}
+
+fn sees_every_kind(context: &Context<'_>) -> bool {
+    context.actors_access().is_some_and(|access| {
+        access.scope().is_none() && Lifecycle::components().all(|component| access.rights(component).read)
+    })
+}
+
+fn require(has: bool, permission: Permission, component: Component) -> Result<(), Refusal> {
+    if has { Ok(()) } else { Err(Refusal::PermissionDenied { permission, component: component.as_str() }) }
+}
+
+pub(crate) fn require_write(rights: Rights, component: Component) -> Result<(), Refusal> {
+    let permission = match (rights.read, rights.write) {
+        (_, true) => return Ok(()),
+        (true, false) => Permission::Write,
+        (false, false) => Permission::Read,
+    };
+    Err(Refusal::PermissionDenied { permission, component: component.as_str() })
+}
+
+/// Whether the actor may decide `request` at all: REQ-5, REQ-7, ACC-10, ACC-12. Says nothing of its state.
+pub(crate) fn check_may_decide(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let component = Component::of_area(&request.area);
+    let rights = context.rights_on(resource);
+    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
+    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
+    if !rights.read {
+        return Err(denied(Permission::Read));
+    }
+    if !rights.approve {
+        return Err(denied(Permission::Approve));
+    }
+    let policy = context.policies.of(&request.area);
+    if request.submitted_by(member.id) && !policy.allow_self_approval {
+        return Err(Refusal::SelfApproval(request.id));
+    }
+    let admin = member.system_role == Some(SystemRole::Admin);
+    if !admin && request.has_chosen_approvers() && !request.is_assigned(member.id) {
+        return Err(Refusal::NotAssigned(request.id));
+    }
+    Ok(())
+}
+
+/// Whether the actor may cancel `request` (REQ-17). Says nothing of its state.
+pub(crate) fn check_may_cancel(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let component = Component::of_area(&request.area);
+    let rights = context.rights_on(resource);
+    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
+    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
+    if !rights.read {
+        return Err(denied(Permission::Read));
+    }
+    let assigned = rights.approve && request.is_assigned(member.id);
+    let admin = member.system_role == Some(SystemRole::Admin);
+    match context.policies.of(&request.area).cancellation {
+        Cancellation::Writers if rights.write || assigned || admin => Ok(()),
+        Cancellation::Writers | Cancellation::Nobody => Err(denied(Permission::Cancel)),
+    }
+}

@@ -1,0 +1,192 @@
+//! A change of what decisions rely on: members, roles, policy, the account itself. It is committed as a whole under the account's
+//! `rules_version`, so that no decision is made half on the old and half on the new (REQ-9).
+
+use std::sync::Arc;
+
+use crate::{
+    Account, Context, Directory, Invitation, Member, MemberState, Policies, Policy, Role, RoleId, Roles,
+    SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
+};
+
+/// One thing to write.
+#[derive(Clone, Debug)]
+pub enum RulesWrite {
+    /// The account after the change of its name, features or state.
+    Account(Account),
+    /// A new member.
+    InsertMember(Member),
+    /// The member after the change: guarded by the version before, one less.
+    UpdateMember(Member),
+    /// A new custom role.
+    InsertRole(Role),
+    /// The role after the change: guarded by the version before, one less.
+    UpdateRole(Role),
+    /// A role that goes; its holders are written with [`UpdateMember`](Self::UpdateMember) before.
+    DeleteRole(RoleId),
+    /// The policy after the change.
+    Policy(Policy),
+    /// A new invitation.
+    InsertInvitation(Invitation),
+    /// The invitation after the change: guarded by the version before, one less.
+    UpdateInvitation(Invitation),
+}
+
+/// What is told of a change, beside what members may see and decide from now on.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// A workflow was switched (NOT-7).
+    Workflow(Policy, Event),
+    /// Somebody is invited; the token is for the mail alone.
+    Invitation {
+        /// The invitation.
+        invitation: Invitation,
+        /// The secret that accepts it.
+        token: String,
+        /// The names of its roles.
+        roles: Vec<String>,
+    },
+}
+
+/// What a decision about the rules leads to.
+#[derive(Clone, Debug, Default)]
+pub struct RulesChange {
+    /// What is written, in this order.
+    pub writes: Vec<RulesWrite>,
+    /// Members who may see or decide other things from now on, as they are after the change.
+    pub touched: Vec<Member>,
+    /// What is told.
+    pub told: Vec<Told>,
+}
+
+impl RulesChange {
+    /// A new member.
+    pub fn insert_member(member: Member) -> Self {
+        let touched = vec![member.clone()];
+        Self { writes: vec![RulesWrite::InsertMember(member)], touched, told: Vec::new() }
+    }
+
+    /// A changed member.
+    pub fn update_member(member: Member) -> Self {
+        let touched = vec![member.clone()];
+        Self { writes: vec![RulesWrite::UpdateMember(member)], touched, told: Vec::new() }
+    }
+
+    /// One write that touches nobody's access.
+    pub fn of(write: RulesWrite) -> Self {
+        Self { writes: vec![write], ..Self::default() }
+    }
+}
+
+/// Whether `member` might approve something: what a [`Directory`] holds all of.
+pub fn is_candidate(member: &Member, roles: &Roles) -> bool {
+    member.state == MemberState::Active
+        && (member.approval_right
+            || member.system_role.is_some_and(role_approves)
+            || member.roles.iter().any(|id| roles.get(*id).is_some_and(Role::approves)))
+}
+
+/// What decisions rely on after a change.
+#[derive(Clone, Debug)]
+pub struct RulesAfter {
+    account: Account,
+    policies: Policies,
+    roles: Roles,
+    directory: Directory,
+}
+
+impl RulesAfter {
+    /// The context's rules with `change` made.
+    pub fn of(context: &Context<'_>, change: &RulesChange) -> Self {
+        let mut after = Self {
+            account: context.account.clone(),
+            policies: context.policies.clone(),
+            roles: context.roles.clone(),
+            directory: context.directory.clone(),
+        };
+        for write in &change.writes {
+            match write {
+                RulesWrite::Account(account) => after.account = account.clone(),
+                RulesWrite::InsertRole(role) | RulesWrite::UpdateRole(role) => {
+                    after.roles.insert(role.clone())
+                }
+                RulesWrite::DeleteRole(id) => after.roles.remove(*id),
+                RulesWrite::Policy(policy) => after.policies = after.policies.with(policy.clone()),
+                RulesWrite::InsertMember(_)
+                | RulesWrite::UpdateMember(_)
+                | RulesWrite::InsertInvitation(_)
+                | RulesWrite::UpdateInvitation(_) => {}
+            }
+        }
+        // Members last: who is a candidate depends on the roles.
+        let changed = &change.touched;
+        let is_changed = |member: &Member| changed.iter().any(|other| other.id == member.id);
+        let mut candidates: Vec<Member> = after
+            .directory
+            .candidates()
+            .iter()
+            .filter(|member| !is_changed(member))
+            .chain(changed)
+            .filter(|member| is_candidate(member, &after.roles))
+            .cloned()
+            .collect();
+        candidates.sort_by_key(|member| member.id);
+        after.directory = after.directory.replacing(Arc::new(candidates), changed);
+        after
+    }
+
+    /// The context of whatever is decided after the change, at the same time and by the same actor.
+    pub fn context<'a>(&'a self, before: &Context<'a>) -> Context<'a> {
+        Context {
+            account: &self.account,
+            policies: &self.policies,
+            roles: &self.roles,
+            directory: &self.directory,
+            actor: before.actor,
+            now: before.now,
+        }
+    }
+}
+
+/// What a member may see and decide, as the notifier has to know it to show ribbons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Whether they have access at all.
+    pub active: bool,
+    /// The kinds that they may see.
+    pub readable: Vec<String>,
+    /// The kinds whose requests they may decide.
+    pub approvable: Vec<String>,
+    /// What limits them.
+    pub scope: Option<crate::DataScope>,
+}
+
+/// What `member` may see and decide.
+pub fn sight(context: &Context<'_>, member: &Member) -> Sight {
+    let access = context.access(member);
+    let kinds = |may: fn(crate::Rights) -> bool| {
+        Lifecycle::all()
+            .iter()
+            .filter(|lifecycle| may(access.rights(lifecycle.component)))
+            .map(|lifecycle| lifecycle.kind.as_str().to_owned())
+            .collect()
+    };
+    Sight {
+        active: member.state == MemberState::Active,
+        readable: kinds(|rights| rights.read),
+        approvable: kinds(|rights| rights.approve),
+        scope: access.scope().cloned(),
+    }
+}
+
+/// Members whose rights change because the first workflow is switched on or the last one off (ACC-9).
+pub fn touched_by_switch<'a>(
+    context: &Context<'a>,
+    after: &Policies,
+) -> impl Iterator<Item = &'a Member> + use<'a> {
+    let switched = context.policies.some_workflow_is_on() != after.some_workflow_is_on();
+    context
+        .directory
+        .candidates()
+        .iter()
+        .filter(move |member| switched && member.system_role == Some(SystemRole::Approver))
+}
