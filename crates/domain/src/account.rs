@@ -165,6 +165,13 @@ impl Directory {
         Self { approvers: candidates, named }
     }
 
+    /// With further members that the decision names.
+    #[must_use]
+    pub fn knowing(&self, members: Vec<Member>) -> Self {
+        let named = self.named.iter().cloned().chain(members).collect();
+        Self { approvers: Arc::clone(&self.approvers), named }
+    }
+
     /// The member with this id, if the decision can concern them.
     pub fn get(&self, id: MemberId) -> Option<&Member> {
         self.named.iter().chain(self.approvers.iter()).find(|member| member.id == id)

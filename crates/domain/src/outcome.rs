@@ -61,6 +61,10 @@ pub enum EventKind {
     WorkflowEnabled,
     /// An area's workflow was switched off.
     WorkflowDisabled,
+    /// What members may see or decide changed.
+    AccessChanged,
+    /// Somebody is invited, or invited again.
+    InvitationSent,
 }
 
 impl EventKind {
@@ -78,6 +82,8 @@ impl EventKind {
             Self::ResourceChanged => "countersign.resource.changed.v1",
             Self::WorkflowEnabled => "countersign.workflow.enabled.v1",
             Self::WorkflowDisabled => "countersign.workflow.disabled.v1",
+            Self::AccessChanged => "countersign.access.changed.v1",
+            Self::InvitationSent => "countersign.invitation.sent.v1",
         }
     }
 }

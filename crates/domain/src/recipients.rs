@@ -27,6 +27,8 @@ pub enum Reason {
     Owner,
     /// Is an Admin.
     Admin,
+    /// Is invited to join the account.
+    Invited,
 }
 
 /// The ribbon that a recipient gets.

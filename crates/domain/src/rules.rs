@@ -134,6 +134,12 @@ impl RulesAfter {
         after
     }
 
+    /// Makes members known that are to be told, where the change does not concern them.
+    pub fn introduce(&mut self, members: Vec<Member>) {
+        let unknown = members.into_iter().filter(|member| self.directory.get(member.id).is_none()).collect();
+        self.directory = self.directory.knowing(unknown);
+    }
+
     /// The context of whatever is decided after the change, at the same time and by the same actor.
     pub fn context<'a>(&'a self, before: &Context<'a>) -> Context<'a> {
         Context {

@@ -1,4 +1,4 @@
-//! The one source of new ids.
+//! The one source of new ids and secrets.
 
 use uuid::Uuid;
 
@@ -8,6 +8,12 @@ use uuid::Uuid;
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes ids")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
+}
+
+/// A new secret that nobody can guess: 244 random bits, in lower-case hex.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that makes secrets")]
+pub fn new_secret() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 #[cfg(test)]

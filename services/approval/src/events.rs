@@ -1,18 +1,20 @@
 //! From an outcome to the event that tells of it: the outbox row that is written with it.
 
 use countersign_domain::{
-    Account, EventId, Outcome, Policy, Request, Resource, Timestamp,
+    Account, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request, RequestWrite,
+    Resource, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
     recipients::{Reason, Recipient, RibbonKind},
     request::ExpiryReason,
+    rules::{Sight, sight},
 };
 use countersign_proto::{event, json};
 use countersign_store::OutboxRow;
 
-use crate::grpc::{
-    convert::{self, request as requests, resource as resources, time},
-    status::Fault,
+use crate::{
+    fault::Fault,
+    grpc::convert::{self, request as requests, resource as resources, time},
 };
 
 /// The outbox row of a decision about a resource.
@@ -44,22 +46,96 @@ pub fn of_outcome(
     )
 }
 
+/// So many members are told of in one event.
+pub const MEMBERS_IN_ONE: usize = 500;
+
+/// What every event of a change of the rules has.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// The account, after the change.
+    pub account: &'a Account,
+    /// Who made it.
+    pub actor: &'a ActorRef,
+    /// When.
+    pub at: Timestamp,
+    /// The trace of the call.
+    pub traceparent: Option<&'a str>,
+}
+
 /// The outbox row of a workflow that was switched (NOT-7). Its sequence is the policy's version.
 pub fn of_switch(
-    account: &Account,
-    actor: &ActorRef,
+    envelope: &Envelope<'_>,
     policy: &Policy,
     told: &Event,
-    at: Timestamp,
     id: EventId,
-    traceparent: Option<String>,
 ) -> Result<OutboxRow, Fault> {
     let payload = event::event::Payload::Workflow(event::WorkflowEvent {
         area: policy.area.as_str().to_owned(),
         enabled: told.kind == EventKind::WorkflowEnabled,
     });
-    let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version, at };
-    row(account, actor, told, payload, subject, id, traceparent)
+    let subject =
+        Subject { text: policy.area.as_str().to_owned(), sequence: policy.version, at: envelope.at };
+    let traceparent = envelope.traceparent.map(str::to_owned);
+    row(envelope.account, envelope.actor, told, payload, subject, id, traceparent)
+}
+
+/// The outbox row of what `members` may see and decide from now on, in `context` after the change that made `version`.
+pub fn of_access(
+    envelope: &Envelope<'_>,
+    context: &Context<'_>,
+    members: &[&Member],
+    version: i64,
+    id: EventId,
+) -> Result<OutboxRow, Fault> {
+    let members = members
+        .iter()
+        .map(|member| {
+            let Sight { active, readable, approvable, scope } = sight(context, member);
+            let (property, values) = scope.map(|scope| (scope.property, scope.values)).unwrap_or_default();
+            event::MemberAccess {
+                member_id: member.id.to_string(),
+                active,
+                readable_kinds: readable,
+                approvable_kinds: approvable,
+                scope_property: property,
+                scope_values: values.into_iter().collect(),
+            }
+        })
+        .collect();
+    let payload = event::event::Payload::Access(event::AccessEvent { members });
+    let told = Event { kind: EventKind::AccessChanged, recipients: Vec::new() };
+    let subject = Subject { text: context.account.id.to_string(), sequence: version, at: envelope.at };
+    let traceparent = envelope.traceparent.map(str::to_owned);
+    row(envelope.account, envelope.actor, &told, payload, subject, id, traceparent)
+}
+
+/// The outbox row of an invitation that is to be mailed.
+pub fn of_invitation(
+    envelope: &Envelope<'_>,
+    invitation: &Invitation,
+    token: &str,
+    roles: &[String],
+    id: EventId,
+) -> Result<OutboxRow, Fault> {
+    let payload = event::event::Payload::Invitation(event::InvitationEvent {
+        invitation_id: invitation.id.to_string(),
+        token: token.to_owned(),
+        expire_time: Some(time::to_proto(invitation.expires_at)),
+        roles: roles.to_vec(),
+    });
+    let invited = Recipient {
+        member_id: MemberId(invitation.id.0),
+        email: invitation.email.clone(),
+        display_name: invitation.email.clone(),
+        locale: invitation.locale.clone(),
+        reason: Reason::Invited,
+        mail: true,
+        ribbon: None,
+    };
+    let told = Event { kind: EventKind::InvitationSent, recipients: vec![invited] };
+    let subject = Subject { text: invitation.id.to_string(), sequence: invitation.version, at: envelope.at };
+    let traceparent = envelope.traceparent.map(str::to_owned);
+    row(envelope.account, envelope.actor, &told, payload, subject, id, traceparent)
 }
 
 struct Subject {
@@ -107,6 +183,14 @@ fn snapshot(resource: &Resource) -> event::ResourceSnapshot {
         state: resource.state.as_str().to_owned(),
         digest: resource.live.digest.to_string(),
         schedule: Some(resources::schedule(resource.schedule)),
+        audience: resource
+            .audience
+            .0
+            .iter()
+            .map(|(property, values)| {
+                (property.clone(), event::AudienceValues { values: values.iter().cloned().collect() })
+            })
+            .collect(),
     }
 }
 
@@ -136,6 +220,10 @@ fn request_event(resource: &Resource, request: &Request, outcome: &Outcome) -> e
         approvals: i32::try_from(request.approvals()).unwrap_or(i32::MAX),
         required_approvals: i32::from(request.required_approvals),
         launch_mode: resources::launch_mode(request.launch_mode).into(),
+        lost_approvers: match &outcome.request {
+            Some(RequestWrite::Update { lost, .. }) => lost.iter().map(convert::actor).collect(),
+            Some(RequestWrite::Insert(_)) | None => Vec::new(),
+        },
     }
 }
 
@@ -151,6 +239,7 @@ fn recipient(recipient: &Recipient) -> event::Recipient {
             Reason::Submitter => event::RecipientReason::Submitter,
             Reason::Owner => event::RecipientReason::Owner,
             Reason::Admin => event::RecipientReason::Admin,
+            Reason::Invited => event::RecipientReason::Invited,
         }
         .into(),
         mail: recipient.mail,

@@ -7,6 +7,9 @@
 //! | [`events`] | from an outcome to the event that tells of it |
 //! | [`relay`] | from the outbox to the broker |
 //! | [`timers`] | what time alone does |
+//! | [`sweeps`] | what a loss of rights leaves to be settled |
+//! | [`erasure`] | what becomes of deleted accounts |
+//! | [`fault`] | why a call fails |
 //! | [`monitor`] | readiness and the measures of the outbox |
 //! | [`metrics`] | what is counted |
 //! | [`settings`], [`serve`] | the binary |
@@ -14,7 +17,9 @@
 //! A request flows through `grpc/approval.rs` (fields, caller) to [`road`], which loads a snapshot from the store, lets the
 //! domain decide, and commits the outcome with its history, its event and its idempotency key, or nothing.
 
+pub mod erasure;
 pub mod events;
+pub mod fault;
 pub mod grpc;
 pub mod metrics;
 pub mod monitor;
@@ -22,6 +27,7 @@ pub mod relay;
 pub mod road;
 pub mod serve;
 pub mod settings;
+pub mod sweeps;
 pub mod timers;
 
 use std::sync::Arc;
@@ -39,8 +45,11 @@ use tonic::service::{Routes, RoutesBuilder};
 use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road};
 
 /// The names of the gRPC services, for health.
-pub const SERVICES: [&str; 5] = [
+pub const SERVICES: [&str; 8] = [
     "countersign.access.v1.AccessService",
+    "countersign.access.v1.InvitationService",
+    "countersign.access.v1.PermissionService",
+    "countersign.access.v1.RoleService",
     "countersign.approval.v1.ApprovalService",
     "countersign.approval.v1.HistoryService",
     "countersign.approval.v1.PolicyService",
@@ -78,8 +87,13 @@ impl Approval {
     pub fn new(parts: Parts, registry: &mut Registry) -> Self {
         let metrics = Arc::new(Metrics::default());
         metrics.register(registry);
-        let road =
-            Road { store: parts.store, clock: parts.clock, committed: Arc::new(Notify::new()), metrics };
+        let road = Road {
+            store: parts.store,
+            clock: parts.clock,
+            committed: Arc::new(Notify::new()),
+            unsettled: Arc::new(Notify::new()),
+            metrics,
+        };
         Self {
             edge: Edge { road, authenticator: parts.authenticator, pages: parts.pages },
             publisher: parts.publisher,
@@ -89,7 +103,10 @@ impl Approval {
 
     /// Its gRPC services.
     pub fn routes(&self) -> Routes {
-        use access::access_service_server::AccessServiceServer;
+        use access::{
+            access_service_server::AccessServiceServer, invitation_service_server::InvitationServiceServer,
+            permission_service_server::PermissionServiceServer, role_service_server::RoleServiceServer,
+        };
         use approval::{
             approval_service_server::ApprovalServiceServer, history_service_server::HistoryServiceServer,
             policy_service_server::PolicyServiceServer, resource_service_server::ResourceServiceServer,
@@ -99,6 +116,9 @@ impl Approval {
         let mut routes = RoutesBuilder::default();
         routes
             .add_service(AccessServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(InvitationServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(PermissionServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(RoleServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(ApprovalServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(HistoryServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(PolicyServiceServer::new(edge()).max_decoding_message_size(limit))
@@ -106,7 +126,7 @@ impl Approval {
         routes.routes()
     }
 
-    /// Starts what runs beside the calls: the relay, the timers, the monitor.
+    /// Starts what runs beside the calls: the relay, the timers, the sweeps, the erasure, the monitor.
     pub fn spawn(&self, readiness: &Readiness, shutdown: &Shutdown) {
         let road = &self.edge.road;
         let relay = Relay {
@@ -118,6 +138,8 @@ impl Approval {
         };
         shutdown.spawn("outbox relay", relay.run(shutdown.token()));
         shutdown.spawn("timers", timers::run(road.clone(), shutdown.token()));
+        shutdown.spawn("sweeps", sweeps::run(road.clone(), shutdown.token()));
+        shutdown.spawn("erasure", erasure::run(road.clone(), shutdown.token()));
         shutdown.spawn("monitor", monitor::run(road.clone(), readiness.clone(), shutdown.token()));
     }
 }

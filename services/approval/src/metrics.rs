@@ -29,6 +29,8 @@ pub struct Metrics {
     pub outbox_depth: Gauge,
     /// The age of the oldest of them, in seconds.
     pub outbox_age: Gauge<f64, AtomicU64>,
+    /// Losses of rights after which pending requests are still to be settled.
+    pub unsettled: Gauge,
 }
 
 impl Metrics {
@@ -52,6 +54,11 @@ impl Metrics {
             self.relay_failures.clone(),
         );
         registry.register("outbox_depth", "Events that wait in the outbox", self.outbox_depth.clone());
+        registry.register(
+            "unsettled_changes",
+            "Losses of rights after which pending requests are still to be settled",
+            self.unsettled.clone(),
+        );
         registry.register_with_unit(
             "outbox_oldest_age",
             "How long the oldest event has waited in the outbox",

@@ -47,6 +47,12 @@ async fn look(road: &Road, readiness: &Readiness) {
         }
         Err(error) => tracing::warn!(error = %telemetry::chain(&error), "the outbox could not be measured"),
     }
+    match road.store.count_sweeps().await {
+        Ok(count) => {
+            road.metrics.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        Err(error) => tracing::warn!(error = %telemetry::chain(&error), "the sweeps could not be counted"),
+    }
     let before = Timestamp(now.0.saturating_sub(i64::try_from(REMEMBER.as_micros()).unwrap_or(i64::MAX)));
     // In small steps, so that none holds up the writes of others, and as many as keep pace with them.
     for _ in 0..FORGET_STEPS {

@@ -9,7 +9,7 @@ use countersign_runtime::{BoxError, telemetry};
 use countersign_store::{About, Due};
 use tokio_util::sync::CancellationToken;
 
-use crate::{grpc::status::Fault, road::Road};
+use crate::{fault::Fault, road::Road};
 
 /// How many are looked up at once.
 const BATCH: u32 = 100;

@@ -1,8 +1,8 @@
 //! `ApprovalService`.
 
 use countersign_domain::{
-    Context, Outcome, Refusal, Request as ApprovalRequest, RequestId, Resource, ResourceId, decide, edit,
-    limits, refusal::Missing,
+    Component, Context, Outcome, Refusal, Request as ApprovalRequest, RequestId, Resource, ResourceId,
+    decide, edit, limits, permission, refusal::Missing,
 };
 use countersign_proto::{
     approval::{self as api, approval_service_server::ApprovalService},
@@ -11,8 +11,11 @@ use countersign_proto::{
 use countersign_store::{About, RequestFilter, RequestStateName, Snapshot};
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::request as convert, status::Fault, validate::Fields};
-use crate::road::{Call, Subject, actor_of, context_of};
+use super::{Edge, convert::request as convert, validate::Fields};
+use crate::{
+    fault::Fault,
+    road::{Call, Subject, actor_of, context_of},
+};
 
 #[tonic::async_trait]
 impl ApprovalService for Edge {
@@ -51,14 +54,19 @@ impl ApprovalService for Edge {
         let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
-        edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), None)
-            .map_err(Fault::Refused)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        edit::readable_kinds(&context, None).map_err(Fault::Refused)?;
         let filter = RequestFilter { state, resource };
         let page =
             self.road.store.list_requests(call.account, &filter, after, size).await.map_err(Fault::Store)?;
+        let access = context.actors_access();
+        let seen = page.items.iter().filter(|(request, audience)| {
+            let component = Component::of_area(&request.area);
+            access.as_ref().is_some_and(|access| access.rights_on(component, audience).read)
+        });
         Ok(Response::new(api::ListApprovalRequestsResponse {
-            approval_requests: page.items.iter().map(convert::request).collect(),
-            next_page_token: self.next_page(&listing, &page, |request| request.id),
+            approval_requests: seen.map(|(request, _)| convert::request(request)).collect(),
+            next_page_token: self.next_page(&listing, &page, |(request, _)| request.id),
         }))
     }
 
@@ -149,7 +157,7 @@ impl Edge {
                     let (resource, request) = concerned(context, snapshot, id)?;
                     decide(context, resource, request)
                 },
-                |outcome| answer(outcome.request.as_ref().map(|write| convert::request(write.request()))),
+                |_, outcome| answer(outcome.request.as_ref().map(|write| convert::request(write.request()))),
             )
             .await
     }
@@ -162,7 +170,7 @@ fn concerned<'s>(
     id: RequestId,
 ) -> Result<(&'s Resource, &'s ApprovalRequest), Refusal> {
     let missing = Missing::Request(id);
-    let resource = edit::view(context, snapshot.resource.as_ref(), missing)?;
+    let resource = permission::view(context, snapshot.resource.as_ref(), missing)?;
     let request = snapshot.request.as_ref().ok_or(Refusal::NotFound(missing))?;
     Ok((resource, request))
 }

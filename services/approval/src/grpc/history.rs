@@ -1,12 +1,15 @@
 //! `HistoryService`.
 
-use countersign_domain::{ResourceId, edit, refusal::Missing};
+use countersign_domain::{ResourceId, permission, refusal::Missing};
 use countersign_proto::approval::{self as api, history_service_server::HistoryService};
 use countersign_store::About;
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::resource as convert, status::Fault, validate::Fields};
-use crate::road::{actor_of, context_of};
+use super::{Edge, convert::resource as convert, validate::Fields};
+use crate::{
+    fault::Fault,
+    road::{actor_of, context_of},
+};
 
 #[tonic::async_trait]
 impl HistoryService for Edge {
@@ -27,7 +30,8 @@ impl HistoryService for Edge {
         let snapshot = self.road.snapshot(&call, &About::Resource(id), &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        edit::view(&context, snapshot.resource.as_ref(), Missing::Resource(id)).map_err(Fault::Refused)?;
+        permission::view(&context, snapshot.resource.as_ref(), Missing::Resource(id))
+            .map_err(Fault::Refused)?;
         let page = self
             .road
             .store

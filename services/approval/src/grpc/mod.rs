@@ -2,17 +2,23 @@
 //! [`status`]. Nothing here decides a rule.
 
 pub mod access;
+pub mod accounts;
 pub mod approval;
 pub mod convert;
+pub mod documents;
 pub mod history;
+pub mod invitations;
+pub mod members;
+pub mod permissions;
 pub mod policy;
 pub mod resource;
+pub mod roles;
 pub mod status;
 pub mod validate;
 
 use countersign_domain::{AccountId, MemberId};
 use countersign_runtime::{
-    identity::{Authenticator, Principal},
+    identity::{Authenticator, PLATFORM, Principal},
     page_token::PageTokens,
     trace_context::traceparent_of,
 };
@@ -21,7 +27,7 @@ use prost::Message;
 use tonic::Request;
 use uuid::Uuid;
 
-use self::status::Fault;
+use crate::fault::Fault;
 use crate::road::{Call, Repeatable, Road};
 
 /// The largest request that is read, in bytes: content at its limit, written generously, and some.
@@ -87,6 +93,7 @@ impl Caller {
         Ok(Call {
             account,
             actor: Some(MemberId(member)),
+            operator: false,
             service: self.service.clone(),
             traceparent: self.traceparent.clone(),
             idempotency: None,
@@ -108,11 +115,39 @@ impl Caller {
         Ok(call)
     }
 
-    /// Refuses everybody but the platform's operator.
-    pub fn platform_only(&self) -> Result<(), Fault> {
+    /// A call of the platform's operator about `account`; everybody else is refused.
+    pub fn operate(&self, account: AccountId) -> Result<Call, Fault> {
         match self.principal {
-            Principal::Platform => Ok(()),
+            Principal::Platform => Ok(Call {
+                account,
+                actor: None,
+                operator: true,
+                service: self.service.clone(),
+                traceparent: self.traceparent.clone(),
+                idempotency: None,
+            }),
             Principal::Member(_) => Err(Fault::PlatformOnly),
+        }
+    }
+
+    /// As [`operate`](Self::operate), for a write that may carry a `request_id`.
+    pub fn operate_write<M: Message>(
+        &self,
+        account: AccountId,
+        request_id: Option<Uuid>,
+        method: &str,
+        request: &M,
+    ) -> Result<Call, Fault> {
+        let mut call = self.operate(account)?;
+        call.idempotency = request_id.map(|id| Repeatable::new(account, PLATFORM, id, method, request));
+        Ok(call)
+    }
+
+    /// A call that members of the account and the platform's operator may make.
+    pub fn call_or_operate(&self, account: AccountId) -> Result<Call, Fault> {
+        match self.principal {
+            Principal::Platform => self.operate(account),
+            Principal::Member(_) => self.call(account),
         }
     }
 }

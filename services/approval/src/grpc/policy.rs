@@ -1,18 +1,18 @@
 //! `PolicyService`.
 
 use countersign_domain::{
-    EventId, limits, membership,
+    RulesChange, RulesWrite, limits, permission,
     policy::{self, Cancellation, PolicyChange},
+    rules::Told,
 };
 use countersign_proto::approval::{self as api, policy_service_server::PolicyService};
-use countersign_runtime::ids;
 use countersign_store::About;
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::policy as convert, status::Fault, validate::Fields};
+use super::{Edge, convert::policy as convert, validate::Fields};
 use crate::{
-    events,
-    road::{RulesWrite, actor_of, context_of},
+    fault::Fault,
+    road::{actor_of, context_of, rules::Needs},
 };
 
 #[tonic::async_trait]
@@ -31,7 +31,7 @@ impl PolicyService for Edge {
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        membership::require_member(&context).map_err(Fault::Refused)?;
+        permission::require_member(&context).map_err(Fault::Refused)?;
         let policy = convert::policy(call.account, context.policies.of(&area));
         Ok(Response::new(api::GetPolicyResponse { policy: Some(policy) }))
     }
@@ -67,23 +67,17 @@ impl PolicyService for Edge {
         let call = caller.write(Fields::present("account_id", account)?, key, "UpdatePolicy", &request)?;
         let area = Fields::present("area", area)?;
         // Only a workflow that is switched off has to wait for requests.
-        let pending = match request.enabled {
-            Some(false) => self.road.store.count_pending(call.account, &area).await.map_err(Fault::Store)?,
-            _ => 0,
-        };
+        let pending_of = (request.enabled == Some(false)).then(|| area.clone());
+        let needs = Needs { pending_of, ..Needs::default() };
         let response = self
             .road
-            .rules(&call, &[], |snapshot, context| {
-                let (policy, told) = policy::change(context, &area, pending, &change)?;
+            .rules(&call, &needs, |given| {
+                let (policy, told) = policy::change(&given.context, &area, given.facts.pending, &change)?;
                 let answer =
                     api::UpdatePolicyResponse { policy: Some(convert::policy(call.account, &policy)) };
-                let outbox = told.map(|told| {
-                    let id = EventId(ids::new_id());
-                    let trace = call.traceparent.clone();
-                    let actor = context.actor.to_ref();
-                    events::of_switch(&snapshot.account, &actor, &policy, &told, context.now, id, trace)
-                });
-                Ok((RulesWrite::Policy(policy, outbox.transpose()?), answer))
+                let told = told.map(|event| Told::Workflow(policy.clone(), event));
+                let change = RulesChange::of(RulesWrite::Policy(policy));
+                Ok((RulesChange { told: told.into_iter().collect(), ..change }, answer))
             })
             .await?;
         Ok(Response::new(response))

@@ -1,8 +1,9 @@
 //! `ResourceService`.
 
 use countersign_domain::{
-    Content, ResourceId, edit, limits,
+    Content, Context, ResourceId, edit, limits,
     perform::{PerformAction, perform},
+    permission,
     refusal::Missing,
 };
 use countersign_proto::approval::{self as api, resource_service_server::ResourceService};
@@ -11,10 +12,11 @@ use countersign_store::About;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{
-    Edge, convert::request as requests, convert::resource as convert, status::Fault, validate::Fields,
+use super::{Edge, convert::request as requests, convert::resource as convert, validate::Fields};
+use crate::{
+    fault::Fault,
+    road::{Subject, actor_of, context_of},
 };
-use crate::road::{Subject, actor_of, context_of};
 
 #[tonic::async_trait]
 impl ResourceService for Edge {
@@ -32,6 +34,8 @@ impl ResourceService for Edge {
         let owner = fields.optional_id("owner_id", &request.owner_id);
         let content = fields.content("content", request.content.clone());
         let schedule = fields.schedule(request.schedule);
+        let audience = fields.audience(&request.audience);
+        let pii_fields = fields.pii_fields(&request.pii_fields);
         let call = caller.write(fields.must(account)?, key, "RegisterResource", &request)?;
         let command = edit::Register {
             id: ResourceId(ids::new_id()),
@@ -42,6 +46,8 @@ impl ResourceService for Edge {
             content: content.unwrap_or_else(Content::empty),
             schedule,
             variants: request.variants,
+            audience,
+            pii_fields,
         };
         let named: Vec<_> = owner.into_iter().collect();
         let response = self
@@ -50,8 +56,8 @@ impl ResourceService for Edge {
                 &call,
                 Subject { about: &About::Nothing, named: &named, violations: &fields },
                 |context, _| edit::register(context, command.clone()),
-                |outcome| api::RegisterResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource)),
+                |context, outcome| api::RegisterResourceResponse {
+                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
                 },
             )
             .await?;
@@ -76,6 +82,14 @@ impl ResourceService for Edge {
         if !request.replace_variants && !request.variants.is_empty() {
             fields.violation("variants", "are given without replace_variants");
         }
+        let audience = fields.audience(&request.audience);
+        if !request.replace_audience && !request.audience.is_empty() {
+            fields.violation("audience", "is given without replace_audience");
+        }
+        let pii_fields = fields.pii_fields(&request.pii_fields);
+        if !request.replace_pii_fields && !request.pii_fields.is_empty() {
+            fields.violation("pii_fields", "are given without replace_pii_fields");
+        }
         let call = caller.write(fields.must(account)?, key, "UpdateResource", &request)?;
         let id = fields.must(id)?;
         let command = edit::Edit {
@@ -84,6 +98,8 @@ impl ResourceService for Edge {
             content,
             schedule,
             variants: request.replace_variants.then_some(request.variants),
+            audience: request.replace_audience.then_some(audience),
+            pii_fields: request.replace_pii_fields.then_some(pii_fields),
         };
         let response = self
             .road
@@ -91,11 +107,12 @@ impl ResourceService for Edge {
                 &call,
                 Subject { about: &About::Resource(id), named: &[], violations: &fields },
                 |context, snapshot| {
-                    let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
+                    let resource =
+                        permission::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
                     edit::update(context, resource, command.clone())
                 },
-                |outcome| api::UpdateResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource)),
+                |context, outcome| api::UpdateResourceResponse {
+                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
                     effect: convert::edit_effect(outcome.history.event).into(),
                 },
             )
@@ -129,8 +146,11 @@ impl ResourceService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         let missing = Missing::Resource(id.unwrap_or(ResourceId(Uuid::nil())));
-        let resource = edit::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
-        Ok(Response::new(api::GetResourceResponse { resource: Some(convert::resource(resource)) }))
+        let resource =
+            permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
+        Ok(Response::new(api::GetResourceResponse {
+            resource: Some(convert::resource(resource, is_masked(&context))),
+        }))
     }
 
     async fn list_resources(
@@ -148,12 +168,13 @@ impl ResourceService for Edge {
         let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
-        let kinds = edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), kind.as_ref())
-            .map_err(Fault::Refused)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let kinds = edit::readable_kinds(&context, kind.as_ref()).map_err(Fault::Refused)?;
         let page =
             self.road.store.list_resources(call.account, &kinds, after, size).await.map_err(Fault::Store)?;
+        let seen = page.items.iter().filter(|resource| context.rights_on(resource).read);
         Ok(Response::new(api::ListResourcesResponse {
-            resources: page.items.iter().map(convert::listed).collect(),
+            resources: seen.map(convert::listed).collect(),
             next_page_token: self.next_page(&listing, &page, |resource| resource.id),
         }))
     }
@@ -190,12 +211,13 @@ impl ResourceService for Edge {
                 &call,
                 Subject { about: &About::Resource(id), named: &command.approvers, violations: &fields },
                 |context, snapshot| {
-                    let resource = edit::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
+                    let resource =
+                        permission::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
                     perform(context, resource, &command)
                 },
-                |outcome| api::PerformActionResponse {
+                |context, outcome| api::PerformActionResponse {
                     outcome: convert::action_outcome(outcome.history.event).into(),
-                    resource: Some(convert::resource(&outcome.resource)),
+                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
                     approval_request: outcome
                         .request
                         .as_ref()
@@ -205,4 +227,9 @@ impl ResourceService for Edge {
             .await?;
         Ok(Response::new(response))
     }
+}
+
+/// Whether PII is masked for the actor (ACC-13).
+fn is_masked(context: &Context<'_>) -> bool {
+    context.actors_access().is_none_or(|access| access.is_masked())
 }

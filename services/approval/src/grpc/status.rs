@@ -4,62 +4,22 @@
 use std::{collections::HashMap, time::Duration};
 
 use countersign_domain::{
-    Action, Refusal, RequestId, Violation,
+    Action, Refusal, RequestId, SystemRole, Violation,
     refusal::{Missing, Permission},
 };
 use countersign_proto::types::ErrorReason;
-use countersign_runtime::{identity::AuthError, ids, telemetry};
+use countersign_runtime::{ids, telemetry};
 use countersign_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
-use uuid::Uuid;
 
 use super::convert::time;
+use crate::fault::Fault;
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "countersign";
 /// After this a caller may try again when the service was busy.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-
-/// Why a call fails.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// The call doesn't say who makes it.
-    #[error(transparent)]
-    Unauthenticated(#[from] AuthError),
-    /// Fields are not acceptable.
-    #[error("{} field(s) not acceptable", .0.len())]
-    Invalid(Vec<Violation>),
-    /// The actor may not act in that account, or there is none: callers are not told which (ACC-16).
-    #[error("the caller may not act in this account")]
-    OtherAccount,
-    /// The call is for the platform's operator alone.
-    #[error("only the platform's operator may do this")]
-    PlatformOnly,
-    /// A rule refuses it.
-    #[error("refused")]
-    Refused(#[from] Refusal),
-    /// The `request_id` was used for another call (REQ-18).
-    #[error("this request_id was used for another call")]
-    RequestIdReused(Uuid),
-    /// A unique name is taken.
-    #[error("{what} is taken")]
-    Taken {
-        /// What, in words for people.
-        what: String,
-        /// The type of thing.
-        kind: &'static str,
-    },
-    /// The commit lost to others again and again.
-    #[error("others kept changing the same thing")]
-    Contended,
-    /// The database failed or could not be reached.
-    #[error("the database failed")]
-    Store(#[from] StoreError),
-    /// What was read or written makes no sense: a fault of our own.
-    #[error("{0}")]
-    Internal(&'static str, #[source] Option<Box<dyn std::error::Error + Send + Sync>>),
-}
 
 /// A status about to be made.
 struct Draft {
@@ -207,6 +167,8 @@ fn refused(refusal: Refusal) -> Draft {
                 Missing::Resource(id) => ("resource", id.0),
                 Missing::Request(id) => ("approval_request", id.0),
                 Missing::Member(id) => ("member", id.0),
+                Missing::Role(id) => ("role", id.0),
+                Missing::Invitation(id) => ("invitation", id.0),
             };
             let words = kind.replace('_', " ");
             let message = if id.is_nil() {
@@ -300,11 +262,80 @@ fn refused(refusal: Refusal) -> Draft {
         Refusal::ApprovalRightNotAllowed(role) => Draft::new(
             FailedPrecondition,
             ErrorReason::ApprovalRightNotAllowed,
-            format!("the approval right of {} can't be changed: only an EDITOR's can", role.as_str()),
+            format!(
+                "the approval right of {} can't be changed: only an EDITOR's can",
+                role.map_or("a member without system role", SystemRole::as_str)
+            ),
         )
-        .with("role", role.as_str()),
+        .with("role", role.map_or("", SystemRole::as_str)),
         Refusal::LastAdmin => Draft::new(FailedPrecondition, ErrorReason::LastAdmin, text),
+        Refusal::SecondSystemRole { has, .. } => Draft::new(
+            FailedPrecondition,
+            ErrorReason::SecondSystemRole,
+            format!("{text}: take the first role before giving the second"),
+        )
+        .with("role", has.as_str()),
+        Refusal::SecondScopedRole { who } => {
+            Draft::new(FailedPrecondition, ErrorReason::SecondScopedRole, text).with("email", who)
+        }
+        Refusal::SystemRoleFixed(role) => {
+            Draft::new(FailedPrecondition, ErrorReason::SystemRoleFixed, text).with("role", role.as_str())
+        }
+        Refusal::UnknownComponent(violations) => {
+            Draft { reason: ErrorReason::UnknownComponent, ..invalid(violations) }
+        }
+        Refusal::ApproveNotAvailable(violations) => {
+            Draft { reason: ErrorReason::ApproveNotAvailable, ..invalid(violations) }
+        }
+        Refusal::RoleNameTaken(name) => Draft::new(AlreadyExists, ErrorReason::RoleNameTaken, text)
+            .with("type", "role")
+            .with("name", name),
+        Refusal::ApproverRoleUnavailable => {
+            Draft::new(FailedPrecondition, ErrorReason::ApproverRoleUnavailable, text)
+        }
+        Refusal::RoleRequired => Draft::new(FailedPrecondition, ErrorReason::RoleRequired, text),
+        Refusal::EmailTaken(_) => {
+            Draft::new(AlreadyExists, ErrorReason::AlreadyExists, text).with("type", "member")
+        }
+        Refusal::InvitationPending(_) => {
+            Draft::new(AlreadyExists, ErrorReason::AlreadyExists, text).with("type", "invitation")
+        }
+        Refusal::InvitationExpired { at } => {
+            let at = time::text(at);
+            Draft::new(
+                FailedPrecondition,
+                ErrorReason::InvitationExpired,
+                format!("the invitation expired at {at}"),
+            )
+            .with("expire_time", at)
+        }
+        Refusal::InvitationUsed(state) => {
+            Draft::new(FailedPrecondition, ErrorReason::InvitationUsed, text).with("state", state)
+        }
+        Refusal::InvitationTokenUnknown => {
+            Draft::new(PermissionDenied, ErrorReason::InvitationTokenUnknown, text)
+        }
+        Refusal::AccountSuspended(state) | Refusal::AccountState(state) => {
+            Draft::new(FailedPrecondition, ErrorReason::AccountSuspended, text).with("state", state.as_str())
+        }
+        Refusal::OutOfScope(scope) => {
+            Draft::new(PermissionDenied, ErrorReason::OutOfScope, text).with("property", scope.property)
+        }
+        Refusal::FeatureInUse { area, feature } => {
+            Draft::new(FailedPrecondition, ErrorReason::FeatureInUse, text)
+                .with("feature", feature.as_str())
+                .with("area", area.as_str())
+        }
+        Refusal::PiiMasked(field) => {
+            Draft::new(PermissionDenied, ErrorReason::PiiMasked, text).with("field", field.as_str())
+        }
     }
+}
+
+/// The reason and the words with which `refusal` is answered.
+pub fn reason_of(refusal: Refusal) -> (&'static str, String) {
+    let draft = refused(refusal);
+    (draft.reason.as_str_name().trim_start_matches("ERROR_REASON_"), draft.message)
 }
 
 #[cfg(test)]

@@ -3,17 +3,18 @@
 //! What needs only the field itself is checked here; what needs the resource, the policy or the members is checked by the
 //! domain, and joins the same answer.
 
-use std::{ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{collections::HashMap, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use countersign_domain::{
-    AccountId, Action, Area, Content, Digest, Kind, Lifecycle, MemberId, Refusal, Schedule, SystemRole,
-    Timestamp, Violation, edit::unknown_kind, limits, resource::LaunchMode,
+    AccountId, Action, Area, Audience, Content, Digest, Kind, Lifecycle, MemberId, Pointer, Refusal,
+    Schedule, SystemRole, Timestamp, Violation, edit::unknown_kind, limits, resource::LaunchMode,
 };
-use countersign_proto::types;
+use countersign_proto::{approval, types};
 use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
 use uuid::Uuid;
 
-use super::{convert::time, convert::value, status::Fault};
+use super::{convert::time, convert::value};
+use crate::fault::Fault;
 
 /// A page is this long unless the caller says otherwise.
 const PAGE_DEFAULT: u32 = 50;
@@ -283,6 +284,42 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// Whom a resource reaches.
+    pub fn audience(&mut self, given: &HashMap<String, approval::AudienceValues>) -> Audience {
+        if given.len() > limits::AUDIENCE_PROPERTIES {
+            let (most, count) = (limits::AUDIENCE_PROPERTIES, given.len());
+            self.violation("audience", format!("must have at most {most} properties, has {count}"));
+            return Audience::default();
+        }
+        let mut audience = Audience::default();
+        for (property, values) in given {
+            self.line(&format!("audience[{property}]"), property, 1..=limits::SCOPE_NAME);
+            let values = self.values(&format!("audience[{property}].values"), &values.values);
+            audience.0.insert(property.clone(), values);
+        }
+        audience
+    }
+
+    /// Where content holds personal data.
+    pub fn pii_fields(&mut self, given: &[String]) -> Vec<Pointer> {
+        if given.len() > limits::PII_FIELDS {
+            let (most, count) = (limits::PII_FIELDS, given.len());
+            self.violation("pii_fields", format!("must be at most {most}, are {count}"));
+            return Vec::new();
+        }
+        let mut pointers = Vec::new();
+        for (index, text) in given.iter().enumerate() {
+            match Pointer::parse(text) {
+                Ok(pointer) if pointers.contains(&pointer) => {
+                    self.violation(format!("pii_fields[{index}]"), "is named twice");
+                }
+                Ok(pointer) => pointers.push(pointer),
+                Err(problem) => self.violation(format!("pii_fields[{index}]"), problem),
+            }
+        }
+        pointers
     }
 
     /// A schedule; whether its times are acceptable is the domain's to say.

@@ -1,6 +1,6 @@
 //! Accounts and members.
 
-use countersign_domain::{Account, Member, MemberState, SystemRole, access::role_approves};
+use countersign_domain::{Account, AccountState, Member, MemberState, SystemRole, access::role_approves};
 use countersign_proto::{access, types};
 
 use super::{etag, time};
@@ -12,6 +12,17 @@ pub fn account(account: &Account) -> access::Account {
         name: account.name.clone(),
         features: account.features.iter().map(|feature| feature.as_str().to_owned()).collect(),
         create_time: Some(time::to_proto(account.created_at)),
+        state: match account.state {
+            AccountState::Active => access::AccountState::Active,
+            AccountState::Suspended => access::AccountState::Suspended,
+            AccountState::Deleted { .. } => access::AccountState::Deleted,
+        }
+        .into(),
+        erase_time: match account.state {
+            AccountState::Deleted { erase_at } => Some(time::to_proto(erase_at)),
+            AccountState::Active | AccountState::Suspended => None,
+        },
+        etag: etag(account.rules_version),
     }
 }
 
@@ -32,10 +43,12 @@ pub fn member(member: &Member) -> access::Member {
         .into(),
         etag: etag(member.version),
         create_time: Some(time::to_proto(member.created_at)),
+        role_ids: member.roles.iter().map(ToString::to_string).collect(),
     }
 }
 
-fn system_role(role: Option<SystemRole>) -> types::SystemRole {
+/// A system role as the contract writes it.
+pub fn system_role(role: Option<SystemRole>) -> types::SystemRole {
     match role {
         None => types::SystemRole::Unspecified,
         Some(SystemRole::Admin) => types::SystemRole::Admin,

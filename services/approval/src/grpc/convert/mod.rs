@@ -1,9 +1,13 @@
 //! Between the contract and the domain. Nothing here decides anything.
 
 pub mod access;
+pub mod document;
+pub mod invitation;
+pub mod permission;
 pub mod policy;
 pub mod request;
 pub mod resource;
+pub mod roles;
 pub mod time;
 pub mod value;
 

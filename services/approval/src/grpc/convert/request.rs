@@ -27,7 +27,13 @@ pub fn request(request: &Request) -> approval::ApprovalRequest {
         submitter: Some(actor(&request.submitter)),
         note: request.note.clone(),
         digest: request.digest.to_string(),
-        approver_ids: request.approvers.iter().map(ToString::to_string).collect(),
+        approver_ids: request.assignments.iter().map(|chosen| chosen.member.to_string()).collect(),
+        expired_approver_ids: request
+            .assignments
+            .iter()
+            .filter(|chosen| chosen.expired_at.is_some())
+            .map(|chosen| chosen.member.to_string())
+            .collect(),
         required_approvals: i32::from(request.required_approvals),
         decisions: request.decisions.iter().map(decision).collect(),
         deadline: request.deadline.map(time::to_proto),

@@ -1,8 +1,11 @@
 //! Resources and their history.
 
+use std::borrow::Cow;
+
 use countersign_domain::{
-    ApprovalStatus, Content, Lifecycle, Resource, Schedule,
+    ApprovalStatus, Content, Lifecycle, Pointer, Resource, Schedule,
     history::{HistoryEntry, HistoryEvent},
+    mask::mask,
     resource::LaunchMode,
 };
 use countersign_proto::{approval, types};
@@ -11,15 +14,16 @@ use super::{actor, etag, time, value};
 
 /// A resource as lists have it: without the bodies of its content, of which a page could hold many megabytes.
 pub fn listed(listed: &Resource) -> approval::Resource {
-    let mut listed = resource(listed);
+    let mut listed = resource(listed, false);
     for content in [&mut listed.live, &mut listed.staged].into_iter().flatten() {
         content.body = None;
     }
     listed
 }
 
-/// A resource as the contract writes it.
-pub fn resource(resource: &Resource) -> approval::Resource {
+/// A resource as the contract writes it, with its PII `masked` or not (ACC-13).
+pub fn resource(resource: &Resource, masked: bool) -> approval::Resource {
+    let pii: &[Pointer] = if masked { &resource.pii_fields } else { &[] };
     let allowed = match (&resource.lock, Lifecycle::of(&resource.kind)) {
         (None, Some(lifecycle)) => {
             lifecycle.allowed(&resource.state).into_iter().map(|action| action.as_str().to_owned()).collect()
@@ -41,8 +45,8 @@ pub fn resource(resource: &Resource) -> approval::Resource {
             .as_ref()
             .map(|lock| lock.request_id.to_string())
             .unwrap_or_default(),
-        live: Some(content(&resource.live)),
-        staged: resource.staged.as_ref().map(content),
+        live: Some(content(&resource.live, pii)),
+        staged: resource.staged.as_ref().map(|staged| content(staged, pii)),
         schedule: Some(schedule(resource.schedule)),
         variants: resource.variants.clone(),
         winning_variant: resource.winner.clone().unwrap_or_default(),
@@ -51,12 +55,23 @@ pub fn resource(resource: &Resource) -> approval::Resource {
         etag: etag(resource.version),
         create_time: Some(time::to_proto(resource.created_at)),
         update_time: Some(time::to_proto(resource.updated_at)),
+        audience: resource
+            .audience
+            .0
+            .iter()
+            .map(|(property, values)| {
+                (property.clone(), approval::AudienceValues { values: values.iter().cloned().collect() })
+            })
+            .collect(),
+        pii_fields: resource.pii_fields.iter().map(ToString::to_string).collect(),
+        masked: !pii.is_empty(),
     }
 }
 
-fn content(content: &Content) -> approval::Content {
+fn content(content: &Content, pii: &[Pointer]) -> approval::Content {
+    let body = if pii.is_empty() { Cow::from(&content.body) } else { Cow::from(mask(&content.body, pii)) };
     approval::Content {
-        body: value::to_struct(&content.body),
+        body: value::to_struct(&body),
         revision: content.revision,
         digest: content.digest.to_string(),
     }

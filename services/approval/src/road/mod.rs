@@ -2,25 +2,27 @@
 //!
 //! A commit that loses to another is tried again from a new snapshot, so that the loser's answer says who won (REQ-4). A
 //! command with a `request_id` that was answered before is answered the same (REQ-18).
+//!
+//! Commands about resources and requests are here, those about the rules in [`rules`], and what happens by itself in [`alone`].
+
+pub mod alone;
+pub mod rules;
 
 use std::sync::Arc;
 
-use countersign_domain::{AccountId, Actor, Context, EventId, MemberId, Outcome, Policy, Refusal, Timestamp};
+use countersign_domain::{
+    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp,
+};
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
-    About, Commit, Committed, Duplicate, IdempotencyKey, IdempotencyRecord, MemberCommit, MemberWrite,
-    OutboxRow, PolicyCommit, Snapshot, Store,
+    About, Commit, Committed, Duplicate, IdempotencyKey, IdempotencyRecord, OutboxRow, Snapshot, Store,
 };
 use prost::Message;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{
-    events,
-    grpc::{status::Fault, validate::Fields},
-    metrics::Metrics,
-};
+use crate::{events, fault::Fault, grpc::validate::Fields, metrics::Metrics};
 
 /// How often a commit is tried that keeps losing. Each loss means that somebody else won, so this many losses in a row
 /// need as many different winners on one resource within one call.
@@ -31,8 +33,10 @@ const ATTEMPTS: usize = 32;
 pub struct Call {
     /// The account.
     pub account: AccountId,
-    /// The member who acts; none for the platform's operator.
+    /// The member who acts; none for the platform's operator and for Countersign itself.
     pub actor: Option<MemberId>,
+    /// Whether the platform's operator acts.
+    pub operator: bool,
     /// The service that acts for them.
     pub service: Option<String>,
     /// The caller's trace context, which travels with the event.
@@ -42,14 +46,9 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of the platform's operator, who acts in no account.
-    pub fn of_platform(idempotency: Option<Repeatable>) -> Self {
-        Self { account: AccountId(Uuid::nil()), actor: None, service: None, traceparent: None, idempotency }
-    }
-
     /// What Countersign does by itself when its time has come.
-    pub fn of_timer(account: AccountId) -> Self {
-        Self { account, actor: None, service: None, traceparent: None, idempotency: None }
+    pub fn of_countersign(account: AccountId) -> Self {
+        Self { account, actor: None, operator: false, service: None, traceparent: None, idempotency: None }
     }
 }
 
@@ -85,15 +84,6 @@ pub struct Subject<'a> {
     pub violations: &'a Fields,
 }
 
-/// A change of what decisions rely on.
-#[derive(Debug)]
-pub enum RulesWrite {
-    /// A member.
-    Member(MemberWrite),
-    /// A policy, and the event that tells of a switch.
-    Policy(Policy, Option<OutboxRow>),
-}
-
 /// What commands need.
 #[derive(Clone)]
 pub struct Road {
@@ -103,6 +93,8 @@ pub struct Road {
     pub clock: Clock,
     /// Wakes the relay after a commit.
     pub committed: Arc<Notify>,
+    /// Wakes what settles requests after a loss of rights that concerned too many for one transaction.
+    pub unsettled: Arc<Notify>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -129,7 +121,7 @@ impl Road {
         call: &Call,
         subject: Subject<'_>,
         decide: impl Fn(&Context<'_>, &Snapshot) -> Result<Outcome, Refusal>,
-        answer: impl Fn(&Outcome) -> R,
+        answer: impl Fn(&Context<'_>, &Outcome) -> R,
     ) -> Result<R, Fault> {
         for _ in 0..ATTEMPTS {
             let snapshot = self.snapshot(call, subject.about, subject.named).await?;
@@ -138,8 +130,9 @@ impl Road {
                 return Ok(response);
             }
             let context = context_of(&snapshot, &actor, self.now());
+            context.check_account_is_active()?;
             let outcome = subject.violations.merge(decide(&context, &snapshot))?;
-            let response = answer(&outcome);
+            let response = answer(&context, &outcome);
             match self.commit(call, &snapshot, outcome, self.record(call, &response)).await? {
                 Committed::Done => return Ok(response),
                 Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
@@ -159,103 +152,12 @@ impl Road {
         Err(Fault::Contended)
     }
 
-    /// A command about what decisions rely on: members, policy.
-    pub async fn rules<R: Message + Default>(
-        &self,
-        call: &Call,
-        named: &[MemberId],
-        decide: impl Fn(&Snapshot, &Context<'_>) -> Result<(RulesWrite, R), Fault>,
-    ) -> Result<R, Fault> {
-        for _ in 0..ATTEMPTS {
-            let snapshot = self.snapshot(call, &About::Nothing, named).await?;
-            let actor = actor_of(call, &snapshot)?;
-            if let Some(response) = replay(call, snapshot.replay.as_ref())? {
-                return Ok(response);
-            }
-            let (write, response) = decide(&snapshot, &context_of(&snapshot, &actor, self.now()))?;
-            match self.commit_rules(call, &snapshot, write, self.record(call, &response)).await? {
-                Committed::Done => {
-                    self.committed.notify_one();
-                    return Ok(response);
-                }
-                Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
-                Committed::Replay(record) => {
-                    if let Some(response) = replay(call, Some(&record))? {
-                        return Ok(response);
-                    }
-                }
-                Committed::Duplicate(Duplicate::Email) => {
-                    return Err(Fault::Taken { what: "this email".into(), kind: "member" });
-                }
-                Committed::Duplicate(_) => return Err(collision()),
-            }
-        }
-        Err(Fault::Contended)
-    }
-
-    async fn commit_rules(
-        &self,
-        call: &Call,
-        snapshot: &Snapshot,
-        write: RulesWrite,
-        idempotency: Option<IdempotencyRecord>,
-    ) -> Result<Committed, Fault> {
-        let (account_id, rules_version) = (call.account, snapshot.account.rules_version);
-        Ok(match write {
-            RulesWrite::Member(member) => {
-                let commit = MemberCommit { account_id, rules_version, member, idempotency };
-                self.store.commit_member(commit).await?
-            }
-            RulesWrite::Policy(policy, outbox) => {
-                let (only_without_pending, area) = (!policy.enabled, policy.area.clone());
-                let commit = PolicyCommit {
-                    account_id,
-                    rules_version,
-                    policy,
-                    only_without_pending,
-                    outbox,
-                    idempotency,
-                };
-                match self.store.commit_policy(commit).await? {
-                    Committed::StillPending(pending) => {
-                        return Err(Refusal::RequestsPending { area, pending }.into());
-                    }
-                    committed => committed,
-                }
-            }
-        })
-    }
-
     /// The record that makes `response` the answer for every later call with the same `request_id`.
     /// None, and nothing is encoded, where the call has none.
     pub fn record<R: Message>(&self, call: &Call, response: &R) -> Option<IdempotencyRecord> {
         let Repeatable { key, fingerprint } = call.idempotency.clone()?;
         let response = response.encode_to_vec();
         Some(IdempotencyRecord { key, fingerprint, response, created_at: self.now() })
-    }
-
-    /// Lets time take effect on a resource: expire its request, start it, complete it; whether it did. Nothing happens where
-    /// nothing is due, so any number of replicas may try at once.
-    pub async fn tick(&self, account: AccountId, about: &About) -> Result<bool, Fault> {
-        use countersign_domain::{decide::expire, timer::fire};
-
-        let call = Call::of_timer(account);
-        for _ in 0..ATTEMPTS {
-            let snapshot = self.snapshot(&call, about, &[]).await?;
-            let context = context_of(&snapshot, &Actor::Countersign, self.now());
-            let Some(resource) = &snapshot.resource else { return Ok(false) };
-            let outcome = snapshot
-                .request
-                .as_ref()
-                .and_then(|request| expire(&context, resource, request))
-                .or_else(|| fire(&context, resource));
-            let Some(outcome) = outcome else { return Ok(false) };
-            match self.commit(&call, &snapshot, outcome, None).await? {
-                Committed::Conflict => self.metrics.lost(),
-                _ => return Ok(true),
-            }
-        }
-        Err(Fault::Contended)
     }
 
     async fn commit(
@@ -265,12 +167,7 @@ impl Road {
         outcome: Outcome,
         idempotency: Option<IdempotencyRecord>,
     ) -> Result<Committed, Fault> {
-        let outbox = events::of_outcome(
-            &snapshot.account,
-            &outcome,
-            EventId(ids::new_id()),
-            call.traceparent.clone(),
-        )?;
+        let outbox = outbox_row(call, &snapshot.account, &outcome)?;
         let event = outcome.history.event;
         let committed = self
             .store
@@ -288,6 +185,10 @@ impl Road {
         }
         Ok(committed)
     }
+}
+
+fn outbox_row(call: &Call, account: &Account, outcome: &Outcome) -> Result<OutboxRow, Fault> {
+    events::of_outcome(account, outcome, EventId(ids::new_id()), call.traceparent.clone())
 }
 
 fn collision() -> Fault {
@@ -311,6 +212,9 @@ pub fn replay<R: Message + Default>(
 /// Who acts. A member who is not active is refused before anything is said of what they asked for (ACC-16), also where the
 /// same call was answered before.
 pub fn actor_of(call: &Call, snapshot: &Snapshot) -> Result<Actor, Fault> {
+    if call.operator {
+        return Ok(Actor::Platform);
+    }
     let member = snapshot.actor.clone().ok_or(Fault::OtherAccount)?;
     let actor = Actor::Member { member, service: call.service.clone() };
     if actor.active_member().is_none() {
@@ -324,6 +228,7 @@ pub fn context_of<'a>(snapshot: &'a Snapshot, actor: &'a Actor, now: Timestamp) 
     Context {
         account: &snapshot.account,
         policies: &snapshot.policies,
+        roles: &snapshot.roles,
         directory: &snapshot.directory,
         actor,
         now,

@@ -1,0 +1,256 @@
+//! Running accounts.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use countersign_domain::{
+    Account, AccountId, AccountState, Actor, Context, EventId, Member, MemberId, MemberState, Policies,
+    Refusal, Roles, RulesChange, RulesWrite, SystemRole,
+    account::{Directory, Feature},
+    limits, tenancy,
+};
+use countersign_proto::access as api;
+use countersign_runtime::{identity::PLATFORM, ids};
+use countersign_store::{About, AccountCreation, Committed, Duplicate};
+use prost::Message;
+use tonic::Request;
+use uuid::Uuid;
+
+use super::{Edge, convert::access as convert, validate::Fields};
+use crate::{
+    events,
+    fault::Fault,
+    road::{Call, Repeatable, actor_of, replay, rules::Needs},
+};
+
+impl Edge {
+    pub(super) async fn new_account(
+        &self,
+        request: Request<api::CreateAccountRequest>,
+    ) -> Result<api::CreateAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        let nowhere = AccountId(Uuid::nil());
+        let mut call = caller.operate(nowhere)?;
+        let mut fields = Fields::default();
+        let key = fields.request_id(&request.request_id);
+        let id = fields.optional_id("account_id", &request.account_id);
+        fields.line("name", &request.name, 1..=limits::TITLE);
+        let features = fields.features(&request.features);
+        fields.email("admin_email", &request.admin_email);
+        fields.line("admin_display_name", &request.admin_display_name, 1..=limits::TITLE);
+        let locale = fields.locale("admin_locale", &request.admin_locale);
+        fields.finish()?;
+        let now = self.road.now();
+        let account = Account {
+            id: id.unwrap_or_else(|| AccountId(ids::new_id())),
+            name: request.name.clone(),
+            features,
+            state: AccountState::Active,
+            rules_version: 1,
+            created_at: now,
+        };
+        let admin = Member {
+            account_id: account.id,
+            id: MemberId(ids::new_id()),
+            email: request.admin_email.clone(),
+            display_name: request.admin_display_name.clone(),
+            locale,
+            system_role: Some(SystemRole::Admin),
+            roles: Vec::new(),
+            approval_right: false,
+            state: MemberState::Active,
+            version: 1,
+            created_at: now,
+        };
+        call.idempotency = key.map(|key| Repeatable::new(nowhere, PLATFORM, key, "CreateAccount", &request));
+        let response = api::CreateAccountResponse {
+            account: Some(convert::account(&account)),
+            admin: Some(convert::member(&admin)),
+        };
+        let idempotency = self.road.record(&call, &response);
+        let told = self.told_of_first(&call, &account, &admin)?;
+        let commit =
+            AccountCreation { account, admin, policies: Vec::new(), outbox: vec![told], idempotency };
+        match self.road.store.create_account(commit).await? {
+            Committed::Done => {
+                self.road.committed.notify_one();
+                Ok(response)
+            }
+            Committed::Replay(record) => Ok(replay(&call, Some(&record))?.unwrap_or(response)),
+            Committed::Duplicate(Duplicate::AccountId) => {
+                Err(Fault::Taken { what: "this account_id".into(), kind: "account" })
+            }
+            Committed::Duplicate(_) | Committed::Conflict | Committed::StillPending(_) => {
+                Err(Fault::Contended)
+            }
+        }
+    }
+
+    /// The event that makes the first Admin known.
+    fn told_of_first(
+        &self,
+        call: &Call,
+        account: &Account,
+        admin: &Member,
+    ) -> Result<countersign_store::OutboxRow, Fault> {
+        let (policies, roles) = (Policies::default(), Roles::default());
+        let context = Context {
+            account,
+            policies: &policies,
+            roles: &roles,
+            directory: &Directory::default(),
+            actor: &Actor::Platform,
+            now: account.created_at,
+        };
+        let envelope = events::Envelope {
+            account,
+            actor: &Actor::Platform.to_ref(),
+            at: account.created_at,
+            traceparent: call.traceparent.as_deref(),
+        };
+        events::of_access(&envelope, &context, &[admin], account.rules_version, EventId(ids::new_id()))
+    }
+
+    pub(super) async fn one_account(
+        &self,
+        request: Request<api::GetAccountRequest>,
+    ) -> Result<api::GetAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        fields.finish()?;
+        let call = caller.call_or_operate(Fields::present("account_id", account)?)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        actor_of(&call, &snapshot)?;
+        Ok(api::GetAccountResponse { account: Some(convert::account(&snapshot.account)) })
+    }
+
+    pub(super) async fn change_account(
+        &self,
+        request: Request<api::UpdateAccountRequest>,
+    ) -> Result<api::UpdateAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        caller.operate(AccountId(Uuid::nil()))?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let expected_version = fields.etag(&request.etag);
+        if let Some(name) = &request.name {
+            fields.line("name", name, 1..=limits::TITLE);
+        }
+        let features = fields.features(&request.features);
+        if !request.replace_features && !features.is_empty() {
+            fields.violation("features", "are given without replace_features");
+        }
+        if !request.replace_features && request.name.is_none() {
+            fields.violation("name", "is required where no features are given");
+        }
+        fields.finish()?;
+        let account = Fields::present("account_id", account)?;
+        let call = caller.operate_write(account, key, "UpdateAccount", &request)?;
+        let change = tenancy::AccountChange {
+            expected_version,
+            name: request.name.clone(),
+            features: request.replace_features.then_some(features),
+        };
+        self.operated(
+            &call,
+            |context| tenancy::update(context, change.clone()),
+            |account| api::UpdateAccountResponse { account: Some(account) },
+        )
+        .await
+    }
+
+    pub(super) async fn suspend(
+        &self,
+        request: Request<api::SuspendAccountRequest>,
+    ) -> Result<api::SuspendAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        caller.operate(AccountId(Uuid::nil()))?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        fields.finish()?;
+        let account = Fields::present("account_id", account)?;
+        let call = caller.operate_write(account, key, "SuspendAccount", &request)?;
+        self.operated(&call, tenancy::suspend, |account| api::SuspendAccountResponse {
+            account: Some(account),
+        })
+        .await
+    }
+
+    pub(super) async fn resume(
+        &self,
+        request: Request<api::ResumeAccountRequest>,
+    ) -> Result<api::ResumeAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        caller.operate(AccountId(Uuid::nil()))?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        fields.finish()?;
+        let account = Fields::present("account_id", account)?;
+        let call = caller.operate_write(account, key, "ResumeAccount", &request)?;
+        self.operated(&call, tenancy::resume, |account| api::ResumeAccountResponse { account: Some(account) })
+            .await
+    }
+
+    pub(super) async fn delete(
+        &self,
+        request: Request<api::DeleteAccountRequest>,
+    ) -> Result<api::DeleteAccountResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        caller.operate(AccountId(Uuid::nil()))?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        let grace = fields.grace(request.grace);
+        fields.finish()?;
+        let account = Fields::present("account_id", account)?;
+        let call = caller.operate_write(account, key, "DeleteAccount", &request)?;
+        self.operated(
+            &call,
+            |context| tenancy::delete(context, grace),
+            |account| api::DeleteAccountResponse { account: Some(account) },
+        )
+        .await
+    }
+
+    async fn operated<R: Message + Default>(
+        &self,
+        call: &Call,
+        decide: impl Fn(&Context<'_>) -> Result<Account, Refusal>,
+        answer: impl Fn(api::Account) -> R,
+    ) -> Result<R, Fault> {
+        self.road
+            .rules(call, &Needs::default(), |given| {
+                let account = decide(&given.context)?;
+                let answer = answer(convert::account(&account));
+                Ok((RulesChange::of(RulesWrite::Account(account)), answer))
+            })
+            .await
+    }
+}
+
+impl Fields {
+    fn features(&mut self, names: &[String]) -> BTreeSet<Feature> {
+        let mut features = BTreeSet::new();
+        for (index, name) in names.iter().enumerate() {
+            if let Some(feature) = Feature::parse(name) {
+                features.insert(feature);
+            } else {
+                let known: Vec<_> = Feature::ALL.into_iter().map(Feature::as_str).collect();
+                self.violation(format!("features[{index}]"), format!("must be one of {}", known.join(", ")));
+            }
+        }
+        features
+    }
+
+    fn grace(&mut self, given: Option<prost_types::Duration>) -> Duration {
+        let range = limits::DELETION_GRACE;
+        let grace = self.duration("grace", given, *range.end()).unwrap_or(limits::DELETION_GRACE_DEFAULT);
+        if grace < *range.start() {
+            self.violation("grace", "must be at least 1 hour");
+        }
+        grace
+    }
+}

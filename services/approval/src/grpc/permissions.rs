@@ -1,0 +1,302 @@
+//! `PermissionService`: the answers that every other call would give (ACC-15).
+
+use std::collections::HashMap;
+
+use countersign_domain::{
+    Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId,
+    access::explain,
+    permission::{self, Target},
+    refusal::{Missing, Permission},
+};
+use countersign_proto::access::{
+    self as api, permission_question::Target as Asked, permission_service_server::PermissionService,
+};
+use countersign_store::{About, Snapshot};
+use tonic::{Request, Response, Status};
+
+use super::{Edge, convert::permission as convert, members::find_member, status, validate::Fields};
+use crate::{
+    fault::Fault,
+    road::{Call, actor_of, context_of},
+};
+
+/// So many questions are answered at a time.
+const QUESTIONS: usize = 100;
+
+/// A question whose fields are acceptable.
+#[derive(Clone, Copy)]
+struct Question {
+    member: Option<MemberId>,
+    permission: Permission,
+    with: With,
+}
+
+/// What it is about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum With {
+    Account,
+    Component(Component),
+    Resource(ResourceId),
+    Request(RequestId),
+}
+
+impl With {
+    fn about(self) -> About {
+        match self {
+            Self::Account | Self::Component(_) => About::Nothing,
+            Self::Resource(id) => About::Resource(id),
+            Self::Request(id) => About::Request(id),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl PermissionService for Edge {
+    async fn check_permission(
+        &self,
+        request: Request<api::CheckPermissionRequest>,
+    ) -> Result<Response<api::CheckPermissionResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let question = fields.question("question", request.question.as_ref());
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let question = Fields::present("question", question)?;
+        let answers = self.answers(&call, &[question]).await?;
+        Ok(Response::new(api::CheckPermissionResponse { answer: answers.into_iter().next() }))
+    }
+
+    async fn batch_check_permission(
+        &self,
+        request: Request<api::BatchCheckPermissionRequest>,
+    ) -> Result<Response<api::BatchCheckPermissionResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let mut questions = Vec::new();
+        if (1..=QUESTIONS).contains(&request.questions.len()) {
+            for (index, question) in request.questions.iter().enumerate() {
+                questions.extend(fields.question(&format!("questions[{index}]"), Some(question)));
+            }
+        } else {
+            let text = format!("must be 1 to {QUESTIONS}, are {}", request.questions.len());
+            fields.violation("questions", text);
+        }
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let answers = self.answers(&call, &questions).await?;
+        Ok(Response::new(api::BatchCheckPermissionResponse { answers }))
+    }
+
+    async fn explain_permission(
+        &self,
+        request: Request<api::ExplainPermissionRequest>,
+    ) -> Result<Response<api::ExplainPermissionResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let question = fields.question("question", request.question.as_ref());
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let question = Fields::present("question", question)?;
+        let snapshot = self.asked(&call, question.with, &[question]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let subject = subject(&context, &question).map_err(Fault::Refused)?;
+        let as_subject = Actor::Member { member: subject.clone(), service: None };
+        let context = Context { actor: &as_subject, ..context };
+        let answer = answer(&context, &question, &snapshot);
+        let target = target(&question, &snapshot);
+        let component = target.as_ref().ok().and_then(Target::component);
+        let audience = snapshot.resource.as_ref().map(|resource| &resource.audience);
+        let response = match component {
+            Some(component) => {
+                let access = context.access(subject);
+                convert::explanation(&explain(subject, &access, component, audience), subject, component)
+            }
+            None => api::ExplainPermissionResponse { in_scope: true, ..Default::default() },
+        };
+        Ok(Response::new(api::ExplainPermissionResponse { answer: Some(answer), ..response }))
+    }
+
+    async fn list_approvers(
+        &self,
+        request: Request<api::ListApproversRequest>,
+    ) -> Result<Response<api::ListApproversResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let resource = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
+        let area = if request.area.is_empty() { None } else { fields.area(&request.area) };
+        if request.area.is_empty() && request.resource_id.is_empty() {
+            fields.violation("area", "is required where no resource_id is given");
+        }
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let about = resource.map_or(About::Nothing, About::Resource);
+        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let resource = match resource {
+            Some(id) => Some(
+                permission::view(&context, snapshot.resource.as_ref(), Missing::Resource(id))
+                    .map_err(Fault::Refused)?,
+            ),
+            None => None,
+        };
+        let component = match (area, resource.and_then(|resource| Lifecycle::of(&resource.kind))) {
+            (None, Some(lifecycle)) => lifecycle.component,
+            (Some(area), Some(lifecycle)) if area != lifecycle.area => {
+                let mut fields = Fields::default();
+                fields.violation("area", format!("is {} for this resource", lifecycle.area));
+                return Err(fields.finish().err().unwrap_or(Fault::Contended).into());
+            }
+            (area, _) => Component::of_area(&area.unwrap_or(Area::CAMPAIGNS)),
+        };
+        permission::check(&context, Permission::Read, Target::Component(component))
+            .map_err(Fault::Refused)?;
+        let own = call
+            .actor
+            .filter(|_| component.area().is_none_or(|area| !context.policies.of(&area).allow_self_approval));
+        let mut approvers: Vec<&Member> = context
+            .approvers_of(component, resource.map(|resource| &resource.audience))
+            .filter(|member| Some(member.id) != own)
+            .collect();
+        approvers.sort_by_key(|member| (member.display_name.to_lowercase(), member.id));
+        Ok(Response::new(api::ListApproversResponse {
+            approvers: approvers.into_iter().map(convert::approver).collect(),
+        }))
+    }
+}
+
+impl Edge {
+    /// One snapshot for each thing that is asked about, however many questions there are about it.
+    async fn answers(
+        &self,
+        call: &Call,
+        questions: &[Question],
+    ) -> Result<Vec<api::PermissionAnswer>, Fault> {
+        let mut snapshots: HashMap<With, Snapshot> = HashMap::new();
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            let with = match question.with {
+                With::Component(_) => With::Account,
+                with => with,
+            };
+            if !snapshots.contains_key(&with) {
+                snapshots.insert(with, self.asked(call, with, questions).await?);
+            }
+            let Some(snapshot) = snapshots.get(&with) else { continue };
+            let actor = actor_of(call, snapshot)?;
+            let context = context_of(snapshot, &actor, self.road.now());
+            let subject = subject(&context, question)?;
+            let as_subject = Actor::Member { member: subject.clone(), service: None };
+            answers.push(answer(&Context { actor: &as_subject, ..context }, question, snapshot));
+        }
+        Ok(answers)
+    }
+
+    async fn asked(&self, call: &Call, with: With, questions: &[Question]) -> Result<Snapshot, Fault> {
+        let named: Vec<MemberId> = questions.iter().filter_map(|question| question.member).collect();
+        self.road.snapshot(call, &with.about(), &named).await
+    }
+}
+
+/// The member whom a question is about: the actor, or for those who may ask for others anybody.
+fn subject<'c>(context: &Context<'c>, question: &Question) -> Result<&'c Member, Refusal> {
+    let actor = permission::require_member(context)?;
+    match question.member {
+        Some(id) if id != actor.id => {
+            permission::check(context, Permission::AskForOthers, Target::Account)?;
+            find_member(context, id)
+        }
+        _ => Ok(actor),
+    }
+}
+
+/// The answer, in a context in which the subject acts.
+fn answer(context: &Context<'_>, question: &Question, snapshot: &Snapshot) -> api::PermissionAnswer {
+    let checked = match target(question, snapshot) {
+        Ok(target) => permission::check(context, question.permission, target),
+        // As the call would answer: whoever may not see such things is not told that it is missing.
+        Err(missing) => permission::view(context, None, missing).map(|_| ()),
+    };
+    match checked {
+        Ok(()) => api::PermissionAnswer { allowed: true, ..Default::default() },
+        Err(refusal) => {
+            let (reason, message) = status::reason_of(refusal);
+            api::PermissionAnswer { allowed: false, reason: reason.to_owned(), message }
+        }
+    }
+}
+
+fn target<'s>(question: &Question, snapshot: &'s Snapshot) -> Result<Target<'s>, Missing> {
+    match question.with {
+        With::Account => Ok(Target::Account),
+        With::Component(component) => Ok(Target::Component(component)),
+        With::Resource(id) => snapshot.resource.as_ref().map(Target::Resource).ok_or(Missing::Resource(id)),
+        With::Request(id) => match (&snapshot.resource, &snapshot.request) {
+            (Some(resource), Some(request)) => Ok(Target::Request(resource, request)),
+            _ => Err(Missing::Request(id)),
+        },
+    }
+}
+
+impl Fields {
+    fn question(&mut self, field: &str, given: Option<&api::PermissionQuestion>) -> Option<Question> {
+        let Some(given) = given else {
+            self.violation(field, "is required");
+            return None;
+        };
+        let member = self.optional_id::<MemberId>(&format!("{field}.member_id"), &given.member_id);
+        let permission = match api::Permission::try_from(given.permission) {
+            Ok(api::Permission::Read) => Some(Permission::Read),
+            Ok(api::Permission::Write) => Some(Permission::Write),
+            Ok(api::Permission::Approve) => Some(Permission::Approve),
+            Ok(api::Permission::Cancel) => Some(Permission::Cancel),
+            Ok(api::Permission::ReadPii) => Some(Permission::ReadPii),
+            Ok(api::Permission::ManageMembers) => Some(Permission::ManageMembers),
+            Ok(api::Permission::Invite) => Some(Permission::Invite),
+            Ok(api::Permission::ManageRoles) => Some(Permission::ManageRoles),
+            Ok(api::Permission::ManagePolicy) => Some(Permission::ManagePolicy),
+            Ok(api::Permission::Unspecified) | Err(_) => {
+                self.violation(format!("{field}.permission"), "is required: one of those of the contract");
+                None
+            }
+        };
+        let with = match &given.target {
+            None => Some(With::Account),
+            Some(Asked::Component(id)) => {
+                self.component(&format!("{field}.component"), id).map(With::Component)
+            }
+            Some(Asked::ResourceId(id)) => self.id(&format!("{field}.resource_id"), id).map(With::Resource),
+            Some(Asked::ApprovalRequestId(id)) => {
+                self.id(&format!("{field}.approval_request_id"), id).map(With::Request)
+            }
+        };
+        let (permission, with) = (permission?, with?);
+        if let Some(wanted) = wanted(permission, with) {
+            self.violation(format!("{field}.target"), format!("must be {wanted} for this permission"));
+            return None;
+        }
+        Some(Question { member, permission, with })
+    }
+}
+
+/// What the permission takes, if it does not take this.
+fn wanted(permission: Permission, with: With) -> Option<&'static str> {
+    match permission {
+        Permission::Read | Permission::Write | Permission::Approve => {
+            (with == With::Account).then_some("a component, a resource or an approval request")
+        }
+        Permission::ReadPii => (!matches!(with, With::Resource(_))).then_some("a resource"),
+        Permission::Cancel => (!matches!(with, With::Request(_))).then_some("an approval request"),
+        Permission::ManageMembers
+        | Permission::Invite
+        | Permission::ManageRoles
+        | Permission::ManagePolicy
+        | Permission::Operate
+        | Permission::AskForOthers => (with != With::Account).then_some("left out"),
+    }
+}

@@ -1,0 +1,235 @@
+//! Commands about what decisions rely on: the account, its members, roles, policy and invitations.
+//!
+//! The same road, with one more step: a change that takes somebody's right to decide settles the pending requests that it
+//! concerns in its own transaction (REQ-10). Where those are more than [`AT_ONCE`], the transaction also records that the rest is
+//! to be settled, and [`crate::sweeps`] does so in batches; nobody who lost the right can decide meanwhile (REQ-9).
+
+use countersign_domain::{
+    AccountId, Actor, Area, Context, EventId, Invitation, InvitationId, Member, MemberId, RoleId,
+    RulesChange,
+    history::HistoryEvent,
+    invitation::TokenHash,
+    loss,
+    rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
+};
+use countersign_runtime::ids;
+use countersign_store::{About, Committed, Duplicate, OutboxRow, RulesCommit, Snapshot};
+use prost::Message;
+
+use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_row, replay};
+use crate::{events, fault::Fault};
+
+/// So many requests are settled in the transaction of the change itself: it holds up the account's other commands.
+const AT_ONCE: u32 = 50;
+
+/// What a command about the rules needs to know beyond the snapshot. It is read after the snapshot, and every change of it counts
+/// up the `rules_version` that guards the commit: what no longer holds is refused.
+#[derive(Clone, Debug, Default)]
+pub struct Needs {
+    /// Further members.
+    pub named: Vec<MemberId>,
+    /// All who hold this role.
+    pub holders: Option<RoleId>,
+    /// Every member.
+    pub everybody: bool,
+    /// The member with this address and the pending invitation for it.
+    pub email: Option<String>,
+    /// This invitation.
+    pub invitation: Option<InvitationId>,
+    /// The invitation with this token, and the member with its address.
+    pub token: Option<TokenHash>,
+    /// How many requests of this area are pending; the commit is refused unless there are none, if it switches the workflow off.
+    pub pending_of: Option<Area>,
+}
+
+/// What was needed.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The holders of the role, or every member.
+    pub members: Vec<Member>,
+    /// The member with the address.
+    pub known: Option<Member>,
+    /// The invitation asked for, or the pending one for the address.
+    pub invitation: Option<Invitation>,
+    /// How many requests are pending.
+    pub pending: u64,
+}
+
+/// What a decision starts from.
+pub struct Given<'a> {
+    /// The context.
+    pub context: Context<'a>,
+    /// What was needed beside it.
+    pub facts: &'a Facts,
+}
+
+impl Road {
+    /// A command about the rules.
+    pub async fn rules<R: Message + Default>(
+        &self,
+        call: &Call,
+        needs: &Needs,
+        decide: impl Fn(&Given<'_>) -> Result<(RulesChange, R), Fault>,
+    ) -> Result<R, Fault> {
+        for _ in 0..ATTEMPTS {
+            let snapshot = self.snapshot(call, &About::Nothing, &needs.named).await?;
+            let actor = actor_of(call, &snapshot)?;
+            if let Some(response) = replay(call, snapshot.replay.as_ref())? {
+                return Ok(response);
+            }
+            let facts = self.facts(call.account, needs).await?;
+            let context = context_of(&snapshot, &actor, self.now());
+            // The operator's decisions say themselves what they may do with an account that is suspended.
+            if !call.operator {
+                context.check_account_is_active()?;
+            }
+            let (change, response) = decide(&Given { context: context.clone(), facts: &facts })?;
+            let commit = RulesCommit {
+                only_without_pending: switched_off(&change),
+                idempotency: self.record(call, &response),
+                ..self.effects(call, &snapshot, &context, change).await?
+            };
+            let (sweep, settled) =
+                (commit.sweep, commit.settled.iter().map(|(outcome, _)| outcome.history.event));
+            let settled: Vec<HistoryEvent> = settled.collect();
+            match self.store.commit_rules(commit).await? {
+                Committed::Done => {
+                    self.committed.notify_one();
+                    settled.into_iter().for_each(|event| self.metrics.outcome(event));
+                    if sweep {
+                        self.unsettled.notify_one();
+                    }
+                    return Ok(response);
+                }
+                Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
+                Committed::Replay(record) => {
+                    if let Some(response) = replay(call, Some(&record))? {
+                        return Ok(response);
+                    }
+                }
+                Committed::Duplicate(which) => return Err(taken(which)),
+            }
+        }
+        Err(Fault::Contended)
+    }
+
+    /// A question about the rules: what `needs` asks for, in a context.
+    pub async fn facts(&self, account: AccountId, needs: &Needs) -> Result<Facts, Fault> {
+        let mut facts = Facts::default();
+        if let Some(role) = needs.holders {
+            facts.members = self.store.holders(account, role).await?;
+        }
+        if needs.everybody {
+            facts.members = self.store.all_members(account).await?;
+        }
+        if let Some(id) = needs.invitation {
+            facts.invitation = self.store.invitation(account, id).await?;
+        }
+        if let Some(token) = &needs.token {
+            facts.invitation = self.store.invitation_by_token(account, token).await?;
+            if let Some(invitation) = &facts.invitation {
+                facts.known = self.store.member_by_email(account, &invitation.email).await?;
+            }
+        }
+        if let Some(email) = &needs.email {
+            facts.known = self.store.member_by_email(account, email).await?;
+            facts.invitation = self.store.pending_invitation(account, email).await?;
+        }
+        if let Some(area) = &needs.pending_of {
+            facts.pending = self.store.count_pending(account, area).await?;
+        }
+        Ok(facts)
+    }
+
+    /// All that a change entails: the requests that it settles and the events that tell of it.
+    async fn effects(
+        &self,
+        call: &Call,
+        snapshot: &Snapshot,
+        context: &Context<'_>,
+        change: RulesChange,
+    ) -> Result<RulesCommit, Fault> {
+        let mut rules = RulesAfter::of(context, &change);
+        let concern = loss::concern(context, &rules.context(context));
+        let (mut settled, mut sweep) = (Vec::new(), false);
+        if !concern.is_empty() {
+            let mut concerned = self.store.concerned(call.account, &concern, AT_ONCE + 1).await?;
+            sweep = concerned.len() > AT_ONCE as usize;
+            concerned.truncate(AT_ONCE as usize);
+            let told: Vec<MemberId> =
+                concerned.iter().filter_map(|(_, request)| request.submitter.member_id).collect();
+            rules.introduce(self.store.members(call.account, &told).await?);
+            let context = Context { actor: &Actor::Countersign, ..rules.context(context) };
+            for (resource, request) in &concerned {
+                if let Some(outcome) = loss::settle(&context, resource, request) {
+                    let row = outbox_row(call, &snapshot.account, &outcome)?;
+                    settled.push((outcome, row));
+                }
+            }
+        }
+        let outbox = told(call, snapshot, context, &rules, &change)?;
+        Ok(RulesCommit {
+            account_id: call.account,
+            rules_version: snapshot.account.rules_version,
+            writes: change.writes,
+            settled,
+            sweep,
+            outbox,
+            only_without_pending: None,
+            idempotency: None,
+        })
+    }
+}
+
+/// The events of a change: what is told, and what members may see and decide from now on.
+fn told(
+    call: &Call,
+    snapshot: &Snapshot,
+    context: &Context<'_>,
+    rules: &RulesAfter,
+    change: &RulesChange,
+) -> Result<Vec<OutboxRow>, Fault> {
+    let after = rules.context(context);
+    let envelope = events::Envelope {
+        account: after.account,
+        actor: &context.actor.to_ref(),
+        at: context.now,
+        traceparent: call.traceparent.as_deref(),
+    };
+    let mut rows = Vec::new();
+    for told in &change.told {
+        let id = EventId(ids::new_id());
+        rows.push(match told {
+            Told::Workflow(policy, event) => events::of_switch(&envelope, policy, event, id)?,
+            Told::Invitation { invitation, token, roles } => {
+                events::of_invitation(&envelope, invitation, token, roles, id)?
+            }
+        });
+    }
+    let switched = touched_by_switch(context, after.policies);
+    let touched: Vec<&Member> = change.touched.iter().chain(switched).collect();
+    let version = snapshot.account.rules_version + 1;
+    for members in touched.chunks(events::MEMBERS_IN_ONE) {
+        rows.push(events::of_access(&envelope, &after, members, version, EventId(ids::new_id()))?);
+    }
+    Ok(rows)
+}
+
+/// The area whose workflow the change switches off: only while nothing there is pending.
+fn switched_off(change: &RulesChange) -> Option<Area> {
+    change.writes.iter().find_map(|write| match write {
+        RulesWrite::Policy(policy) if !policy.enabled => Some(policy.area.clone()),
+        _ => None,
+    })
+}
+
+fn taken(which: Duplicate) -> Fault {
+    match which {
+        Duplicate::Email => Fault::Taken { what: "this email".into(), kind: "member" },
+        Duplicate::InvitationEmail => {
+            Fault::Taken { what: "an invitation of this email".into(), kind: "invitation" }
+        }
+        Duplicate::RoleName => Fault::Taken { what: "this role name".into(), kind: "role" },
+        _ => collision(),
+    }
+}

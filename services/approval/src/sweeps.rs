@@ -1,0 +1,68 @@
+//! Settles what a loss of rights leaves behind (REQ-10) when it concerned more requests than its own transaction took.
+//!
+//! The change itself recorded that this is to be done, in its own transaction. Each request is settled in one guarded commit, so
+//! none is ever half settled, and how far a sweep has come is kept in the database: after a crash, or when a holder is too slow,
+//! whoever claims it next goes on from there. Doing a part twice does nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use countersign_runtime::{BoxError, telemetry};
+use countersign_store::{About, Sweep};
+use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{fault::Fault, road::Road};
+
+/// How many requests are looked at between two notes of how far it has come.
+const BATCH: u32 = 100;
+/// Whoever has not come that far in this time is taken to be gone.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often it looks for what other replicas left.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Runs until `stop` is cancelled.
+pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
+    while !stop.is_cancelled() {
+        let worked = match sweep(&road, &stop).await {
+            Ok(worked) => worked,
+            Err(fault) => {
+                tracing::warn!(error = %telemetry::chain(&fault), "requests wait to be settled after a loss of rights");
+                false
+            }
+        };
+        if !worked {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = wait(&road.unsettled) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn wait(unsettled: &Arc<Notify>) {
+    // The time-out is the poll: either way it is time to look.
+    let _ = timeout(POLL, unsettled.notified()).await;
+}
+
+/// Works on one sweep to its end; whether there was one.
+async fn sweep(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
+    let Some(mut sweep) = road.store.claim_sweep(road.now(), LEASE).await? else { return Ok(false) };
+    while !stop.is_cancelled() {
+        let requests = road.store.pending_request_ids(sweep.account_id, sweep.after, BATCH).await?;
+        for request in &requests {
+            road.settle(sweep.account_id, &About::Request(*request)).await?;
+        }
+        match requests.last() {
+            Some(last) if requests.len() == BATCH as usize => {
+                sweep = Sweep { after: Some(*last), ..sweep };
+                road.store.advance_sweep(&sweep, sweep.after, road.now(), LEASE).await?;
+            }
+            _ => {
+                road.store.finish_sweep(&sweep).await?;
+                break;
+            }
+        }
+    }
+    Ok(true)
+}
