@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use countersign_proto::{
-    access::{self, access_service_client::AccessServiceClient},
+    access::{
+        self, access_service_client::AccessServiceClient, role_service_client::RoleServiceClient,
+    },
     approval::{
         self, approval_service_client::ApprovalServiceClient, history_service_client::HistoryServiceClient,
         policy_service_client::PolicyServiceClient, resource_service_client::ResourceServiceClient,
@@ -14,7 +16,9 @@ use countersign_proto::{
 use tonic::{Request, Status, transport::Channel};
 use uuid::Uuid;
 
-use crate::system::System;
+use countersign_testkit::wait_for;
+
+use crate::system::{PATIENCE, System};
 
 /// A member who calls.
 #[derive(Clone)]
@@ -326,15 +330,55 @@ impl Caller {
         answer.into_inner().entries
     }
 
-    /// What the viewer sees on a resource: the kinds of its ribbons.
+    /// What the viewer sees on a resource; nothing before the notifier knows them.
     pub async fn ribbons(&self, resource: &str) -> Vec<inbox::Ribbon> {
+        self.try_ribbons(resource).await.unwrap_or_default()
+    }
+
+    /// What the viewer sees on a resource, or on all.
+    pub async fn try_ribbons(&self, resource: &str) -> Result<Vec<inbox::Ribbon>, Status> {
         let message = inbox::ListRibbonsRequest {
             account_id: self.account.clone(),
             resource_id: resource.into(),
             ..Default::default()
         };
         let answer =
-            InboxServiceClient::new(self.notifier.clone()).list_ribbons(self.request(message)).await.unwrap();
-        answer.into_inner().ribbons
+            InboxServiceClient::new(self.notifier.clone()).list_ribbons(self.request(message)).await?;
+        Ok(answer.into_inner().ribbons)
+    }
+
+    /// Waits until the notifier knows these members of the account.
+    pub async fn wait_until_known(&self, members: &[&String]) {
+        for member in members {
+            let member = self.other((*member).clone());
+            wait_for("the notifier to know a member", PATIENCE, async || {
+                member.try_ribbons("").await.is_ok().then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Adds a member who has these custom roles alone.
+    pub async fn add_with(&self, name: &str, role_ids: Vec<String>) -> String {
+        let request = access::CreateMemberRequest {
+            email: format!("{}@acme.example", name.replace(' ', ".").to_lowercase()),
+            display_name: name.into(),
+            role_ids,
+            ..Default::default()
+        };
+        self.create_member(request).await.unwrap().member_id
+    }
+
+    pub async fn create_role(&self, mut message: access::CreateRoleRequest) -> Result<access::Role, Status> {
+        message.account_id.clone_from(&self.account);
+        let answer = RoleServiceClient::new(self.approval.clone()).create_role(self.request(message)).await?;
+        Ok(answer.into_inner().role.unwrap())
+    }
+
+    pub async fn export(&self) -> Result<access::ExportAccessResponse, Status> {
+        let message = access::ExportAccessRequest { account_id: self.account.clone() };
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).export_access(self.request(message)).await?;
+        Ok(answer.into_inner())
     }
 }

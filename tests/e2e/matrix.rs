@@ -1,0 +1,583 @@
+//! Who may call what: every method of the contract by every sort of caller, against the table in `matrix.txt`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use countersign_proto::{
+    access::{
+        self, access_service_client::AccessServiceClient,
+        invitation_service_client::InvitationServiceClient,
+    },
+    approval::{self, AudienceValues},
+    inbox,
+    types::{Schedule, SystemRole},
+};
+use countersign_testkit::wait_for;
+use prost::Message;
+use tokio::task::JoinSet;
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    client::{Caller, Team, content, in_future, new_id, request},
+    raw::{Method, call, every_method},
+    system::{PATIENCE, System},
+};
+
+const TABLE: &str = include_str!("matrix.txt");
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A row of the table.
+struct Row {
+    /// As in the descriptor set.
+    method: Method,
+    /// What the call is about; empty where that does not matter.
+    about: String,
+    /// What is expected, by caller.
+    expected: Vec<(String, String)>,
+}
+
+fn table() -> Vec<Row> {
+    let mut lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let columns: Vec<&str> = lines.next().unwrap().split_whitespace().skip(1).collect();
+    let methods: BTreeMap<String, Method> =
+        every_method().into_iter().map(|method| (method.name.clone(), method)).collect();
+    lines
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let (name, about) = words.next().unwrap().split_once('[').map_or_else(
+                || (line.split_whitespace().next().unwrap(), ""),
+                |(name, about)| (name, about.trim_end_matches(']')),
+            );
+            let name = format!("countersign.{name}");
+            let method = methods.get(&name).unwrap_or_else(|| panic!("{name} is no method of the contract"));
+            let cells: Vec<&str> = words.collect();
+            assert_eq!(cells.len(), columns.len(), "{line}");
+            let expected = columns.iter().map(ToString::to_string).zip(cells.iter().map(ToString::to_string));
+            Row { method: method.clone(), about: about.to_owned(), expected: expected.collect() }
+        })
+        .collect()
+}
+
+#[test]
+fn every_method_has_a_row() {
+    let rows = table();
+    let missing: Vec<String> = every_method()
+        .into_iter()
+        .map(|method| method.name)
+        .filter(|name| !rows.iter().any(|row| row.method.name == *name))
+        .collect();
+    assert!(missing.is_empty(), "tests/e2e/matrix.txt has no row for {missing:?}");
+}
+
+/// Proves ACC-1, ACC-3, ACC-4, ACC-8, ACC-10, ACC-12, ACC-16: on the services.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_call_what_on_the_services() {
+    check_every_cell(&System::services().await).await;
+}
+
+/// The same on the all-in-one binary.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_call_what_on_standalone() {
+    check_every_cell(&System::standalone().await).await;
+}
+
+async fn check_every_cell(system: &System) {
+    let world = Arc::new(World::new(system).await);
+    let mut wrong = Vec::new();
+    for row in table() {
+        let mut cells = JoinSet::new();
+        for (who, expected) in row.expected {
+            let (world, method, about) = (Arc::clone(&world), row.method.clone(), row.about.clone());
+            cells.spawn(async move {
+                let message = world.message(&method.name, &about, &who).await;
+                let (account, actor) = world.identity(&who);
+                let channel = world.channel(&method.name);
+                let got = match call(channel, &method, request(&account, &actor, message)).await {
+                    Ok(()) => "ok".to_owned(),
+                    Err(status) => word(&status),
+                };
+                (got != expected).then(|| format!("{}[{about}] {who}: {got}, not {expected}", method.name))
+            });
+        }
+        while let Some(cell) = cells.join_next().await {
+            wrong.extend(cell.unwrap());
+        }
+    }
+    assert!(wrong.is_empty(), "{} cells differ from the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// How the table writes a refusal.
+fn word(status: &Status) -> String {
+    let details = status.get_error_details();
+    let reason = details.error_info().map(|info| info.reason.clone()).unwrap_or_default();
+    match (status.code(), reason.as_str()) {
+        (Code::PermissionDenied, "PERMISSION_DENIED") => "no".to_owned(),
+        (_, "") => format!("{status:?}"),
+        (_, reason) => reason.to_owned(),
+    }
+}
+
+/// An account with every sort of member, and another one.
+struct World {
+    team: Team,
+    approval: Channel,
+    notifier: Channel,
+    writer: String,
+    decider: String,
+    us: String,
+    stranger: String,
+    other: String,
+    revoked: String,
+    /// A custom role that a member can be given.
+    spare_role: String,
+}
+
+impl World {
+    async fn new(system: &System) -> Self {
+        let (approval, notifier) = (system.approval().await, system.notifier().await);
+        let team = Team::new(system).await;
+        let admin = &team.admin;
+        let role = async |name: &str, component: &str, write: bool, approve: bool, scope: Option<&str>| {
+            let level = if write { access::AccessLevel::Write } else { access::AccessLevel::Unspecified };
+            admin
+                .create_role(access::CreateRoleRequest {
+                    name: name.into(),
+                    accesses: vec![access::ComponentAccess {
+                        component: component.into(),
+                        level: level.into(),
+                        approve,
+                    }],
+                    scope: scope.map(|value| access::DataScope {
+                        property: "Country".into(),
+                        values: vec![value.into()],
+                    }),
+                    ..Default::default()
+                })
+                .await
+                .unwrap()
+                .role_id
+        };
+        let writer = role("Writer", "engagement.campaigns", true, false, None).await;
+        let decider = role("Decider", "engagement.product_experiences", false, true, None).await;
+        let us = role("US", "engagement.campaigns", true, true, Some("US")).await;
+        let spare_role = role("Spare", "boards", true, false, None).await;
+        let with_role = async |name: &str, role: String| admin.add_with(name, vec![role]).await;
+        let revoked = admin.add("Rita Revoked", SystemRole::Admin).await;
+        let world = Self {
+            writer: with_role("Wanda Writer", writer).await,
+            decider: with_role("Dora Decider", decider).await,
+            us: with_role("Uma US", us).await,
+            stranger: new_id(),
+            other: Team::new(system).await.admin.id,
+            revoked: revoked.clone(),
+            spare_role,
+            approval,
+            notifier,
+            team,
+        };
+        // The notifier knows who may see what once the events have reached it, the revocation last.
+        world.team.admin.wait_until_known(&[&world.writer, &world.decider, &world.us, &revoked]).await;
+        world.team.admin.revoke(&revoked).await.unwrap();
+        let gone = world.team.admin.other(revoked);
+        wait_for("the revocation to reach the notifier", PATIENCE, async || {
+            gone.try_ribbons("").await.is_err().then_some(())
+        })
+        .await;
+        world
+    }
+
+    fn identity(&self, who: &str) -> (String, String) {
+        let team = &self.team;
+        let actor = match who {
+            "admin" => &team.admin.id,
+            "approver" => &team.approver.id,
+            "creator" => &team.creator.id,
+            "editor" => &team.editor.id,
+            "member" => &team.member.id,
+            "writer" => &self.writer,
+            "decider" => &self.decider,
+            "us" => &self.us,
+            "stranger" => &self.stranger,
+            "other" => &self.other,
+            "revoked" => &self.revoked,
+            "platform" => "platform",
+            _ => panic!("no such caller: {who}"),
+        };
+        (team.account.clone(), actor.to_owned())
+    }
+
+    fn channel(&self, method: &str) -> Channel {
+        if method.contains(".inbox.") { self.notifier.clone() } else { self.approval.clone() }
+    }
+
+    /// A call that is in order but for who makes it, about things of its own.
+    async fn message(&self, method: &str, about: &str, who: &str) -> Vec<u8> {
+        let (service, method) = method.rsplit('.').next().unwrap().split_once('/').unwrap();
+        match service {
+            "AccessService" => self.access(method, about).await,
+            "InvitationService" => self.invitation(method, about).await,
+            "PermissionService" => self.permission(method, about, who),
+            "RoleService" => self.role(method).await,
+            "ApprovalService" => self.approval(method, about).await,
+            "HistoryService" | "PolicyService" | "ResourceService" => self.resource(method, about).await,
+            "InboxService" => self.inbox(method),
+            _ => panic!("no calls of {service} are made here: add them"),
+        }
+    }
+
+    fn account_id(&self) -> String {
+        self.team.account.clone()
+    }
+
+    async fn access(&self, method: &str, about: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        match method {
+            "CreateAccount" => access::CreateAccountRequest {
+                name: "New".into(),
+                admin_email: "new@new.example".into(),
+                admin_display_name: "New".into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "GetAccount" => access::GetAccountRequest { account_id }.encode_to_vec(),
+            "UpdateAccount" => access::UpdateAccountRequest {
+                account_id: self.throwaway().await,
+                name: Some("Other".into()),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "SuspendAccount" => access::SuspendAccountRequest {
+                account_id: self.throwaway().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "ResumeAccount" => access::ResumeAccountRequest {
+                account_id: self.throwaway().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "DeleteAccount" => access::DeleteAccountRequest {
+                account_id: self.throwaway().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "CreateMember" => {
+                let (system_role, role_ids) = self.roles(about);
+                access::CreateMemberRequest {
+                    account_id,
+                    email: format!("{}@acme.example", new_id()),
+                    display_name: "Nora New".into(),
+                    system_role,
+                    role_ids,
+                    ..Default::default()
+                }
+                .encode_to_vec()
+            }
+            "GetMember" => {
+                access::GetMemberRequest { account_id, member_id: self.team.member.id.clone() }.encode_to_vec()
+            }
+            "ListMembers" => access::ListMembersRequest { account_id, ..Default::default() }.encode_to_vec(),
+            "UpdateMember" => access::UpdateMemberRequest {
+                account_id,
+                member_id: self.newcomer().await,
+                system_role: SystemRole::Editor.into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "RevokeMember" => access::RevokeMemberRequest {
+                account_id,
+                member_id: self.newcomer().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "ExportAccess" => access::ExportAccessRequest { account_id }.encode_to_vec(),
+            "ImportAccess" => {
+                let document = self.team.admin.export().await.unwrap().document;
+                access::ImportAccessRequest { account_id, document, dry_run: true, ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    async fn invitation(&self, method: &str, about: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        match method {
+            "CreateInvitation" => {
+                let (system_role, role_ids) = self.roles(about);
+                access::CreateInvitationRequest {
+                    account_id,
+                    email: format!("{}@acme.example", new_id()),
+                    system_role,
+                    role_ids,
+                    ..Default::default()
+                }
+                .encode_to_vec()
+            }
+            "ListInvitations" => {
+                access::ListInvitationsRequest { account_id, ..Default::default() }.encode_to_vec()
+            }
+            "ResendInvitation" => access::ResendInvitationRequest {
+                account_id,
+                invitation_id: self.invited().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "WithdrawInvitation" => access::WithdrawInvitationRequest {
+                account_id,
+                invitation_id: self.invited().await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "AcceptInvitation" => access::AcceptInvitationRequest {
+                account_id,
+                token: "made up".into(),
+                display_name: "Nora New".into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    fn permission(&self, method: &str, about: &str, who: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        let others = match who {
+            "member" => &self.team.creator.id,
+            _ => &self.team.member.id,
+        };
+        let question = access::PermissionQuestion {
+            member_id: if about == "others" { others.clone() } else { String::new() },
+            permission: access::Permission::Read.into(),
+            target: Some(access::permission_question::Target::Component("engagement.campaigns".into())),
+        };
+        match method {
+            "CheckPermission" => {
+                access::CheckPermissionRequest { account_id, question: Some(question) }.encode_to_vec()
+            }
+            "BatchCheckPermission" => {
+                access::BatchCheckPermissionRequest { account_id, questions: vec![question; 3] }.encode_to_vec()
+            }
+            "ExplainPermission" => {
+                access::ExplainPermissionRequest { account_id, question: Some(question) }.encode_to_vec()
+            }
+            "ListApprovers" => {
+                let area = if about == "campaigns" { "CAMPAIGNS" } else { "PRODUCT_EXPERIENCES" };
+                access::ListApproversRequest { account_id, area: area.into(), ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    async fn role(&self, method: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        let (role_id, name) = (self.spare_role.clone(), format!("Role {}", new_id()));
+        match method {
+            "ListComponents" => access::ListComponentsRequest { account_id }.encode_to_vec(),
+            "CreateRole" => {
+                access::CreateRoleRequest { account_id, name, ..Default::default() }.encode_to_vec()
+            }
+            "GetRole" => access::GetRoleRequest { account_id, role_id }.encode_to_vec(),
+            "ListRoles" => access::ListRolesRequest { account_id, ..Default::default() }.encode_to_vec(),
+            "UpdateRole" => access::UpdateRoleRequest {
+                account_id,
+                role_id,
+                masks_pii: Some(true),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "CloneRole" => {
+                access::CloneRoleRequest { account_id, role_id, name, ..Default::default() }.encode_to_vec()
+            }
+            "DeleteRole" => {
+                let new = access::CreateRoleRequest { name, ..Default::default() };
+                let role_id = self.team.admin.create_role(new).await.unwrap().role_id;
+                access::DeleteRoleRequest { account_id, role_id, ..Default::default() }.encode_to_vec()
+            }
+            "AssignRole" => access::AssignRoleRequest {
+                account_id,
+                member_id: self.newcomer().await,
+                role_id,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "UnassignRole" => access::UnassignRoleRequest {
+                account_id,
+                member_id: self.newcomer().await,
+                role_id: "CREATOR".into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    async fn approval(&self, method: &str, about: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        if method == "ListApprovalRequests" {
+            return approval::ListApprovalRequestsRequest { account_id, ..Default::default() }.encode_to_vec();
+        }
+        let resource = self.thing(about).await;
+        let action = if about == "ab_test" { "START" } else { "LAUNCH" };
+        let approval_request_id = self.team.creator.submit(&resource, action).await;
+        let note = "For the table".to_owned();
+        match method {
+            "GetApprovalRequest" => {
+                approval::GetApprovalRequestRequest { account_id, approval_request_id }.encode_to_vec()
+            }
+            "Approve" => {
+                approval::ApproveRequest { account_id, approval_request_id, note, ..Default::default() }
+                    .encode_to_vec()
+            }
+            "Reject" => {
+                approval::RejectRequest { account_id, approval_request_id, note, ..Default::default() }
+                    .encode_to_vec()
+            }
+            "Cancel" => {
+                approval::CancelRequest { account_id, approval_request_id, note, ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    async fn resource(&self, method: &str, about: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        match method {
+            "GetPolicy" => {
+                approval::GetPolicyRequest { account_id, area: "CAMPAIGNS".into() }.encode_to_vec()
+            }
+            "UpdatePolicy" => approval::UpdatePolicyRequest {
+                account_id,
+                area: "CAMPAIGNS".into(),
+                required_approvals: Some(1),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "ListHistory" => approval::ListHistoryRequest {
+                account_id,
+                resource_id: self.thing(about).await,
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "RegisterResource" => {
+                let new = approval::RegisterResourceRequest { account_id, ..new_thing(about) };
+                new.encode_to_vec()
+            }
+            "UpdateResource" => approval::UpdateResourceRequest {
+                account_id,
+                resource_id: self.thing(about).await,
+                title: Some("Autumn sale".into()),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "GetResource" => approval::GetResourceRequest {
+                account_id,
+                resource_id: if about == "missing" { new_id() } else { self.thing(about).await },
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "ListResources" => {
+                approval::ListResourcesRequest { account_id, ..Default::default() }.encode_to_vec()
+            }
+            "PerformAction" => approval::PerformActionRequest {
+                account_id,
+                resource_id: self.thing(about).await,
+                action: if about == "ab_test" { "START" } else { "LAUNCH" }.into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    fn inbox(&self, method: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        match method {
+            "ListRibbons" => inbox::ListRibbonsRequest { account_id, ..Default::default() }.encode_to_vec(),
+            "GetCounts" => inbox::GetCountsRequest { account_id }.encode_to_vec(),
+            "Mark" => inbox::MarkRequest {
+                account_id,
+                ribbon_ids: vec![new_id()],
+                mark: inbox::RibbonMark::Seen.into(),
+            }
+            .encode_to_vec(),
+            "Watch" => inbox::WatchRequest { account_id }.encode_to_vec(),
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    /// The roles that a member or an invitation of the table gets.
+    fn roles(&self, about: &str) -> (i32, Vec<String>) {
+        match about {
+            "custom" => (0, vec![self.spare_role.clone()]),
+            "ADMIN" => (SystemRole::Admin.into(), Vec::new()),
+            "APPROVER" => (SystemRole::Approver.into(), Vec::new()),
+            _ => (SystemRole::Creator.into(), Vec::new()),
+        }
+    }
+
+    /// A draft.
+    async fn thing(&self, about: &str) -> String {
+        self.team.admin.register(new_thing(about)).await.unwrap().resource_id
+    }
+
+    async fn newcomer(&self) -> String {
+        let request = access::CreateMemberRequest {
+            email: format!("{}@acme.example", new_id()),
+            display_name: "Nora New".into(),
+            system_role: SystemRole::Creator.into(),
+            ..Default::default()
+        };
+        self.team.admin.create_member(request).await.unwrap().member_id
+    }
+
+    async fn invited(&self) -> String {
+        let admin: &Caller = &self.team.admin;
+        let message = access::CreateInvitationRequest {
+            account_id: self.account_id(),
+            email: format!("{}@acme.example", new_id()),
+            system_role: SystemRole::Creator.into(),
+            ..Default::default()
+        };
+        let answer = InvitationServiceClient::new(self.approval.clone())
+            .create_invitation(request(&admin.account, &admin.id, message))
+            .await
+            .unwrap();
+        answer.into_inner().invitation.unwrap().invitation_id
+    }
+
+    /// An account of no use.
+    async fn throwaway(&self) -> String {
+        let message = access::CreateAccountRequest {
+            name: "Throwaway".into(),
+            admin_email: "ada@throwaway.example".into(),
+            admin_display_name: "Ada".into(),
+            ..Default::default()
+        };
+        let answer = AccessServiceClient::new(self.approval.clone())
+            .create_account(request(&new_id(), "platform", message))
+            .await
+            .unwrap();
+        answer.into_inner().account.unwrap().account_id
+    }
+}
+
+fn new_thing(about: &str) -> approval::RegisterResourceRequest {
+    let ab_test = about == "ab_test";
+    let us = AudienceValues { values: vec!["US".into()] };
+    approval::RegisterResourceRequest {
+        kind: if ab_test { "ab_test" } else { "campaign" }.into(),
+        external_id: new_id(),
+        title: "Spring sale".into(),
+        content: Some(content(&serde_json::json!({"subject": "Spring"}))),
+        variants: if ab_test { vec!["green".into(), "blue".into()] } else { Vec::new() },
+        schedule: (!ab_test).then(|| Schedule {
+            start_time: Some(in_future(HOUR)),
+            end_time: Some(in_future(2 * HOUR)),
+        }),
+        audience: if about == "us_campaign" { [("Country".to_owned(), us)].into() } else { [].into() },
+        ..Default::default()
+    }
+}
