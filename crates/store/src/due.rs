@@ -19,19 +19,23 @@ pub struct Due {
     pub since: Timestamp,
 }
 
-/// Resources by `resources_due`, requests by `requests_deadline`; both indexes hold only what can become due.
+/// Resources by `resources_due`, requests by `requests_deadline`; both indexes hold only what can become due. What belongs to
+/// accounts that are only read is passed over: the account is looked up by its key for each, and is not joined, so that the
+/// order of the index is kept.
 const SQL: &str = "\
     SELECT account_id, resource_id, request_id, deadline_at_us AS since_us FROM ( \
-    SELECT * FROM requests WHERE state = 'PENDING' AND deadline_at_us IS NOT NULL AND deadline_at_us <= $1 \
+    SELECT * FROM requests AS q WHERE state = 'PENDING' AND deadline_at_us IS NOT NULL AND deadline_at_us <= $1 \
+    AND (SELECT a.state FROM accounts AS a WHERE a.account_id = q.account_id) = 'ACTIVE' \
     ORDER BY deadline_at_us LIMIT $2) AS deadlines \
     UNION ALL \
     SELECT account_id, resource_id, NULL, due_at_us FROM ( \
-    SELECT * FROM resources WHERE due_at_us IS NOT NULL AND due_at_us <= $1 \
+    SELECT * FROM resources AS r WHERE due_at_us IS NOT NULL AND due_at_us <= $1 \
+    AND (SELECT a.state FROM accounts AS a WHERE a.account_id = r.account_id) = 'ACTIVE' \
     ORDER BY due_at_us LIMIT $2) AS timers \
     ORDER BY since_us LIMIT $2";
 
 impl Store {
-    /// What is due at `now`, the longest overdue first. Any number of replicas may ask: all but one of those that act on an
+    /// What is due at `now` in accounts that are active, the longest overdue first. Any number of replicas may ask: all but one of those that act on an
     /// answer are refused by the guarded commit.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, StoreError> {
         let what = failed("read what is due");

@@ -1,32 +1,38 @@
 //! Countersign's state on `SQLite` and `PostgreSQL`: snapshots, guarded commits, outbox, idempotency, lists and timers.
 //!
 //! Every command takes one road: [`Store::snapshot`] reads what a decision starts from, the domain decides, and
-//! [`Store::commit`] writes the whole outcome or nothing of it, guarded by the versions that the snapshot had. When another
-//! writer was first the answer is [`Committed::Conflict`], and the caller reads and decides again.
+//! [`Store::commit`] writes the whole outcome or nothing of it, guarded by the versions that the snapshot had;
+//! [`Store::commit_rules`] does so with a change of what decisions rely on. When another writer was first the answer is
+//! [`Committed::Conflict`], and the caller reads and decides again.
 //!
 //! The crate's README explains the tables and the guarded commit.
 
 mod commit;
 mod due;
 mod entities;
+mod erase;
 mod error;
 mod idempotency;
+mod invitations;
 mod list;
 mod members;
 mod migrations;
 mod outbox;
 mod requests;
+mod roles;
 mod rules;
 mod schema;
+mod settling;
 mod snapshot;
 mod store;
 
-pub use commit::{AccountCreation, Commit, Committed, Duplicate, MemberCommit, MemberWrite, PolicyCommit};
+pub use commit::{AccountCreation, Commit, Committed, Duplicate, RulesCommit};
 pub use due::Due;
 pub use error::{Corruption, StoreError};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use list::{Page, RequestFilter, RequestStateName};
 pub use outbox::{OutboxDepth, OutboxRow, Relayed};
 pub use schema::SchemaState;
+pub use settling::Sweep;
 pub use snapshot::{About, Snapshot};
 pub use store::{Backend, Store, StoreConfig};

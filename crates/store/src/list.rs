@@ -1,13 +1,13 @@
 //! Lists, in pages whose cost does not grow with the table: each starts at a key and reads along an index.
 
 use countersign_domain::{
-    AccountId, Area, Kind, Member, MemberId, Request, RequestId, Resource, ResourceId, history::HistoryEntry,
+    AccountId, Area, Audience, Kind, Request, RequestId, Resource, ResourceId, history::HistoryEntry,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 
 use crate::{
     Store, StoreError,
-    entities::{history, members, resources},
+    entities::{history, json, resources},
     error::failed,
     requests,
     store::statement,
@@ -24,7 +24,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// From a list that was read one item further than the page goes.
-    fn of(mut items: Vec<T>, limit: u32) -> Self {
+    pub(crate) fn of(mut items: Vec<T>, limit: u32) -> Self {
         let limit = limit as usize;
         let more = items.len() > limit;
         items.truncate(limit);
@@ -96,22 +96,29 @@ impl Store {
         Ok(Page::of(items, limit))
     }
 
-    /// The account's requests, newest first, from after `after`.
+    /// The account's requests, newest first, from after `after`, each with whom its resource reaches: what lies outside a data
+    /// scope is for the caller to leave out (ACC-12).
     pub async fn list_requests(
         &self,
         account: AccountId,
         filter: &RequestFilter,
         after: Option<RequestId>,
         limit: u32,
-    ) -> Result<Page<Request>, StoreError> {
+    ) -> Result<Page<(Request, Audience)>, StoreError> {
         const WHAT: &str = "list requests";
         let (sql, values) = self.requests_statement(account, filter, after, limit);
         let select = statement(&self.read, &sql, values);
         let rows = self.read.query_all_raw(select).await.map_err(failed(WHAT))?;
-        let items = rows
-            .iter()
-            .filter_map(|row| requests::from_row(row, WHAT).transpose())
-            .collect::<Result<_, _>>()?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(request) = requests::from_row(row, WHAT)? {
+                let audience: Option<String> = row.try_get("", "audience").map_err(failed(WHAT))?;
+                let key = || format!("{account}/{}", request.resource_id);
+                // The resource is always there, unless the account is being erased.
+                let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
+                items.push((request, audience.unwrap_or_default()));
+            }
+        }
         Ok(Page::of(items, limit))
     }
 
@@ -140,7 +147,9 @@ impl Store {
         }
         values.push((i64::from(limit) + 1).into());
         let sql = format!(
-            "SELECT {selected} FROM requests AS q WHERE {conditions} ORDER BY q.request_id DESC LIMIT ${limit}",
+            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
+             WHERE r.account_id = q.account_id AND r.resource_id = q.resource_id) AS audience \
+             FROM requests AS q WHERE {conditions} ORDER BY q.request_id DESC LIMIT ${limit}",
             selected = requests::selected(self.backend),
             conditions = conditions.join(" AND "),
             limit = values.len(),
@@ -166,25 +175,6 @@ impl Store {
             .await
             .map_err(failed("list history"))?;
         let items = rows.into_iter().map(HistoryEntry::try_from).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit))
-    }
-
-    /// The account's members, oldest first, from after `after`.
-    pub async fn list_members(
-        &self,
-        account: AccountId,
-        after: Option<MemberId>,
-        limit: u32,
-    ) -> Result<Page<Member>, StoreError> {
-        let mut select = members::Entity::find()
-            .filter(members::Column::AccountId.eq(account.0))
-            .order_by_asc(members::Column::MemberId)
-            .limit(u64::from(limit) + 1);
-        if let Some(after) = after {
-            select = select.filter(members::Column::MemberId.gt(after.0));
-        }
-        let rows = select.all(&self.read).await.map_err(failed("list members"))?;
-        let items = rows.into_iter().map(Member::try_from).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit))
     }
 

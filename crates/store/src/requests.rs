@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use countersign_domain::{
-    ActorRef, MemberId, Request, Timestamp,
+    ActorRef, Assignment, MemberId, Request, Timestamp,
     request::{Decision, Verdict},
 };
 use sea_orm::{FromQueryResult, QueryResult};
@@ -21,8 +21,9 @@ use crate::{
 pub(crate) fn selected(backend: Backend) -> &'static str {
     static POSTGRES: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "{}, (SELECT json_agg(ra.member_id ORDER BY ra.position)::text FROM request_approvers AS ra \
-             WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_approvers, \
+            "{}, (SELECT json_agg(json_build_object('member_id', ra.member_id, 'expired_at_us', ra.expired_at_us) \
+             ORDER BY ra.position)::text FROM request_approvers AS ra \
+             WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_assignments, \
              (SELECT json_agg(json_build_object('member_id', d.member_id, 'member_name', d.member_name, \
              'service', d.service, 'verdict', d.verdict, 'note', d.note, 'decided_at_us', d.decided_at_us) \
              ORDER BY d.request_version)::text FROM decisions AS d \
@@ -32,9 +33,9 @@ pub(crate) fn selected(backend: Backend) -> &'static str {
     });
     static SQLITE: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "{}, (SELECT json_group_array(lower(hex(ra.member_id)) ORDER BY ra.position) \
-             FROM request_approvers AS ra \
-             WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_approvers, \
+            "{}, (SELECT json_group_array(json_object('member_id', lower(hex(ra.member_id)), \
+             'expired_at_us', ra.expired_at_us) ORDER BY ra.position) FROM request_approvers AS ra \
+             WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_assignments, \
              (SELECT json_group_array(json_object('member_id', lower(hex(d.member_id)), \
              'member_name', d.member_name, 'service', d.service, 'verdict', d.verdict, 'note', d.note, \
              'decided_at_us', d.decided_at_us) ORDER BY d.request_version) FROM decisions AS d \
@@ -55,14 +56,14 @@ pub(crate) fn from_row(row: &QueryResult, what: &'static str) -> Result<Option<R
         return Ok(None);
     }
     let model = requests::Model::from_query_result(row, "q_").map_err(what)?;
-    let approvers: Option<String> = row.try_get("q_", "approvers").map_err(what)?;
+    let assignments: Option<String> = row.try_get("q_", "assignments").map_err(what)?;
     let decisions: Option<String> = row.try_get("q_", "decisions").map_err(what)?;
     let key = || format!("{}/{}", model.account_id, model.request_id);
-    let approvers: Vec<Uuid> = aggregate(approvers.as_deref(), "request_approvers", key)?;
+    let assignments: Vec<AssignmentRow> = aggregate(assignments.as_deref(), "request_approvers", key)?;
     let decisions: Vec<DecisionRow> = aggregate(decisions.as_deref(), "decisions", key)?;
     let decisions = decisions.into_iter().map(|row| row.into_decision(key)).collect::<Result<_, _>>()?;
-    let approvers = approvers.into_iter().map(MemberId).collect();
-    Ok(Some(model.into_request(approvers, decisions)?))
+    let assignments = assignments.into_iter().map(Assignment::from).collect();
+    Ok(Some(model.into_request(assignments, decisions)?))
 }
 
 /// The rows that a subquery collected as JSON; none at all is null on PostgreSQL.
@@ -75,6 +76,18 @@ pub(crate) fn aggregate<T: for<'de> Deserialize<'de>>(
         serde_json::from_str(json)
             .map_err(|error| Corruption::new(table, "*", key(), "can't be read").because(error))
     })
+}
+
+#[derive(Deserialize)]
+struct AssignmentRow {
+    member_id: Uuid,
+    expired_at_us: Option<i64>,
+}
+
+impl From<AssignmentRow> for Assignment {
+    fn from(row: AssignmentRow) -> Self {
+        Self { member: MemberId(row.member_id), expired_at: row.expired_at_us.map(Timestamp) }
+    }
 }
 
 #[derive(Deserialize)]

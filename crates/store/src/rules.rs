@@ -1,10 +1,10 @@
-//! The rules of an account as decisions use them: policies and approvers, cached by their version.
+//! The rules of an account as decisions use them: policies, custom roles and approvers, cached by their version.
 //!
 //! The cache can't make a decision stale: a commit is guarded by the very `rules_version` that an entry is kept under.
 
 use std::sync::Arc;
 
-use countersign_domain::{AccountId, Member, Policies, Policy};
+use countersign_domain::{AccountId, Member, Policies, Policy, Role, Roles, rules::is_candidate};
 use quick_cache::{Weighter, sync::Cache};
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 
@@ -12,41 +12,48 @@ use crate::{
     Store, StoreError,
     entities::{policies, select_list},
     error::failed,
-    members,
+    members, roles,
     store::statement,
 };
 
-/// Policies and approvers of an account at one `rules_version`.
+/// Policies, custom roles and approvers of an account at one `rules_version`.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) version: i64,
     pub(crate) policies: Arc<Policies>,
+    pub(crate) roles: Arc<Roles>,
     /// Every active member who could approve something, by id.
-    pub(crate) approvers: Arc<Vec<Member>>,
+    pub(crate) candidates: Arc<Vec<Member>>,
 }
 
-/// How many approvers are cached, all accounts together: about 10 MB.
+/// How much is cached, all accounts together, as so many members of few roles: about 10 MB.
 const CAPACITY: u64 = 40_000;
 
 /// How many accounts of two approvers fit.
 const ACCOUNTS: usize = 10_000;
 
-/// The newest rules seen of each account, bounded by how many approvers they name.
+/// The newest rules seen of each account, bounded by how many approvers and roles they name.
 #[derive(Debug)]
-pub(crate) struct RulesCache(Cache<AccountId, Arc<Rules>, ByApprovers>);
+pub(crate) struct RulesCache(Cache<AccountId, Arc<Rules>, BySize>);
 
 #[derive(Clone, Debug)]
-struct ByApprovers;
+struct BySize;
 
-impl Weighter<AccountId, Arc<Rules>> for ByApprovers {
+impl Weighter<AccountId, Arc<Rules>> for BySize {
     fn weight(&self, _: &AccountId, rules: &Arc<Rules>) -> u64 {
-        2 + rules.approvers.len() as u64
+        // Sixteen ids take as much as a member, and so do eight accesses or four values of a scope.
+        let members = rules.candidates.iter().map(|member| 1 + member.roles.len() / 16);
+        let roles = rules.roles.iter().map(|role| {
+            let values = role.scope.as_ref().map_or(0, |scope| scope.values.len());
+            1 + role.accesses.len() / 8 + values / 4
+        });
+        2 + members.chain(roles).sum::<usize>() as u64
     }
 }
 
 impl Default for RulesCache {
     fn default() -> Self {
-        Self(Cache::with_weighter(ACCOUNTS, CAPACITY, ByApprovers))
+        Self(Cache::with_weighter(ACCOUNTS, CAPACITY, BySize))
     }
 }
 
@@ -68,26 +75,43 @@ impl Store {
     }
 
     /// In one statement, so that the version is that of everything read with it.
+    ///
+    /// Candidates are found by two indexes, those with an approving system role or the approval right and the holders of
+    /// custom roles that approve; the domain has the last word on each.
     async fn load(&self, account: AccountId) -> Result<Option<Rules>, StoreError> {
         let what = failed("read an account's rules");
         let sql = format!(
-            "SELECT a.rules_version, {campaigns}, {experiences}, (SELECT {approvers} FROM members AS m \
-             WHERE m.account_id = a.account_id AND m.state = 'ACTIVE' \
-             AND (m.approval_right OR m.system_role IN ('ADMIN', 'APPROVER'))) AS approvers FROM accounts AS a \
+            "SELECT a.rules_version, {campaigns}, {experiences}, \
+             (SELECT {roles} FROM roles AS o WHERE o.account_id = a.account_id) AS roles, \
+             (SELECT {candidates} FROM ( \
+             SELECT s.member_id FROM members AS s WHERE s.account_id = a.account_id AND s.state = 'ACTIVE' \
+             AND (s.approval_right OR s.system_role IN ('ADMIN', 'APPROVER')) \
+             UNION SELECT h.member_id FROM roles AS o JOIN member_roles AS h \
+             ON h.account_id = o.account_id AND h.role_id = o.role_id \
+             WHERE o.account_id = a.account_id AND o.approves) AS found \
+             JOIN members AS m ON m.account_id = a.account_id AND m.member_id = found.member_id \
+             AND m.state = 'ACTIVE') AS candidates FROM accounts AS a \
              LEFT JOIN policies AS c ON c.account_id = a.account_id AND c.area = 'CAMPAIGNS' \
              LEFT JOIN policies AS e ON e.account_id = a.account_id AND e.area = 'PRODUCT_EXPERIENCES' \
              WHERE a.account_id = $1",
             campaigns = select_list::<policies::Entity>("c", "c_"),
             experiences = select_list::<policies::Entity>("e", "e_"),
-            approvers = members::aggregated(self.backend),
+            roles = roles::aggregated(self.backend),
+            candidates = members::aggregated(self.backend),
         );
         let select = statement(&self.read, &sql, vec![account.0.into()]);
         let Some(row) = self.read.query_one_raw(select).await.map_err(what)? else { return Ok(None) };
-        let approvers: Option<String> = row.try_get("", "approvers").map_err(what)?;
+        let roles: Option<String> = row.try_get("", "roles").map_err(what)?;
+        let roles: Vec<Role> = roles::from_aggregate(roles.as_deref(), account)?;
+        let roles = Roles::new(roles);
+        let candidates: Option<String> = row.try_get("", "candidates").map_err(what)?;
+        let mut candidates = members::from_aggregate(candidates.as_deref(), account)?;
+        candidates.retain(|member| is_candidate(member, &roles));
         Ok(Some(Rules {
             version: row.try_get("", "rules_version").map_err(what)?,
             policies: Arc::new(Policies::new(policy(&row, "c_")?, policy(&row, "e_")?)),
-            approvers: Arc::new(members::from_aggregate(approvers.as_deref(), account)?),
+            roles: Arc::new(roles),
+            candidates: Arc::new(candidates),
         }))
     }
 }

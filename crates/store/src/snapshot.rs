@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use countersign_domain::{
     Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource,
-    ResourceId, Timestamp,
+    ResourceId, Roles, Timestamp,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub account: Account,
     /// Its policy, area by area.
     pub policies: Arc<Policies>,
+    /// Its custom roles.
+    pub roles: Arc<Roles>,
     /// Every active member who could approve something; the actor, the named members, the resource's owner, the request's
     /// submitter and its chosen approvers, whether they are active or not.
     pub directory: Directory,
@@ -56,7 +58,7 @@ const TRIES: usize = 5;
 
 impl Store {
     /// Reads what a decision starts from: one statement, and one more when the account's rules are not in the cache. None:
-    /// there is no such account. `named` are further members that the decision concerns.
+    /// there is no such account, or not any more. `named` are further members that the decision concerns.
     pub async fn snapshot(
         &self,
         account: AccountId,
@@ -77,11 +79,12 @@ impl Store {
                 continue;
             }
             let Read { account, resource, request, replay, members: mut known } = read;
-            self.add_chosen_approvers(account.id, request.as_ref(), &rules.approvers, &mut known).await?;
+            self.add_chosen_approvers(account.id, request.as_ref(), &rules.candidates, &mut known).await?;
             return Ok(Some(Snapshot {
                 actor: actor.and_then(|id| known.iter().find(|member| member.id == id).cloned()),
                 policies: Arc::clone(&rules.policies),
-                directory: Directory::new(Arc::clone(&rules.approvers), known),
+                roles: Arc::clone(&rules.roles),
+                directory: Directory::new(Arc::clone(&rules.candidates), known),
                 account,
                 resource,
                 request,
@@ -137,36 +140,17 @@ impl Store {
         &self,
         account: AccountId,
         request: Option<&Request>,
-        approvers: &[Member],
+        candidates: &[Member],
         known: &mut Vec<Member>,
     ) -> Result<(), StoreError> {
         let Some(request) = request else { return Ok(()) };
-        let is_known = |id: &MemberId| known.iter().chain(approvers).any(|member| member.id == *id);
-        let missing: Vec<MemberId> = request.approvers.iter().copied().filter(|id| !is_known(id)).collect();
+        let is_known = |id: &MemberId| known.iter().chain(candidates).any(|member| member.id == *id);
+        let chosen = request.assignments.iter().map(|assignment| assignment.member);
+        let missing: Vec<MemberId> = chosen.filter(|id| !is_known(id)).collect();
         if !missing.is_empty() {
             known.extend(self.members(account, &missing).await?);
         }
         Ok(())
-    }
-
-    /// The members of `account` among `ids`, by id.
-    async fn members(&self, account: AccountId, ids: &[MemberId]) -> Result<Vec<Member>, StoreError> {
-        let what = failed("read members");
-        let sql = format!(
-            "SELECT {aggregated} AS members FROM members AS m WHERE m.account_id = $1 AND {wanted}",
-            aggregated = members::aggregated(self.backend),
-            wanted = match self.backend {
-                Backend::Postgres => "m.member_id = ANY ($2)",
-                Backend::Sqlite => "m.member_id IN (SELECT unhex(value) FROM json_each($2))",
-            },
-        );
-        let values = vec![account.0.into(), members::ids(self.backend, ids.iter().copied())];
-        let row = self.read.query_one_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
-        let json: Option<String> = match row {
-            Some(row) => row.try_get("", "members").map_err(what)?,
-            None => None,
-        };
-        members::from_aggregate(json.as_deref(), account)
     }
 }
 
@@ -178,7 +162,8 @@ struct Read {
     members: Vec<Member>,
 }
 
-fn resource(row: &QueryResult) -> Result<Option<Resource>, StoreError> {
+/// The resource of a row that selected its columns as `r_…`; none where an outer join found none.
+pub(crate) fn resource(row: &QueryResult) -> Result<Option<Resource>, StoreError> {
     let what = failed("read a resource");
     if row.try_get::<Option<Uuid>>("r_", "resource_id").map_err(what)?.is_none() {
         return Ok(None);
@@ -264,7 +249,7 @@ fn text(backend: Backend, joins: Option<&str>) -> String {
          (SELECT {members} FROM members AS m WHERE m.account_id = a.account_id AND m.member_id {named}) AS members \
          FROM accounts AS a {joins} \
          LEFT JOIN idempotency AS i ON i.account_id = $2 AND i.actor = $3 AND i.key = $4 \
-         WHERE a.account_id = $1",
+         WHERE a.account_id = $1 AND a.state <> 'ERASED'",
         account = select_list::<accounts::Entity>("a", "a_"),
         members = members::aggregated(backend),
         joins = joins.unwrap_or_default(),

@@ -1,13 +1,16 @@
 //! The guarded commit: a decision's whole outcome is written, or nothing of it.
 
+mod members;
 mod postgres;
 mod rules;
 mod sqlite;
+mod steps;
 
-use countersign_domain::{AccountId, Outcome, RequestWrite};
+use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
-pub use self::rules::{AccountCreation, MemberCommit, MemberWrite, PolicyCommit};
+pub use self::rules::{AccountCreation, RulesCommit};
+pub(crate) use self::{members::update as update_members, postgres::rules_lock};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,
     entities::{decisions, history, idempotency, outbox, requests, resources},
@@ -59,6 +62,14 @@ pub enum Duplicate {
     ExternalId,
     /// The id of a request.
     RequestId,
+    /// The id of a custom role.
+    RoleId,
+    /// A custom role's name, whatever its case.
+    RoleName,
+    /// The id of an invitation.
+    InvitationId,
+    /// The address of a pending invitation, whatever its case.
+    InvitationEmail,
 }
 
 impl Store {
@@ -70,7 +81,7 @@ impl Store {
         let idempotency = commit.idempotency.clone();
         let rows = Rows::of(commit)?;
         let tried = if self.is_postgres() {
-            postgres::write(self, rows).await?
+            postgres::write(&self.write, rows).await?
         } else {
             // Boxed: a future is as large as its largest branch, and this one is ten times the other.
             Box::pin(sqlite::write(self, rows)).await?
@@ -104,7 +115,7 @@ impl Store {
 
 /// What became of the statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
+pub(crate) enum Tried {
     Done,
     /// A guard did not hold, or the idempotency key exists.
     Conflict,
@@ -123,7 +134,13 @@ struct Rows {
 
 enum RequestRows {
     Insert { request: requests::Model, approvers: Vec<uuid::Uuid> },
-    Update { request: requests::Model, decision: Option<decisions::Model> },
+    Update { request: requests::Model, decision: Option<decisions::Model>, lost: Vec<Lost> },
+}
+
+/// A chosen approver's assignment that ends, and when.
+struct Lost {
+    member_id: uuid::Uuid,
+    expired_at_us: i64,
 }
 
 impl Rows {
@@ -159,15 +176,34 @@ impl RequestRows {
                 if request.state.ending().is_some() || !request.decisions.is_empty() {
                     return Err(StoreError::Unstorable { what: "a new request that is decided already" });
                 }
-                let approvers = request.approvers.iter().map(|id| id.0).collect();
+                if request.assignments.iter().any(|assignment| assignment.expired_at.is_some()) {
+                    return Err(StoreError::Unstorable { what: "a new request with an expired assignment" });
+                }
+                let approvers = request.assignments.iter().map(|assignment| assignment.member.0).collect();
                 Ok(Self::Insert { request: request.into(), approvers })
             }
-            RequestWrite::Update { request, decision } => {
+            RequestWrite::Update { request, decision, lost } => {
                 let decision =
                     decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
-                Ok(Self::Update { request: request.into(), decision })
+                let lost = lost.iter().map(|who| Lost::of(request, who)).collect::<Result<_, _>>()?;
+                Ok(Self::Update { request: request.into(), decision, lost })
             }
         }
+    }
+}
+
+impl Lost {
+    fn of(request: &Request, who: &ActorRef) -> Result<Self, StoreError> {
+        let ended = request.assignments.iter().find_map(|assignment| {
+            let is_this = Some(assignment.member) == who.member_id;
+            assignment.expired_at.filter(|_| is_this).map(|at| (assignment.member, at))
+        });
+        let Some((member, at)) = ended else {
+            return Err(StoreError::Unstorable {
+                what: "an expired assignment that the request does not have",
+            });
+        };
+        Ok(Self { member_id: member.0, expired_at_us: at.0 })
     }
 }
 
@@ -206,16 +242,23 @@ enum Table {
     Requests,
     Decisions,
     Idempotency,
+    Roles,
+    Invitations,
     /// One whose keys can only be taken by mistake.
     Other,
 }
 
 /// The keys that a commit may find taken: PostgreSQL's name, SQLite's table and kind, and what it means.
-const KEYS: [(&str, Table, Unique, Tried); 10] = [
+const KEYS: [(&str, Table, Unique, Tried); 14] = [
     ("accounts_pkey", Table::Accounts, Unique::PrimaryKey, Tried::Duplicate(Duplicate::AccountId)),
     ("members_pkey", Table::Members, Unique::PrimaryKey, Tried::Duplicate(Duplicate::MemberId)),
     ("members_email", Table::Members, Unique::Index, Tried::Duplicate(Duplicate::Email)),
     ("policies_pkey", Table::Policies, Unique::PrimaryKey, Tried::Conflict),
+    ("roles_pkey", Table::Roles, Unique::PrimaryKey, Tried::Duplicate(Duplicate::RoleId)),
+    ("roles_name", Table::Roles, Unique::Index, Tried::Duplicate(Duplicate::RoleName)),
+    ("invitations_pkey", Table::Invitations, Unique::PrimaryKey, Tried::Duplicate(Duplicate::InvitationId)),
+    // The other index is that of the tokens' hashes, which are never taken.
+    ("invitations_email", Table::Invitations, Unique::Index, Tried::Duplicate(Duplicate::InvitationEmail)),
     ("resources_pkey", Table::Resources, Unique::PrimaryKey, Tried::Duplicate(Duplicate::ResourceId)),
     ("resources_external_id", Table::Resources, Unique::Index, Tried::Duplicate(Duplicate::ExternalId)),
     ("requests_pkey", Table::Requests, Unique::PrimaryKey, Tried::Duplicate(Duplicate::RequestId)),

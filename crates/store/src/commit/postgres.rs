@@ -13,7 +13,8 @@
 //!    condition is checked again on what it left: of two outcomes made from one snapshot exactly one goes on (REQ-4).
 //! 3. `request` inserts the request, where the partial unique index refuses a second PENDING one (REQ-2), or updates it if it
 //!    has the version before and is PENDING.
-//! 4. History, outbox, decision, approvers and idempotency key are inserted from what `resource` returned.
+//! 4. History, outbox, decision, approvers and idempotency key are inserted, and assignments ended, from what `resource`
+//!    returned.
 //!
 //! All parts of a statement see one snapshot, and each runs to its end even if nobody reads its result. So a link that hits
 //! nothing must leave nothing behind: if `account` or `resource` hit nothing, no later part has a row to work on, nothing is
@@ -37,7 +38,7 @@ use uuid::Uuid;
 
 use super::{RequestRows, Rows, Table, Tried, refused};
 use crate::{
-    Store, StoreError,
+    StoreError,
     entities::{columns, decisions, history, idempotency, outbox, requests, resources, values},
     store::statement,
 };
@@ -70,15 +71,17 @@ impl Shape {
     }
 }
 
-pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError> {
+/// On a connection, or as a part of a transaction that has counted up the account's rules itself: that one holds the locks
+/// exclusively, and sees the row as it has left it.
+pub(super) async fn write(database: &impl ConnectionTrait, rows: Rows) -> Result<Tried, StoreError> {
     let shape = match (&rows.request, rows.resource.version) {
         (None, 1) => Shape::Register,
         (None, _) => Shape::Change,
         (Some(RequestRows::Insert { .. }), _) => Shape::Submit,
         (Some(RequestRows::Update { .. }), _) => Shape::Decide,
     };
-    let commit = statement(&store.write, shape.sql(), parameters(rows));
-    match store.write.execute_raw(commit).await {
+    let commit = statement(database, shape.sql(), parameters(rows));
+    match database.execute_raw(commit).await {
         // The last link, history, says whether the chain held.
         Ok(done) if done.rows_affected() == 1 => Ok(Tried::Done),
         Ok(_) => Ok(Tried::Conflict),
@@ -87,7 +90,7 @@ pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError
 }
 
 /// The number of the account's advisory lock.
-pub(super) fn rules_lock(account: Uuid) -> i64 {
+pub(crate) fn rules_lock(account: Uuid) -> i64 {
     // The random half of a UUIDv7.
     account.as_u64_pair().1.cast_signed()
 }
@@ -105,9 +108,11 @@ fn parameters(rows: Rows) -> Vec<Value> {
             all.extend(values(&request));
             all.push(approvers.into());
         }
-        Some(RequestRows::Update { request, decision }) => {
+        Some(RequestRows::Update { request, decision, lost }) => {
             all.extend(values(&request));
             all.extend(decision.as_ref().map_or_else(|| decisions::ABSENT.to_vec(), values));
+            all.push(lost.iter().map(|lost| lost.member_id).collect::<Vec<_>>().into());
+            all.push(lost.iter().map(|lost| lost.expired_at_us).collect::<Vec<_>>().into());
         }
     }
     all
@@ -174,8 +179,9 @@ fn submit(next: &mut usize) -> [String; 2] {
     ]
 }
 
-/// Changes a request, and adds the decision that did it, if one did.
-fn decide(next: &mut usize) -> [String; 2] {
+/// Changes a request, adds the decision that did it, if one did, and ends the assignments of those who lost the right to
+/// decide: most often of nobody, and then an empty list finds no row.
+fn decide(next: &mut usize) -> [String; 3] {
     let request = Row::of::<requests::Entity>("requests", next);
     let decision = Row::of::<decisions::Entity>("decisions", next);
     let set: Vec<String> =
@@ -192,6 +198,15 @@ fn decide(next: &mut usize) -> [String; 2] {
             version = request.at("version"),
         ),
         format!("decision AS ({})", decision.insert("resource", &given)),
+        format!(
+            "lost AS (UPDATE request_approvers AS ra SET expired_at_us = gone.expired_at_us \
+             FROM resource, unnest(${members}, ${times}) AS gone (member_id, expired_at_us) \
+             WHERE ra.account_id = {account} AND ra.request_id = {id} AND ra.member_id = gone.member_id)",
+            members = *next,
+            times = *next + 1,
+            account = request.at("account_id"),
+            id = request.at("request_id"),
+        ),
     ]
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{RequestRows, Rows, Table, Tried, insert};
+use super::{Lost, RequestRows, Rows, Table, Tried, insert};
 use crate::{
     Store, StoreError,
     entities::{request_approvers, requests, resources},
@@ -30,7 +30,7 @@ pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError
 }
 
 /// Stops at the first statement that does not do what it should.
-async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> Result<Tried, StoreError> {
+pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> Result<Tried, StoreError> {
     let Rows { rules_version, resource, request, history, outbox, idempotency } = rows;
     let mut tried = check_rules(transaction, resource.account_id, rules_version).await?;
     if tried == Tried::Done {
@@ -88,22 +88,48 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
             let mut tried = insert(transaction, request, Table::Requests).await?;
             for (position, member_id) in (1..).zip(approvers) {
                 if tried == Tried::Done {
-                    let approver = request_approvers::Model { account_id, request_id, member_id, position };
+                    let approver = request_approvers::Model {
+                        account_id,
+                        request_id,
+                        member_id,
+                        position,
+                        expired_at_us: None,
+                    };
                     tried = insert(transaction, approver, Table::Other).await?;
                 }
             }
             Ok(tried)
         }
-        RequestRows::Update { request, decision } => {
-            let tried = update_request(transaction, &request).await?;
-            match decision {
-                Some(decision) if tried == Tried::Done => {
-                    insert(transaction, decision, Table::Decisions).await
-                }
-                _ => Ok(tried),
+        RequestRows::Update { request, decision, lost } => {
+            let mut tried = update_request(transaction, &request).await?;
+            if let (Tried::Done, Some(decision)) = (tried, decision) {
+                tried = insert(transaction, decision, Table::Decisions).await?;
             }
+            if tried == Tried::Done {
+                for lost in lost {
+                    end_assignment(transaction, &request, lost).await?;
+                }
+            }
+            Ok(tried)
         }
     }
+}
+
+async fn end_assignment(
+    transaction: &DatabaseTransaction,
+    request: &requests::Model,
+    lost: Lost,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE request_approvers SET expired_at_us = $4 \
+        WHERE account_id = $1 AND request_id = $2 AND member_id = $3";
+    let values = vec![
+        request.account_id.into(),
+        request.request_id.into(),
+        lost.member_id.into(),
+        lost.expired_at_us.into(),
+    ];
+    transaction.execute_raw(statement(transaction, sql, values)).await.map_err(failed("commit"))?;
+    Ok(())
 }
 
 async fn update_request(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_domain::{Account, AccountId, Feature, Timestamp};
+use countersign_domain::{Account, AccountId, AccountState, Feature, Timestamp};
 use sea_orm::entity::prelude::*;
 
 use super::parsed;
@@ -18,6 +18,9 @@ pub struct Model {
     pub features: String,
     pub rules_version: i64,
     pub created_at_us: i64,
+    pub state: String,
+    /// Only of an account that is deleted.
+    pub erase_at_us: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -34,6 +37,11 @@ impl From<&Account> for Model {
             features: features.join(" "),
             rules_version: account.rules_version,
             created_at_us: account.created_at.0,
+            state: account.state.as_str().to_owned(),
+            erase_at_us: match account.state {
+                AccountState::Deleted { erase_at } => Some(erase_at.0),
+                AccountState::Active | AccountState::Suspended => None,
+            },
         }
     }
 }
@@ -47,7 +55,15 @@ impl TryFrom<Model> for Account {
             .split_whitespace()
             .map(|name| parsed(Feature::parse(name), "accounts", "features", || row.account_id.to_string()))
             .collect();
+        // One that is ERASED is as if it were not there, and never read.
+        let state = match (row.state.as_str(), row.erase_at_us) {
+            ("ACTIVE", None) => Some(AccountState::Active),
+            ("SUSPENDED", None) => Some(AccountState::Suspended),
+            ("DELETED", Some(erase_at)) => Some(AccountState::Deleted { erase_at: Timestamp(erase_at) }),
+            _ => None,
+        };
         Ok(Self {
+            state: parsed(state, "accounts", "state", || row.account_id.to_string())?,
             features: features?,
             id: AccountId(row.account_id),
             name: row.name,

@@ -1,13 +1,13 @@
 //! Members of accounts.
 
-use countersign_domain::{AccountId, Member, MemberId, MemberState, SystemRole, Timestamp};
+use countersign_domain::{AccountId, Member, MemberId, MemberState, RoleId, SystemRole, Timestamp};
 use sea_orm::entity::prelude::*;
 
 use super::parsed;
 use crate::error::Corruption;
 
-/// Also read from JSON, where one statement collects several members.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Deserialize)]
+/// Read and written as JSON, where one statement is about several members.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Serialize, serde::Deserialize)]
 #[sea_orm(table_name = "members")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -24,6 +24,9 @@ pub struct Model {
     pub state: String,
     pub version: i64,
     pub created_at_us: i64,
+    /// The rows of `member_roles`, by id; none at all is null on PostgreSQL.
+    #[sea_orm(ignore)]
+    pub role_ids: Option<Vec<Uuid>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -45,6 +48,7 @@ impl From<&Member> for Model {
             state: member.state.as_str().to_owned(),
             version: member.version,
             created_at_us: member.created_at.0,
+            role_ids: Some(member.roles.iter().map(|role| role.0).collect()),
         }
     }
 }
@@ -66,6 +70,7 @@ impl TryFrom<Model> for Member {
             display_name: row.display_name,
             locale: row.locale,
             system_role,
+            roles: row.role_ids.unwrap_or_default().into_iter().map(RoleId).collect(),
             approval_right: row.approval_right,
             state,
             version: row.version,

@@ -7,18 +7,21 @@ pub(crate) mod accounts;
 pub(crate) mod decisions;
 pub(crate) mod history;
 pub(crate) mod idempotency;
+pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod outbox;
 pub(crate) mod policies;
 pub(crate) mod request_approvers;
 pub(crate) mod requests;
 pub(crate) mod resources;
+pub(crate) mod roles;
 
 use countersign_domain::{ActorRef, Content, Digest, MemberId};
-use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::error::Corruption;
+use crate::{error::Corruption, store::Backend};
 
 /// The columns of `E`, in the order of its `Model`.
 pub(crate) fn columns<E: EntityTrait>() -> Vec<&'static str> {
@@ -35,6 +38,43 @@ pub(crate) fn select_list<E: EntityTrait>(alias: &str, prefix: &str) -> String {
     let items: Vec<String> =
         columns::<E>().into_iter().map(|column| format!("{alias}.{column} AS {prefix}{column}")).collect();
     items.join(", ")
+}
+
+/// A JSON object of every column of `E`, to collect rows in one value; `more` are further names and what they are.
+pub(crate) fn json_object<E: EntityTrait>(backend: Backend, alias: &str, more: &[(&str, String)]) -> String {
+    let value = |column: E::Column| {
+        let name = column.as_str();
+        // SQLite's JSON knows neither bytes nor, from a column, booleans.
+        match (backend, column.def().get_column_type()) {
+            (Backend::Sqlite, ColumnType::Uuid) => format!("lower(hex({alias}.{name}))"),
+            (Backend::Sqlite, ColumnType::Boolean) => format!("json(iif({alias}.{name}, 'true', 'false'))"),
+            _ => format!("{alias}.{name}"),
+        }
+    };
+    let own = E::Column::iter().map(|column| format!("'{}', {}", column.as_str(), value(column)));
+    let pairs: Vec<String> = own.chain(more.iter().map(|(name, sql)| format!("'{name}', {sql}"))).collect();
+    let function = match backend {
+        Backend::Postgres => "json_build_object",
+        Backend::Sqlite => "json_object",
+    };
+    format!("{function}({})", pairs.join(", "))
+}
+
+/// A value as JSON text.
+pub(crate) fn to_json(value: &impl Serialize) -> String {
+    // Maps with text as keys, lists and numbers: nothing that has no JSON.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// What JSON text says, or what is corrupt.
+pub(crate) fn json<T: DeserializeOwned>(
+    text: &str,
+    table: &'static str,
+    column: &'static str,
+    key: impl FnOnce() -> String,
+) -> Result<T, Corruption> {
+    serde_json::from_str(text)
+        .map_err(|error| Corruption::new(table, column, key(), "can't be read").because(error))
 }
 
 /// The value of a closed set, or what is corrupt.

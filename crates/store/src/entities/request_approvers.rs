@@ -13,6 +13,8 @@ pub struct Model {
     pub member_id: Uuid,
     /// The place in the order in which they were chosen, from 1.
     pub position: i16,
+    /// When the assignment ended because the right to decide was lost (REQ-10).
+    pub expired_at_us: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

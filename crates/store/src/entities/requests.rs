@@ -1,8 +1,7 @@
 //! Approval requests. Their chosen approvers and decisions are rows of their own.
 
-use countersign_domain::MemberId;
 use countersign_domain::{
-    AccountId, Action, Area, Content, Digest, Kind, LaunchMode, PendingLabel, Request, RequestId,
+    AccountId, Action, Area, Assignment, Content, Digest, Kind, LaunchMode, PendingLabel, Request, RequestId,
     RequestState, ResourceId, State, Timestamp,
     request::{Decision, Ending, ExpiryReason},
 };
@@ -116,10 +115,10 @@ impl From<&Request> for Model {
 }
 
 impl Model {
-    /// The request, with its approvers and decisions.
+    /// The request, with its chosen approvers and decisions.
     pub(crate) fn into_request(
         self,
-        approvers: Vec<MemberId>,
+        assignments: Vec<Assignment>,
         decisions: Vec<Decision>,
     ) -> Result<Request, Corruption> {
         let state = self.request_state()?;
@@ -152,7 +151,7 @@ impl Model {
                 Some(name) => Some(parsed(LaunchMode::parse(name), "requests", "launch_mode", key)?),
                 None => None,
             },
-            approvers,
+            assignments,
             required_approvals: parsed(
                 u8::try_from(self.required_approvals).ok(),
                 "requests",

@@ -6,7 +6,7 @@ use countersign_domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use super::{content, parsed};
+use super::{content, json, parsed, to_json};
 use crate::error::Corruption;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -42,6 +42,10 @@ pub struct Model {
     pub updated_at_us: i64,
     /// When time alone changes it next (LIF-17): [`timer::due_at`] of this row.
     pub due_at_us: Option<i64>,
+    /// A JSON object: values by property (ACC-12).
+    pub audience: String,
+    /// A JSON array of JSON Pointers (ACC-13).
+    pub pii_fields: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -81,6 +85,8 @@ impl From<&Resource> for Model {
             created_at_us: resource.created_at.0,
             updated_at_us: resource.updated_at.0,
             due_at_us: due_at.map(|at| at.0),
+            audience: to_json(&resource.audience),
+            pii_fields: to_json(&resource.pii_fields),
         }
     }
 }
@@ -135,6 +141,8 @@ impl TryFrom<Model> for Resource {
                 revision: row.live_revision,
             },
             schedule: Schedule { start: row.starts_at_us.map(Timestamp), end: row.ends_at_us.map(Timestamp) },
+            audience: json(&row.audience, "resources", "audience", key)?,
+            pii_fields: json(&row.pii_fields, "resources", "pii_fields", key)?,
             variants,
             winner: row.winner,
             version: row.version,

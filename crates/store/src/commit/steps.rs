@@ -1,0 +1,261 @@
+//! The statements of a change of the rules, one after the other in a transaction; those after one that failed are passed over.
+
+use countersign_domain::{
+    Account, AccountId, Invitation, Member, MemberId, Policy, Role, RoleId, RulesWrite,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, IntoActiveModel, QueryFilter, Set, Value,
+};
+
+use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refused, sqlite};
+use crate::{
+    IdempotencyRecord, OutboxRow, StoreError,
+    entities::{accounts, idempotency, invitations, members, outbox, policies, roles},
+    store::statement,
+};
+
+pub(super) struct Steps<'a> {
+    transaction: &'a DatabaseTransaction,
+    account: AccountId,
+    pub(super) tried: Tried,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) const fn new(transaction: &'a DatabaseTransaction, account: AccountId) -> Self {
+        Self { transaction, account, tried: Tried::Done }
+    }
+
+    async fn insert<M, A>(&mut self, model: M, table: Table) -> Result<(), StoreError>
+    where
+        M: IntoActiveModel<A>,
+        A: ActiveModelTrait,
+    {
+        if self.tried == Tried::Done {
+            self.tried = insert(self.transaction, model, table).await?;
+        }
+        Ok(())
+    }
+
+    /// The guard, and the locks that come with it: see `super::postgres` for why there are two.
+    pub(super) async fn count_up(&mut self, rules_version: i64) -> Result<(), StoreError> {
+        let mut sql =
+            "UPDATE accounts SET rules_version = rules_version + 1 WHERE account_id = $1 AND rules_version = $2".to_owned();
+        let mut values: Vec<Value> = vec![self.account.0.into(), rules_version.into()];
+        if self.transaction.get_database_backend() == DbBackend::Postgres {
+            sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
+            values.push(postgres::rules_lock(self.account.0).into());
+        }
+        let done = self.transaction.execute_raw(statement(self.transaction, &sql, values)).await;
+        self.hit(done.map(|done| done.rows_affected()), Table::Other)
+    }
+
+    /// A new account.
+    pub(super) async fn create(&mut self, account: &Account) -> Result<(), StoreError> {
+        self.insert(accounts::Model::from(account), Table::Accounts).await
+    }
+
+    /// All of them, in their order; but members in a row are written together.
+    pub(super) async fn write(&mut self, writes: &[RulesWrite]) -> Result<(), StoreError> {
+        let mut run = Run::default();
+        for write in writes {
+            match write {
+                RulesWrite::InsertMember(member) | RulesWrite::UpdateMember(member) => {
+                    self.check_account(member.account_id)?;
+                    if run.has(member.id) {
+                        self.flush(&mut run).await?;
+                    }
+                    run.add(member, matches!(write, RulesWrite::InsertMember(_)));
+                }
+                other => {
+                    self.flush(&mut run).await?;
+                    if self.tried == Tried::Done {
+                        self.write_one(other).await?;
+                    }
+                }
+            }
+        }
+        self.flush(&mut run).await
+    }
+
+    async fn write_one(&mut self, write: &RulesWrite) -> Result<(), StoreError> {
+        match write {
+            RulesWrite::Account(account) => self.update_account(account).await,
+            RulesWrite::InsertRole(role) => {
+                self.check_account(role.account_id)?;
+                self.insert(roles::Model::from(role), Table::Roles).await
+            }
+            RulesWrite::UpdateRole(role) => self.update_role(role).await,
+            RulesWrite::DeleteRole(id) => self.delete_role(*id).await,
+            RulesWrite::Policy(policy) => self.write_policy(policy).await,
+            RulesWrite::InsertInvitation(invitation) => {
+                self.check_account(invitation.account_id)?;
+                self.insert(invitations::Model::from(invitation), Table::Invitations).await
+            }
+            RulesWrite::UpdateInvitation(invitation) => self.update_invitation(invitation).await,
+            // Written in runs.
+            RulesWrite::InsertMember(_) | RulesWrite::UpdateMember(_) => Ok(()),
+        }
+    }
+
+    /// First those that are there already: one of them may give an address up.
+    async fn flush(&mut self, run: &mut Run) -> Result<(), StoreError> {
+        let Run { inserted, updated, .. } = std::mem::take(run);
+        if self.tried == Tried::Done && !updated.is_empty() {
+            self.tried = batch::update(self.transaction, self.account, &updated).await?;
+        }
+        if self.tried == Tried::Done && !inserted.is_empty() {
+            self.tried = batch::insert(self.transaction, self.account, &inserted).await?;
+        }
+        Ok(())
+    }
+
+    /// Name, features and state: the version has been counted up, and the rest never changes.
+    async fn update_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        self.check_account(account.id)?;
+        let row = accounts::Model::from(account);
+        let changes = accounts::ActiveModel {
+            name: Set(row.name),
+            features: Set(row.features),
+            state: Set(row.state),
+            erase_at_us: Set(row.erase_at_us),
+            ..Default::default()
+        };
+        let before = Condition::all().add(accounts::Column::AccountId.eq(account.id.0));
+        self.update::<accounts::Entity>(changes, before, Table::Accounts).await
+    }
+
+    async fn update_role(&mut self, role: &Role) -> Result<(), StoreError> {
+        self.check_account(role.account_id)?;
+        let row = roles::Model::from(role);
+        let before = Condition::all()
+            .add(roles::Column::AccountId.eq(row.account_id))
+            .add(roles::Column::RoleId.eq(row.role_id))
+            .add(roles::Column::Version.eq(row.version - 1));
+        self.update::<roles::Entity>(row.into_active_model().reset_all(), before, Table::Roles).await
+    }
+
+    async fn delete_role(&mut self, role: RoleId) -> Result<(), StoreError> {
+        let deleted = roles::Entity::delete_many()
+            .filter(roles::Column::AccountId.eq(self.account.0))
+            .filter(roles::Column::RoleId.eq(role.0))
+            .exec(self.transaction)
+            .await;
+        self.hit(deleted.map(|done| done.rows_affected), Table::Roles)
+    }
+
+    async fn update_invitation(&mut self, invitation: &Invitation) -> Result<(), StoreError> {
+        self.check_account(invitation.account_id)?;
+        let row = invitations::Model::from(invitation);
+        let before = Condition::all()
+            .add(invitations::Column::AccountId.eq(row.account_id))
+            .add(invitations::Column::InvitationId.eq(row.invitation_id))
+            .add(invitations::Column::Version.eq(row.version - 1));
+        let changes = row.into_active_model().reset_all();
+        self.update::<invitations::Entity>(changes, before, Table::Invitations).await
+    }
+
+    /// Version 1 is the first that differs from the defaults.
+    pub(super) async fn write_policy(&mut self, policy: &Policy) -> Result<(), StoreError> {
+        let row = policies::Model::of(self.account, policy);
+        if policy.version <= 1 {
+            return self.insert(row, Table::Policies).await;
+        }
+        if self.tried != Tried::Done {
+            return Ok(());
+        }
+        let before = Condition::all()
+            .add(policies::Column::AccountId.eq(row.account_id))
+            .add(policies::Column::Area.eq(row.area.clone()))
+            .add(policies::Column::Version.eq(row.version - 1));
+        self.update::<policies::Entity>(row.into_active_model().reset_all(), before, Table::Policies).await
+    }
+
+    /// Requests that the change settles: each with the guards of any other outcome, and `rules_version` as this transaction has
+    /// left it.
+    pub(super) async fn settle(&mut self, commit: Commit) -> Result<(), StoreError> {
+        if self.tried == Tried::Done {
+            let rows = Rows::of(commit)?;
+            self.tried = if self.transaction.get_database_backend() == DbBackend::Postgres {
+                postgres::write(self.transaction, rows).await?
+            } else {
+                sqlite::write_in(self.transaction, rows).await?
+            };
+        }
+        Ok(())
+    }
+
+    /// Notes that pending requests are still to be settled.
+    pub(super) async fn owe_sweep(&mut self, rules_version: i64) -> Result<(), StoreError> {
+        if self.tried != Tried::Done {
+            return Ok(());
+        }
+        let sql = "INSERT INTO sweeps (account_id, rules_version) VALUES ($1, $2)";
+        let values = vec![self.account.0.into(), rules_version.into()];
+        let done = self.transaction.execute_raw(statement(self.transaction, sql, values)).await;
+        self.hit(done.map(|done| done.rows_affected()), Table::Other)
+    }
+
+    pub(super) async fn tell(&mut self, event: &OutboxRow) -> Result<(), StoreError> {
+        self.check_account(event.account_id)?;
+        self.insert(outbox::Model::from(event), Table::Other).await
+    }
+
+    /// The last step.
+    pub(super) async fn answer(
+        mut self,
+        idempotency: Option<&IdempotencyRecord>,
+    ) -> Result<Tried, StoreError> {
+        if let Some(record) = idempotency {
+            self.insert(idempotency::Model::from(record), Table::Idempotency).await?;
+        }
+        Ok(self.tried)
+    }
+
+    async fn update<E: EntityTrait>(
+        &mut self,
+        changes: impl ActiveModelTrait<Entity = E>,
+        before: Condition,
+        table: Table,
+    ) -> Result<(), StoreError> {
+        let updated = E::update_many().filter(before).set(changes).exec(self.transaction).await;
+        self.hit(updated.map(|done| done.rows_affected), table)
+    }
+
+    /// What a statement that should change one row says.
+    fn hit(&mut self, rows: Result<u64, DbErr>, table: Table) -> Result<(), StoreError> {
+        self.tried = match rows {
+            Ok(1) => Tried::Done,
+            Ok(_) => Tried::Conflict,
+            Err(error) => refused(error, table)?,
+        };
+        Ok(())
+    }
+
+    fn check_account(&self, account: AccountId) -> Result<(), StoreError> {
+        if account == self.account {
+            return Ok(());
+        }
+        Err(StoreError::Unstorable { what: "a change of the rules whose parts don't belong together" })
+    }
+}
+
+/// Members in a row, each once.
+#[derive(Default)]
+struct Run {
+    ids: std::collections::HashSet<MemberId>,
+    inserted: Vec<members::Model>,
+    updated: Vec<members::Model>,
+}
+
+impl Run {
+    fn has(&self, member: MemberId) -> bool {
+        self.ids.contains(&member)
+    }
+
+    fn add(&mut self, member: &Member, new: bool) {
+        self.ids.insert(member.id);
+        let rows = if new { &mut self.inserted } else { &mut self.updated };
+        rows.push(member.into());
+    }
+}

@@ -1,0 +1,154 @@
+//! Erasing accounts whose deletion was not taken back in time.
+//!
+//! Step by step, each a transaction of its own: a large account is gone after many short ones, and one that was interrupted is
+//! taken up by whoever comes next. History stays: the database itself refuses to change it (HIS-2). Events that are not
+//! published yet stay until they are.
+
+use countersign_domain::{AccountId, Member, MemberState, Timestamp};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};
+
+use crate::{
+    Store, StoreError,
+    commit::{Tried, rules_lock, update_members},
+    entities::members as rows,
+    error::{Corruption, failed},
+    members,
+    store::statement,
+};
+
+/// What is deleted, row by row: what refers to something before what it refers to. Requests before resources, so that none is ever
+/// without its own.
+const TABLES: [&str; 8] = [
+    "idempotency",
+    "invitations",
+    "sweeps",
+    "request_approvers",
+    "decisions",
+    "requests",
+    "resources",
+    "member_roles",
+];
+
+const WHAT: &str = "erase an account";
+
+impl Store {
+    /// Accounts whose time of grace is over at `now`, those first that waited longest.
+    pub async fn accounts_to_erase(&self, now: Timestamp, limit: u32) -> Result<Vec<AccountId>, StoreError> {
+        let what = failed("read the accounts to erase");
+        let sql = "SELECT account_id FROM accounts WHERE state = 'DELETED' AND erase_at_us <= $1 \
+            ORDER BY erase_at_us LIMIT $2";
+        let select = statement(&self.read, sql, vec![now.0.into(), i64::from(limit).into()]);
+        let rows = self.read.query_all_raw(select).await.map_err(what)?;
+        rows.iter().map(|row| row.try_get_by_index(0).map(AccountId).map_err(what)).collect()
+    }
+
+    /// Erases a part of an account, at most `limit` rows, and says whether more is left: call it again then. Nothing happens to
+    /// an account that is not due, or not any more.
+    pub async fn erase_account(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
+        let what = failed(WHAT);
+        let transaction = self.begin().await.map_err(what)?;
+        let step = Step { transaction: &transaction, store: self, account };
+        let more = step.is_due(now).await? && step.take(limit.max(1)).await?;
+        transaction.commit().await.map_err(what)?;
+        Ok(more)
+    }
+}
+
+struct Step<'a> {
+    transaction: &'a DatabaseTransaction,
+    store: &'a Store,
+    account: AccountId,
+}
+
+impl Step<'_> {
+    async fn execute(&self, sql: &str, more: Vec<Value>) -> Result<u64, StoreError> {
+        let mut values: Vec<Value> = vec![self.account.0.into()];
+        values.extend(more);
+        let done = self.transaction.execute_raw(statement(self.transaction, sql, values)).await;
+        Ok(done.map_err(failed(WHAT))?.rows_affected())
+    }
+
+    /// Whether the account is to be erased; and keeps it so until the step's end, as a change of the rules does. Every decision
+    /// that was made before is refused.
+    async fn is_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let mut sql = "UPDATE accounts SET rules_version = rules_version + 1 \
+            WHERE account_id = $1 AND state = 'DELETED' AND erase_at_us <= $2"
+            .to_owned();
+        let mut values: Vec<Value> = vec![now.0.into()];
+        if self.store.is_postgres() {
+            sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
+            values.push(rules_lock(self.account.0).into());
+        }
+        Ok(self.execute(&sql, values).await? == 1)
+    }
+
+    /// Whether more is left after it.
+    async fn take(&self, limit: u32) -> Result<bool, StoreError> {
+        let mut left = u64::from(limit);
+        for table in TABLES {
+            left = left.saturating_sub(self.delete(table, left).await?);
+            if left == 0 {
+                return Ok(true);
+            }
+        }
+        if self.anonymise(left).await? == left {
+            return Ok(true);
+        }
+        // At most a few hundred: roles are limited, and there are two areas.
+        self.execute("DELETE FROM roles WHERE account_id = $1", Vec::new()).await?;
+        self.execute("DELETE FROM policies WHERE account_id = $1", Vec::new()).await?;
+        let erased = "UPDATE accounts SET state = 'ERASED', erase_at_us = NULL, name = '', features = '' \
+            WHERE account_id = $1";
+        self.execute(erased, Vec::new()).await?;
+        Ok(false)
+    }
+
+    async fn delete(&self, table: &str, limit: u64) -> Result<u64, StoreError> {
+        let sql = match self.transaction.get_database_backend() {
+            DbBackend::Postgres => format!(
+                "DELETE FROM {table} WHERE ctid = ANY (ARRAY( \
+                 SELECT ctid FROM {table} WHERE account_id = $1 LIMIT $2))"
+            ),
+            _ => format!(
+                "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE account_id = $1 LIMIT $2)"
+            ),
+        };
+        self.execute(&sql, vec![i64::try_from(limit).unwrap_or(i64::MAX).into()]).await
+    }
+
+    /// Members stay, without anything that tells who they were: history names them by their ids.
+    async fn anonymise(&self, limit: u64) -> Result<u64, StoreError> {
+        let source = "(SELECT * FROM members WHERE account_id = $1 AND NOT (state = 'REVOKED' \
+            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased-%@invalid') LIMIT $2) AS m";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = vec![self.account.0.into(), limit.into()];
+        let known =
+            members::collected(self.transaction, self.store.backend, self.account, source, values).await?;
+        let erased: Vec<rows::Model> = known.into_iter().map(|member| (&anonymous(member)).into()).collect();
+        if update_members(self.transaction, self.account, &erased).await? != Tried::Done {
+            // Nobody else writes members while the account is locked.
+            let problem = "can't be made anonymous: another member has the address of an erased one";
+            return Err(Corruption::new("members", "email", self.account.to_string(), problem).into());
+        }
+        Ok(erased.len() as u64)
+    }
+}
+
+fn anonymous(member: Member) -> Member {
+    Member {
+        email: format!("erased-{}@invalid", member.id),
+        display_name: "erased".to_owned(),
+        locale: "en".to_owned(),
+        system_role: None,
+        roles: Vec::new(),
+        approval_right: false,
+        state: MemberState::Revoked,
+        version: member.version + 1,
+        ..member
+    }
+}
