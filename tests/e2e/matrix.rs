@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use countersign_proto::{
     access::{
-        self, access_service_client::AccessServiceClient,
-        invitation_service_client::InvitationServiceClient,
+        self, access_service_client::AccessServiceClient, invitation_service_client::InvitationServiceClient,
     },
     approval::{self, AudienceValues},
     inbox,
@@ -246,21 +245,18 @@ impl World {
                 ..Default::default()
             }
             .encode_to_vec(),
-            "SuspendAccount" => access::SuspendAccountRequest {
-                account_id: self.throwaway().await,
-                ..Default::default()
+            "SuspendAccount" => {
+                access::SuspendAccountRequest { account_id: self.throwaway().await, ..Default::default() }
+                    .encode_to_vec()
             }
-            .encode_to_vec(),
-            "ResumeAccount" => access::ResumeAccountRequest {
-                account_id: self.throwaway().await,
-                ..Default::default()
+            "ResumeAccount" => {
+                access::ResumeAccountRequest { account_id: self.throwaway().await, ..Default::default() }
+                    .encode_to_vec()
             }
-            .encode_to_vec(),
-            "DeleteAccount" => access::DeleteAccountRequest {
-                account_id: self.throwaway().await,
-                ..Default::default()
+            "DeleteAccount" => {
+                access::DeleteAccountRequest { account_id: self.throwaway().await, ..Default::default() }
+                    .encode_to_vec()
             }
-            .encode_to_vec(),
             "CreateMember" => {
                 let (system_role, role_ids) = self.roles(about);
                 access::CreateMemberRequest {
@@ -273,9 +269,8 @@ impl World {
                 }
                 .encode_to_vec()
             }
-            "GetMember" => {
-                access::GetMemberRequest { account_id, member_id: self.team.member.id.clone() }.encode_to_vec()
-            }
+            "GetMember" => access::GetMemberRequest { account_id, member_id: self.team.member.id.clone() }
+                .encode_to_vec(),
             "ListMembers" => access::ListMembersRequest { account_id, ..Default::default() }.encode_to_vec(),
             "UpdateMember" => access::UpdateMemberRequest {
                 account_id,
@@ -356,7 +351,8 @@ impl World {
                 access::CheckPermissionRequest { account_id, question: Some(question) }.encode_to_vec()
             }
             "BatchCheckPermission" => {
-                access::BatchCheckPermissionRequest { account_id, questions: vec![question; 3] }.encode_to_vec()
+                access::BatchCheckPermissionRequest { account_id, questions: vec![question; 3] }
+                    .encode_to_vec()
             }
             "ExplainPermission" => {
                 access::ExplainPermissionRequest { account_id, question: Some(question) }.encode_to_vec()
@@ -380,13 +376,10 @@ impl World {
             }
             "GetRole" => access::GetRoleRequest { account_id, role_id }.encode_to_vec(),
             "ListRoles" => access::ListRolesRequest { account_id, ..Default::default() }.encode_to_vec(),
-            "UpdateRole" => access::UpdateRoleRequest {
-                account_id,
-                role_id,
-                masks_pii: Some(true),
-                ..Default::default()
+            "UpdateRole" => {
+                access::UpdateRoleRequest { account_id, role_id, masks_pii: Some(true), ..Default::default() }
+                    .encode_to_vec()
             }
-            .encode_to_vec(),
             "CloneRole" => {
                 access::CloneRoleRequest { account_id, role_id, name, ..Default::default() }.encode_to_vec()
             }
@@ -416,7 +409,8 @@ impl World {
     async fn approval(&self, method: &str, about: &str) -> Vec<u8> {
         let account_id = self.account_id();
         if method == "ListApprovalRequests" {
-            return approval::ListApprovalRequestsRequest { account_id, ..Default::default() }.encode_to_vec();
+            return approval::ListApprovalRequestsRequest { account_id, ..Default::default() }
+                .encode_to_vec();
         }
         let resource = self.thing(about).await;
         let action = if about == "ab_test" { "START" } else { "LAUNCH" };
@@ -573,10 +567,8 @@ fn new_thing(about: &str) -> approval::RegisterResourceRequest {
         title: "Spring sale".into(),
         content: Some(content(&serde_json::json!({"subject": "Spring"}))),
         variants: if ab_test { vec!["green".into(), "blue".into()] } else { Vec::new() },
-        schedule: (!ab_test).then(|| Schedule {
-            start_time: Some(in_future(HOUR)),
-            end_time: Some(in_future(2 * HOUR)),
-        }),
+        schedule: (!ab_test)
+            .then(|| Schedule { start_time: Some(in_future(HOUR)), end_time: Some(in_future(2 * HOUR)) }),
         audience: if about == "us_campaign" { [("Country".to_owned(), us)].into() } else { [].into() },
         ..Default::default()
     }

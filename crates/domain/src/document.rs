@@ -383,7 +383,7 @@ fn lines<const N: usize>(
         match before.map(|before| &before[index]) {
             None if what != told => lines.push(format!("{what}: {}", after[index])),
             Some(before) if *before != after[index] => {
-                lines.push(format!("{what}: {before} → {}", after[index]))
+                lines.push(format!("{what}: {before} → {}", after[index]));
             }
             None | Some(_) => {}
         }

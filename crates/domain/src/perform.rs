@@ -391,7 +391,8 @@ pub(crate) fn entry(
     }
 }
 
-pub(crate) fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {
+/// AIP-154: what was decided on must be what is there, where the caller says what that was.
+pub fn check_version(expected: Option<i64>, current: i64) -> Result<(), Refusal> {
     match expected {
         Some(expected) if expected != current => Err(Refusal::EtagMismatch { current }),
         _ => Ok(()),

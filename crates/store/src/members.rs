@@ -89,11 +89,7 @@ impl Store {
     }
 
     /// The members of `account` among `ids`, by id.
-    pub(crate) async fn members(
-        &self,
-        account: AccountId,
-        wanted: &[MemberId],
-    ) -> Result<Vec<Member>, StoreError> {
+    pub async fn members(&self, account: AccountId, wanted: &[MemberId]) -> Result<Vec<Member>, StoreError> {
         let source =
             format!("members AS m WHERE m.account_id = $1 AND {}", is_among(self.backend, "m.member_id", 2));
         let values = vec![account.0.into(), ids(self.backend, wanted.iter().copied())];

@@ -16,7 +16,7 @@ use crate::{fault::Fault, road::Road};
 /// How many requests are looked at between two notes of how far it has come.
 const BATCH: u32 = 100;
 /// Whoever has not come that far in this time is taken to be gone.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// How often it looks for what other replicas left.
 const POLL: Duration = Duration::from_secs(1);
 

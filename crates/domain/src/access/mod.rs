@@ -10,7 +10,7 @@ mod scope;
 mod system;
 
 pub use self::{
-    component::{Component, TREE},
+    component::{Component, Node, TREE},
     effective::Access,
     explain::{Explanation, Grant, explain},
     rights::Rights,

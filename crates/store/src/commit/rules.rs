@@ -19,6 +19,8 @@ pub struct AccountCreation {
     pub admin: Member,
     /// Policies that differ from the defaults.
     pub policies: Vec<Policy>,
+    /// The events that tell of it.
+    pub outbox: Vec<OutboxRow>,
     /// What a repeated call is answered (REQ-18).
     pub idempotency: Option<IdempotencyRecord>,
 }
@@ -49,12 +51,15 @@ impl Store {
     /// Creates an account with its first Admin.
     pub async fn create_account(&self, creation: AccountCreation) -> Result<Committed, StoreError> {
         let transaction = self.begin().await.map_err(failed("create an account"))?;
-        let AccountCreation { account, admin, policies, idempotency } = creation;
+        let AccountCreation { account, admin, policies, outbox, idempotency } = creation;
         let mut steps = Steps::new(&transaction, account.id);
         steps.create(&account).await?;
         let mut writes = vec![RulesWrite::InsertMember(admin)];
         writes.extend(policies.into_iter().map(RulesWrite::Policy));
         steps.write(&writes).await?;
+        for event in &outbox {
+            steps.tell(event).await?;
+        }
         let tried = steps.answer(idempotency.as_ref()).await?;
         self.finish(transaction, tried, idempotency.as_ref()).await
     }

@@ -49,6 +49,7 @@ impl World {
             account: account.clone(),
             admin: admin.clone(),
             policies: vec![],
+            outbox: vec![],
             idempotency: None,
         };
         assert_eq!(store.create_account(creation).await.unwrap(), Committed::Done);

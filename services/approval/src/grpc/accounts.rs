@@ -67,7 +67,7 @@ impl Edge {
             admin: Some(convert::member(&admin)),
         };
         let idempotency = self.road.record(&call, &response);
-        let told = self.told_of_first(&call, &account, &admin)?;
+        let told = told_of_first(&call, &account, &admin)?;
         let commit =
             AccountCreation { account, admin, policies: Vec::new(), outbox: vec![told], idempotency };
         match self.road.store.create_account(commit).await? {
@@ -83,31 +83,6 @@ impl Edge {
                 Err(Fault::Contended)
             }
         }
-    }
-
-    /// The event that makes the first Admin known.
-    fn told_of_first(
-        &self,
-        call: &Call,
-        account: &Account,
-        admin: &Member,
-    ) -> Result<countersign_store::OutboxRow, Fault> {
-        let (policies, roles) = (Policies::default(), Roles::default());
-        let context = Context {
-            account,
-            policies: &policies,
-            roles: &roles,
-            directory: &Directory::default(),
-            actor: &Actor::Platform,
-            now: account.created_at,
-        };
-        let envelope = events::Envelope {
-            account,
-            actor: &Actor::Platform.to_ref(),
-            at: account.created_at,
-            traceparent: call.traceparent.as_deref(),
-        };
-        events::of_access(&envelope, &context, &[admin], account.rules_version, EventId(ids::new_id()))
     }
 
     pub(super) async fn one_account(
@@ -229,6 +204,30 @@ impl Edge {
             })
             .await
     }
+}
+
+/// The event that makes the first Admin known.
+fn told_of_first(
+    call: &Call,
+    account: &Account,
+    admin: &Member,
+) -> Result<countersign_store::OutboxRow, Fault> {
+    let (policies, roles) = (Policies::default(), Roles::default());
+    let context = Context {
+        account,
+        policies: &policies,
+        roles: &roles,
+        directory: &Directory::default(),
+        actor: &Actor::Platform,
+        now: account.created_at,
+    };
+    let envelope = events::Envelope {
+        account,
+        actor: &Actor::Platform.to_ref(),
+        at: account.created_at,
+        traceparent: call.traceparent.as_deref(),
+    };
+    events::of_access(&envelope, &context, &[admin], account.rules_version, EventId(ids::new_id()))
 }
 
 impl Fields {

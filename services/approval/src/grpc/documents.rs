@@ -3,6 +3,7 @@
 use countersign_domain::{
     document::{self, Document, DocumentMember, DocumentRole},
     limits,
+    perform::check_version,
 };
 use countersign_proto::access as api;
 use countersign_runtime::ids;
@@ -18,7 +19,6 @@ use crate::{
     fault::Fault,
     road::{actor_of, context_of, rules::Needs},
 };
-use countersign_domain::perform::check_version;
 
 impl Edge {
     pub(super) async fn export(

@@ -1,6 +1,6 @@
 //! `PermissionService`: the answers that every other call would give (ACC-15).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use countersign_domain::{
     Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId,
@@ -184,10 +184,10 @@ impl Edge {
                 With::Component(_) => With::Account,
                 with => with,
             };
-            if !snapshots.contains_key(&with) {
-                snapshots.insert(with, self.asked(call, with, questions).await?);
-            }
-            let Some(snapshot) = snapshots.get(&with) else { continue };
+            let snapshot = match snapshots.entry(with) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(unread) => unread.insert(self.asked(call, with, questions).await?),
+            };
             let actor = actor_of(call, snapshot)?;
             let context = context_of(snapshot, &actor, self.road.now());
             let subject = subject(&context, question)?;

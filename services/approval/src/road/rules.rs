@@ -95,7 +95,9 @@ impl Road {
             match self.store.commit_rules(commit).await? {
                 Committed::Done => {
                     self.committed.notify_one();
-                    settled.into_iter().for_each(|event| self.metrics.outcome(event));
+                    for event in settled {
+                        self.metrics.outcome(event);
+                    }
                     if sweep {
                         self.unsettled.notify_one();
                     }
