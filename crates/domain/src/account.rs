@@ -177,6 +177,11 @@ impl Directory {
         self.named.iter().chain(self.approvers.iter()).find(|member| member.id == id)
     }
 
+    /// The named members who are not among the approvers.
+    pub fn others(&self) -> impl Iterator<Item = &Member> {
+        self.named.iter().filter(|named| !self.approvers.iter().any(|member| member.id == named.id))
+    }
+
     /// The active member with this id.
     pub fn active(&self, id: MemberId) -> Option<&Member> {
         self.get(id).filter(|member| member.state == MemberState::Active)

@@ -40,6 +40,13 @@ pub fn to_value<M: Message + Name>(message: &M) -> Result<serde_json::Value, Jso
     serde_json::to_value(&dynamic).map_err(|source| JsonError::Json { message: M::full_name(), source })
 }
 
+/// As [`to_value`], as text and without the value in between.
+pub fn to_text<M: Message + Name>(message: &M) -> Result<String, JsonError> {
+    let mut dynamic = DynamicMessage::new(descriptor::<M>()?);
+    dynamic.transcode_from(message)?;
+    serde_json::to_string(&dynamic).map_err(|source| JsonError::Json { message: M::full_name(), source })
+}
+
 /// Reads a message from JSON. Unknown fields are passed over, so that a newer writer does not stop an older reader.
 pub fn from_value<M: Message + Name + Default>(value: serde_json::Value) -> Result<M, JsonError> {
     let options = DeserializeOptions::new().deny_unknown_fields(false);

@@ -57,6 +57,13 @@ impl Default for RulesCache {
     }
 }
 
+impl RulesCache {
+    /// The rules of `account`, if the newest seen are those of `version`.
+    pub(crate) fn of_version(&self, account: AccountId, version: i64) -> Option<Arc<Rules>> {
+        self.0.get(&account).filter(|rules| rules.version == version)
+    }
+}
+
 impl Store {
     /// The rules of `account` at `version`, from the cache or the database. The database may meanwhile hold newer ones:
     /// these are then returned, and the caller sees it by their version. None: there is no such account.
@@ -65,7 +72,7 @@ impl Store {
         account: AccountId,
         version: i64,
     ) -> Result<Option<Arc<Rules>>, StoreError> {
-        if let Some(rules) = self.rules.0.get(&account).filter(|rules| rules.version == version) {
+        if let Some(rules) = self.rules.of_version(account, version) {
             return Ok(Some(rules));
         }
         let Some(rules) = self.load(account).await? else { return Ok(None) };

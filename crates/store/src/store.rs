@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use tokio::sync::Mutex;
 
-use crate::{StoreError, error::failed, rules::RulesCache};
+use crate::{StoreError, error::failed, recent::RecentCache, rules::RulesCache};
 
 /// Connections to `SQLite` that read, beside the one that writes.
 const SQLITE_READERS: u32 = 4;
@@ -79,6 +79,7 @@ pub struct Store {
     pub(crate) write: DatabaseConnection,
     pub(crate) read: DatabaseConnection,
     pub(crate) rules: Arc<RulesCache>,
+    pub(crate) recent: Arc<RecentCache>,
     /// Held while a batch is published from `SQLite`, which has no row locks to claim it with.
     pub(crate) relaying: Arc<Mutex<()>>,
 }
@@ -99,7 +100,14 @@ impl Store {
                 (write, Database::connect(sqlite(config, SQLITE_READERS)).await.map_err(what)?)
             }
         };
-        Ok(Self { backend, write, read, rules: Arc::default(), relaying: Arc::default() })
+        Ok(Self {
+            backend,
+            write,
+            read,
+            rules: Arc::default(),
+            recent: Arc::default(),
+            relaying: Arc::default(),
+        })
     }
 
     /// Which database it is.

@@ -159,9 +159,8 @@ fn row(
         recipients: told.recipients.iter().map(recipient).collect(),
         payload: Some(payload),
     };
-    let payload = json::to_value(&message)
-        .map_err(|error| Fault::Internal("an event can't be written as JSON", Some(error.into())))?
-        .to_string();
+    let payload = json::to_text(&message)
+        .map_err(|error| Fault::Internal("an event can't be written as JSON", Some(error.into())))?;
     Ok(OutboxRow {
         account_id: account.id,
         event_id: id,

@@ -50,8 +50,11 @@ enum Shape {
     Register,
     /// A resource changes without a request.
     Change,
-    /// A request is made.
+    /// A request is made for whoever may approve it.
     Submit,
+    /// A request is made for chosen approvers. A part that writes nothing would still open its table and indexes, so this is
+    /// a shape of its own.
+    SubmitTo,
     /// A request is changed: decided, cancelled, expired.
     Decide,
 }
@@ -61,11 +64,13 @@ impl Shape {
         static REGISTER: LazyLock<String> = LazyLock::new(|| text(Shape::Register));
         static CHANGE: LazyLock<String> = LazyLock::new(|| text(Shape::Change));
         static SUBMIT: LazyLock<String> = LazyLock::new(|| text(Shape::Submit));
+        static SUBMIT_TO: LazyLock<String> = LazyLock::new(|| text(Shape::SubmitTo));
         static DECIDE: LazyLock<String> = LazyLock::new(|| text(Shape::Decide));
         match self {
             Self::Register => &REGISTER,
             Self::Change => &CHANGE,
             Self::Submit => &SUBMIT,
+            Self::SubmitTo => &SUBMIT_TO,
             Self::Decide => &DECIDE,
         }
     }
@@ -77,7 +82,8 @@ pub(super) async fn write(database: &impl ConnectionTrait, rows: Rows) -> Result
     let shape = match (&rows.request, rows.resource.version) {
         (None, 1) => Shape::Register,
         (None, _) => Shape::Change,
-        (Some(RequestRows::Insert { .. }), _) => Shape::Submit,
+        (Some(RequestRows::Insert { approvers, .. }), _) if approvers.is_empty() => Shape::Submit,
+        (Some(RequestRows::Insert { .. }), _) => Shape::SubmitTo,
         (Some(RequestRows::Update { .. }), _) => Shape::Decide,
     };
     let commit = statement(database, shape.sql(), parameters(rows));
@@ -106,7 +112,9 @@ fn parameters(rows: Rows) -> Vec<Value> {
         None => {}
         Some(RequestRows::Insert { request, approvers }) => {
             all.extend(values(&request));
-            all.push(approvers.into());
+            if !approvers.is_empty() {
+                all.push(approvers.into());
+            }
         }
         Some(RequestRows::Update { request, decision, lost }) => {
             all.extend(values(&request));
@@ -132,7 +140,7 @@ fn text(shape: Shape) -> String {
     )];
     parts.push(match shape {
         Shape::Register => format!("resource AS ({} RETURNING version)", resource.insert("account", "")),
-        Shape::Change | Shape::Submit | Shape::Decide => format!(
+        Shape::Change | Shape::Submit | Shape::SubmitTo | Shape::Decide => format!(
             "resource AS (UPDATE resources AS r SET {set} FROM account \
              WHERE r.account_id = account.account_id AND r.resource_id = {id} AND r.version = {version} - 1 \
              RETURNING r.version)",
@@ -143,7 +151,11 @@ fn text(shape: Shape) -> String {
     });
     match shape {
         Shape::Register | Shape::Change => {}
-        Shape::Submit => parts.extend(submit(&mut next)),
+        Shape::Submit => parts.push(submit(&Row::of::<requests::Entity>("requests", &mut next))),
+        Shape::SubmitTo => {
+            let request = Row::of::<requests::Entity>("requests", &mut next);
+            parts.extend([submit(&request), choose(&request, next)]);
+        }
         Shape::Decide => parts.extend(decide(&mut next)),
     }
     parts.push(format!("event AS ({})", outbox.insert("resource", "")));
@@ -153,7 +165,7 @@ fn text(shape: Shape) -> String {
     let entry = match shape {
         Shape::Register | Shape::Change => history.insert("resource", ""),
         // The guard of the last link: a null sequence fails the statement.
-        Shape::Submit | Shape::Decide => {
+        Shape::Submit | Shape::SubmitTo | Shape::Decide => {
             let guarded =
                 format!("CASE WHEN request.version IS NOT NULL THEN {} END", history.at("sequence"));
             history.insert_as("resource LEFT JOIN request ON true", "", |column| {
@@ -164,19 +176,20 @@ fn text(shape: Shape) -> String {
     format!("WITH {} {entry}", parts.join(", "))
 }
 
-/// Makes a request and its chosen approvers.
-fn submit(next: &mut usize) -> [String; 2] {
-    let request = Row::of::<requests::Entity>("requests", next);
-    [
-        format!("request AS ({} RETURNING version)", request.insert("resource", "")),
-        format!(
-            "approvers AS (INSERT INTO request_approvers (account_id, request_id, member_id, position) \
-             SELECT {account}, {id}, chosen.member_id, chosen.position \
-             FROM resource, unnest(${next}) WITH ORDINALITY AS chosen (member_id, position))",
-            account = request.at("account_id"),
-            id = request.at("request_id"),
-        ),
-    ]
+/// Makes a request.
+fn submit(request: &Row) -> String {
+    format!("request AS ({} RETURNING version)", request.insert("resource", ""))
+}
+
+/// Makes its chosen approvers, from one parameter.
+fn choose(request: &Row, parameter: usize) -> String {
+    format!(
+        "approvers AS (INSERT INTO request_approvers (account_id, request_id, member_id, position) \
+         SELECT {account}, {id}, chosen.member_id, chosen.position \
+         FROM resource, unnest(${parameter}) WITH ORDINALITY AS chosen (member_id, position))",
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+    )
 }
 
 /// Changes a request, adds the decision that did it, if one did, and ends the assignments of those who lost the right to

@@ -9,6 +9,7 @@ mod lists;
 mod outbox;
 mod plans;
 mod races;
+mod recent;
 mod round_trip;
 mod rules;
 mod support;

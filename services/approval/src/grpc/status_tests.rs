@@ -2,8 +2,8 @@
 //! the build until it has an answer here.
 
 use countersign_domain::{
-    Action, ActorRef, Area, Digest, Kind, MemberId, RequestId, ResourceId, State, SystemRole, Timestamp,
-    account::Feature,
+    AccountState, Action, ActorRef, Area, DataScope, Digest, Kind, MemberId, Pointer, RequestId, ResourceId,
+    State, SystemRole, Timestamp, account::Feature,
 };
 use countersign_runtime::identity;
 
@@ -64,8 +64,26 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NothingStaged,
         Refusal::FeatureMissing { area: Area::CAMPAIGNS, feature: Feature::CampaignApproval },
         Refusal::RequestsPending { area: Area::CAMPAIGNS, pending: 3 },
-        Refusal::ApprovalRightNotAllowed(SystemRole::Creator),
+        Refusal::ApprovalRightNotAllowed(Some(SystemRole::Creator)),
         Refusal::LastAdmin,
+        Refusal::SecondSystemRole { has: SystemRole::Creator, given: SystemRole::Editor },
+        Refusal::SecondScopedRole { who: "ada@acme.example".into() },
+        Refusal::SystemRoleFixed(SystemRole::Creator),
+        Refusal::UnknownComponent(vec![Violation::new("accesses[0].component", "is no component")]),
+        Refusal::ApproveNotAvailable(vec![Violation::new("accesses[0].approve", "can't be given on boards")]),
+        Refusal::RoleNameTaken("Managers".into()),
+        Refusal::ApproverRoleUnavailable,
+        Refusal::RoleRequired,
+        Refusal::EmailTaken("ada@acme.example".into()),
+        Refusal::InvitationPending("ada@acme.example".into()),
+        Refusal::InvitationExpired { at: Timestamp(0) },
+        Refusal::InvitationUsed("ACCEPTED"),
+        Refusal::InvitationTokenUnknown,
+        Refusal::AccountSuspended(AccountState::Suspended),
+        Refusal::AccountState(AccountState::Deleted { erase_at: Timestamp(0) }),
+        Refusal::OutOfScope(DataScope { property: "Country".into(), values: ["US".to_owned()].into() }),
+        Refusal::FeatureInUse { area: Area::CAMPAIGNS, feature: Feature::CampaignApproval },
+        Refusal::PiiMasked(Pointer::from_text("/customer/name")),
     ]
 }
 
@@ -107,6 +125,26 @@ fn promised(refusal: &Refusal) -> (Code, &'static str, &'static [&'static str]) 
         Refusal::RequestsPending { .. } => (FailedPrecondition, "REQUESTS_PENDING", &["area", "pending"]),
         Refusal::ApprovalRightNotAllowed(_) => (FailedPrecondition, "APPROVAL_RIGHT_NOT_ALLOWED", &["role"]),
         Refusal::LastAdmin => (FailedPrecondition, "LAST_ADMIN", &[]),
+        Refusal::SecondSystemRole { .. } => (FailedPrecondition, "SECOND_SYSTEM_ROLE", &["role"]),
+        Refusal::SecondScopedRole { .. } => (FailedPrecondition, "SECOND_SCOPED_ROLE", &["email"]),
+        Refusal::SystemRoleFixed(_) => (FailedPrecondition, "SYSTEM_ROLE_FIXED", &["role"]),
+        Refusal::UnknownComponent(_) => (InvalidArgument, "UNKNOWN_COMPONENT", &[]),
+        Refusal::ApproveNotAvailable(_) => (InvalidArgument, "APPROVE_NOT_AVAILABLE", &[]),
+        Refusal::RoleNameTaken(_) => (AlreadyExists, "ROLE_NAME_TAKEN", &["type", "name"]),
+        Refusal::ApproverRoleUnavailable => (FailedPrecondition, "APPROVER_ROLE_UNAVAILABLE", &[]),
+        Refusal::RoleRequired => (FailedPrecondition, "ROLE_REQUIRED", &[]),
+        Refusal::EmailTaken(_) | Refusal::InvitationPending(_) => {
+            (AlreadyExists, "ALREADY_EXISTS", &["type"])
+        }
+        Refusal::InvitationExpired { .. } => (FailedPrecondition, "INVITATION_EXPIRED", &["expire_time"]),
+        Refusal::InvitationUsed(_) => (FailedPrecondition, "INVITATION_USED", &["state"]),
+        Refusal::InvitationTokenUnknown => (PermissionDenied, "INVITATION_TOKEN_UNKNOWN", &[]),
+        Refusal::AccountSuspended(_) | Refusal::AccountState(_) => {
+            (FailedPrecondition, "ACCOUNT_SUSPENDED", &["state"])
+        }
+        Refusal::OutOfScope(_) => (PermissionDenied, "OUT_OF_SCOPE", &["property"]),
+        Refusal::FeatureInUse { .. } => (FailedPrecondition, "FEATURE_IN_USE", &["feature", "area"]),
+        Refusal::PiiMasked(_) => (PermissionDenied, "PII_MASKED", &["field"]),
     }
 }
 
