@@ -5,7 +5,8 @@ use countersign_domain::{
     AccountState, Action, ActorRef, Area, DataScope, Digest, Kind, MemberId, Pointer, RequestId, ResourceId,
     State, SystemRole, Timestamp, account::Feature,
 };
-use countersign_runtime::identity;
+use countersign_runtime::identity::{self, AuthError};
+use uuid::Uuid;
 
 use super::*;
 

@@ -2,8 +2,8 @@
 //! written, and no answer may show it.
 
 use countersign_domain::{
-    Action, Area, Audience, Content, Kind, Member, MemberState, Refusal, RequestId, ResourceId, RulesWrite,
-    Schedule, SystemRole,
+    Action, Area, Audience, Content, Kind, Member, MemberState, Policy, Refusal, RequestId, ResourceId,
+    RulesWrite, Schedule, SystemRole,
     account::{AccountState, Feature},
     decide, edit,
     perform::{PerformAction, perform},
