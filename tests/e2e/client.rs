@@ -1,5 +1,7 @@
 //! What a calling service has: the generated clients, with an actor's metadata on each call.
 
+mod access_calls;
+
 use std::time::{Duration, SystemTime};
 
 use countersign_proto::{
@@ -14,9 +16,7 @@ use countersign_proto::{
 use tonic::{Request, Status, transport::Channel};
 use uuid::Uuid;
 
-use countersign_testkit::wait_for;
-
-use crate::system::{PATIENCE, System};
+use crate::system::System;
 
 /// A member who calls.
 #[derive(Clone)]
@@ -343,40 +343,5 @@ impl Caller {
         let answer =
             InboxServiceClient::new(self.notifier.clone()).list_ribbons(self.request(message)).await?;
         Ok(answer.into_inner().ribbons)
-    }
-
-    /// Waits until the notifier knows these members of the account.
-    pub async fn wait_until_known(&self, members: &[&String]) {
-        for member in members {
-            let member = self.other((*member).clone());
-            wait_for("the notifier to know a member", PATIENCE, async || {
-                member.try_ribbons("").await.is_ok().then_some(())
-            })
-            .await;
-        }
-    }
-
-    /// Adds a member who has these custom roles alone.
-    pub async fn add_with(&self, name: &str, role_ids: Vec<String>) -> String {
-        let request = access::CreateMemberRequest {
-            email: format!("{}@acme.example", name.replace(' ', ".").to_lowercase()),
-            display_name: name.into(),
-            role_ids,
-            ..Default::default()
-        };
-        self.create_member(request).await.unwrap().member_id
-    }
-
-    pub async fn create_role(&self, mut message: access::CreateRoleRequest) -> Result<access::Role, Status> {
-        message.account_id.clone_from(&self.account);
-        let answer = RoleServiceClient::new(self.approval.clone()).create_role(self.request(message)).await?;
-        Ok(answer.into_inner().role.unwrap())
-    }
-
-    pub async fn export(&self) -> Result<access::ExportAccessResponse, Status> {
-        let message = access::ExportAccessRequest { account_id: self.account.clone() };
-        let answer =
-            AccessServiceClient::new(self.approval.clone()).export_access(self.request(message)).await?;
-        Ok(answer.into_inner())
     }
 }
