@@ -107,7 +107,7 @@ impl RulesAfter {
             match write {
                 RulesWrite::Account(account) => after.account = account.clone(),
                 RulesWrite::InsertRole(role) | RulesWrite::UpdateRole(role) => {
-                    after.roles.insert(role.clone())
+                    after.roles.insert(role.clone());
                 }
                 RulesWrite::DeleteRole(id) => after.roles.remove(*id),
                 RulesWrite::Policy(policy) => after.policies = after.policies.with(policy.clone()),
