@@ -3,6 +3,7 @@
 //! [`builders`] holds a small account to act in; the other modules are named after what they prove. [`invariants`] runs
 //! random commands and checks what must hold after each of them.
 
+mod access;
 mod builders;
 mod content;
 mod decide;
