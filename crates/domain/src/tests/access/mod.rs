@@ -15,6 +15,7 @@ mod rules;
 mod scope;
 mod settle;
 mod system_roles;
+mod table;
 mod tenancy;
 
 use std::collections::BTreeSet;
