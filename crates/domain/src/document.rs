@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     Context, Member, MemberId, Refusal, RoleId, RulesChange, RulesWrite, Violation,
-    access::{DataScope, Rights, Role, Roles},
+    access::{DataScope, Rights, Role, Roles, listed},
     limits,
     member::{MemberState, SystemRole},
     membership::{check_assignable, check_one_scope, settle_right},
@@ -107,16 +107,20 @@ fn role_of(role: &Role) -> DocumentRole {
 }
 
 fn member_of(roles: &Roles, member: &Member) -> DocumentMember {
-    let mut custom: Vec<String> =
-        member.roles.iter().filter_map(|id| roles.get(*id)).map(|role| role.name.clone()).collect();
-    custom.sort_by_key(|name| name.to_lowercase());
     DocumentMember {
         email: member.email.clone(),
         display_name: member.display_name.clone(),
         locale: member.locale.clone(),
-        roles: member.system_role.iter().map(|role| role.as_str().to_owned()).chain(custom).collect(),
+        roles: names_of(|id| roles.get(id).map(|role| role.name.clone()), member),
         approval_right: member.approval_right,
     }
+}
+
+/// The names of a member's roles, the system role first.
+fn names_of(name_of: impl Fn(RoleId) -> Option<String>, member: &Member) -> Vec<String> {
+    let mut custom: Vec<String> = member.roles.iter().filter_map(|id| name_of(*id)).collect();
+    custom.sort_by_key(|name| name.to_lowercase());
+    member.system_role.iter().map(|role| role.as_str().to_owned()).chain(custom).collect()
 }
 
 /// Makes members and custom roles what `document` says, as a whole or not at all. `members` are all of the account's, revoked ones
@@ -248,9 +252,9 @@ fn import_members(
         })
         .collect();
     let mut after = Vec::new();
-    for (index, wanted) in document.members.iter().enumerate() {
+    for (wanted, named) in document.members.iter().zip(check_members(roles, document)?) {
         let before = known.get(&wanted.email.to_lowercase()).copied();
-        let member = wanted_member(context, roles, index, wanted, before, new_id)?;
+        let member = wanted_member(context, roles, wanted, named, before, new_id)?;
         let lines = lines_of_member(context.roles, roles, before, &member);
         match before {
             None => {
@@ -293,45 +297,82 @@ fn import_members(
     Ok(after)
 }
 
-/// The member as the document wants them.
-fn wanted_member(
-    context: &Context<'_>,
-    roles: &Roles,
-    index: usize,
+/// The roles that a member of a document is given.
+#[derive(Default)]
+struct Named {
+    system_role: Option<SystemRole>,
+    roles: Vec<RoleId>,
+}
+
+/// The roles of each member of `document`, or everything that is wrong with any of them.
+fn check_members(roles: &Roles, document: &Document) -> Result<Vec<Named>, Refusal> {
+    let known: HashMap<String, RoleId> =
+        roles.iter().map(|role| (role.name.to_lowercase(), role.id)).collect();
+    let mut violations = Vec::new();
+    let all = document
+        .members
+        .iter()
+        .enumerate()
+        .map(|(index, wanted)| {
+            check_member(&known, &format!("document.members[{index}]"), wanted, &mut violations)
+        })
+        .collect();
+    if violations.is_empty() { Ok(all) } else { Err(Refusal::Invalid(violations)) }
+}
+
+fn check_member(
+    known: &HashMap<String, RoleId>,
+    field: &str,
     wanted: &DocumentMember,
-    before: Option<&Member>,
-    new_id: &mut impl FnMut() -> Uuid,
-) -> Result<Member, Refusal> {
-    let mut system_role = None;
-    let mut ids = Vec::new();
+    violations: &mut Vec<Violation>,
+) -> Named {
+    let mut named = Named::default();
     for (place, name) in wanted.roles.iter().enumerate() {
-        let problem = match (SystemRole::parse(name), roles.named(name)) {
-            (Some(given), _) => match system_role {
-                Some(has) if has != given => return Err(Refusal::SecondSystemRole { has, given }),
-                _ => {
-                    system_role = Some(given);
+        let problem = match (SystemRole::parse(name), known.get(&name.to_lowercase())) {
+            (Some(given), _) => match named.system_role {
+                None => {
+                    named.system_role = Some(given);
                     continue;
                 }
+                Some(has) if has == given => "is named twice",
+                Some(_) => "is a second system role: a member has one at the most",
             },
-            (None, Some(role)) if !ids.contains(&role.id) => {
-                ids.push(role.id);
+            (None, Some(id)) if !named.roles.contains(id) => {
+                named.roles.push(*id);
                 continue;
             }
             (None, Some(_)) => "is named twice",
             (None, None) => "is neither a system role nor a role of the document",
         };
-        let field = format!("document.members[{index}].roles[{place}]");
-        return Err(Refusal::Invalid(vec![Violation::new(field, problem)]));
+        violations.push(Violation::new(format!("{field}.roles[{place}]"), problem));
     }
-    if system_role.is_none() && ids.is_empty() {
-        return Err(Refusal::RoleRequired);
+    if wanted.roles.is_empty() {
+        violations.push(Violation::new(format!("{field}.roles"), "must name a role: leave out who has none"));
     }
-    if ids.len() > limits::MEMBER_ROLES {
+    if named.roles.len() > limits::MEMBER_ROLES {
         let text = format!("must name at most {} custom roles", limits::MEMBER_ROLES);
-        let field = format!("document.members[{index}].roles");
-        return Err(Refusal::Invalid(vec![Violation::new(field, text)]));
+        violations.push(Violation::new(format!("{field}.roles"), text));
     }
-    check_one_scope(ids.iter().filter_map(|id| roles.get(*id)), &wanted.email)?;
+    let may_have_right =
+        matches!(named.system_role, Some(SystemRole::Editor | SystemRole::Admin | SystemRole::Approver));
+    if wanted.approval_right && !may_have_right {
+        violations.push(Violation::new(format!("{field}.approval_right"), "can be given to an EDITOR only"));
+    }
+    named.roles.sort();
+    named
+}
+
+/// The member as the document wants them.
+fn wanted_member(
+    context: &Context<'_>,
+    roles: &Roles,
+    wanted: &DocumentMember,
+    named: Named,
+    before: Option<&Member>,
+    new_id: &mut impl FnMut() -> Uuid,
+) -> Result<Member, Refusal> {
+    let system_role = named.system_role;
+    check_one_scope(named.roles.iter().filter_map(|id| roles.get(*id)), &wanted.email)?;
     let active_before = before.filter(|member| member.state == MemberState::Active);
     if active_before.is_none_or(|member| member.system_role != system_role) {
         check_assignable(context, system_role)?;
@@ -340,7 +381,6 @@ fn wanted_member(
         Some(SystemRole::Editor) => Some(wanted.approval_right),
         _ => Some(true).filter(|_| wanted.approval_right),
     };
-    ids.sort();
     Ok(Member {
         account_id: context.account.id,
         id: before.map_or_else(|| MemberId(new_id()), |member| member.id),
@@ -348,7 +388,7 @@ fn wanted_member(
         display_name: wanted.display_name.clone(),
         locale: wanted.locale.clone(),
         system_role,
-        roles: ids,
+        roles: named.roles,
         approval_right: settle_right(system_role, asked, false)?,
         state: MemberState::Active,
         version: before.map_or(1, |member| member.version + 1),
@@ -371,7 +411,8 @@ fn lines_of_role(before: Option<&Role>, after: &Role) -> Vec<String> {
     lines(["name", "accesses", "scope", "masks_pii"], before.map(text).as_ref(), &text(after), "name")
 }
 
-/// A line for each text that differs, or for each that there is where there was none before, but for `told`.
+/// A line for each text that differs: each is written so that no two things read the same. Or a line for each that there
+/// is where there was none before, but for `told`.
 fn lines<const N: usize>(
     what: [&str; N],
     before: Option<&[String; N]>,
@@ -406,16 +447,18 @@ fn lines_of_member(
     before: Option<&Member>,
     after: &Member,
 ) -> Vec<String> {
-    let text = |member: &Member, roles: &Roles| {
+    // A role that is only written otherwise from now on is no change of its holders.
+    let name_of = |id| roles_after.get(id).or_else(|| roles_before.get(id)).map(|role| role.name.clone());
+    let text = |member: &Member| {
         [
             member.state.as_str().to_owned(),
             member.email.clone(),
             member.display_name.clone(),
             member.locale.clone(),
-            member_of(roles, member).roles.join(", "),
+            listed(names_of(name_of, member)),
             member.approval_right.to_string(),
         ]
     };
     let what = ["state", "email", "display_name", "locale", "roles", "approval_right"];
-    lines(what, before.map(|before| text(before, roles_before)).as_ref(), &text(after, roles_after), "email")
+    lines(what, before.map(text).as_ref(), &text(after), "email")
 }

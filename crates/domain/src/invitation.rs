@@ -163,7 +163,7 @@ pub fn create(
     Ok((invitation, change))
 }
 
-/// Sends a pending or expired invitation again, with a new token.
+/// Sends a pending or expired invitation again, with a new token and what is left of what was promised.
 pub fn resend(
     context: &Context<'_>,
     invitation: Option<&Invitation>,
@@ -171,8 +171,9 @@ pub fn resend(
     token: String,
 ) -> Result<(Invitation, RulesChange), Refusal> {
     let invitation = pending(context, invitation, id)?;
-    membership::give_to_new(context, invitation.given.clone(), &invitation.email)?;
+    let given = still_given(context, &invitation.given);
     let mut after = next(invitation, InvitationState::Pending);
+    after.given = membership::give_to_new(context, given, &invitation.email)?;
     after.token = TokenHash::of(&token);
     after.expires_at = context.now.plus(limits::INVITATION_AGE);
     let mut change = RulesChange::of(RulesWrite::UpdateInvitation(after.clone()));

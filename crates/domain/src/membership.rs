@@ -6,7 +6,7 @@ use crate::{
     limits,
     member::{MemberState, SystemRole},
     perform::check_version,
-    permission::require_admin,
+    permission::{acts_as, require_admin},
     refusal::Permission,
 };
 
@@ -76,8 +76,7 @@ pub fn create(context: &Context<'_>, new: NewMember) -> Result<Member, Refusal> 
 
 /// What somebody new is given, if the actor may give that: to a member or with an invitation.
 pub(crate) fn give_to_new(context: &Context<'_>, given: Given, who: &str) -> Result<Given, Refusal> {
-    let by = context.actor.active_member().and_then(|member| member.system_role);
-    let may = by.is_some_and(|by| match given.system_role {
+    let may = acts_as(context).is_some_and(|by| match given.system_role {
         Some(role) => access::may_assign_to_new(by, role),
         None => access::may_assign_to_new(by, SystemRole::Member),
     });

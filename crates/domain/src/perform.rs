@@ -3,13 +3,12 @@
 use crate::{
     Context, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite, Resource,
     Timestamp, Violation,
-    access::Rights,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::{Action, Kind, Lifecycle, Target, Transition},
     limits,
     member::SystemRole,
     outcome::{Event, EventKind},
-    permission::require_write,
+    permission::{acts_as, require_write},
     policy::Area,
     recipients,
     request::Assignment,
@@ -66,7 +65,9 @@ pub fn perform(
     };
     let policy = context.policies.of(&lifecycle.area);
     let mode = (command.action == Action::LAUNCH).then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
-    let way = way(policy, transition, mode, rights, &command.approvers);
+    // POL-5: a Creator's work is approved by somebody else, whatever another role lets the Creator decide.
+    let may_bypass = rights.approve && acts_as(context) != Some(SystemRole::Creator);
+    let way = way(policy, transition, mode, may_bypass, &command.approvers);
 
     let mut violations = Vec::new();
     check_fields(context, lifecycle, resource, command, way, &mut violations);
@@ -92,14 +93,14 @@ fn way(
     policy: &Policy,
     transition: &Transition,
     mode: Option<LaunchMode>,
-    rights: Rights,
+    may_bypass: bool,
     approvers: &[MemberId],
 ) -> Way {
     let gated =
         policy.enabled && transition.pending.is_some() && mode.is_none_or(|mode| mode == LaunchMode::Active);
     if !gated {
         Way::Apply
-    } else if policy.area == Area::CAMPAIGNS && rights.approve && approvers.is_empty() {
+    } else if policy.area == Area::CAMPAIGNS && may_bypass && approvers.is_empty() {
         Way::Bypass
     } else {
         Way::Submit

@@ -222,7 +222,9 @@ pub(crate) fn check_accesses(field: &str, asked: &[Asked]) -> Result<BTreeMap<Co
         if rights.is_none() {
             invalid.push(Violation::new(at("level"), "is required where approve is not set"));
         }
-        if accesses.insert(component, *rights).is_some() {
+        // ACC-4: WRITE and APPROVE give READ, whether or not whoever asks says so.
+        let rights = Rights { read: !rights.is_none(), ..*rights };
+        if accesses.insert(component, rights).is_some() {
             invalid.push(Violation::new(at("component"), "is named twice"));
         }
     }

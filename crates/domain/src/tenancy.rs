@@ -26,7 +26,8 @@ pub fn update(context: &Context<'_>, change: AccountChange) -> Result<Account, R
     let features = change.features.unwrap_or_else(|| context.account.features.clone());
     for area in Area::ALL {
         let feature = area.feature();
-        if context.workflow_is_on(&area) && !features.contains(&feature) {
+        let is_taken = context.account.features.contains(&feature) && !features.contains(&feature);
+        if is_taken && context.workflow_is_on(&area) {
             return Err(Refusal::FeatureInUse { area, feature });
         }
     }

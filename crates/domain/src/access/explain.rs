@@ -1,7 +1,7 @@
 //! Why a member has a right or lacks it: role by role.
 
 use super::{Access, Audience, Component, Rights, Role};
-use crate::member::{Member, SystemRole};
+use crate::member::{Member, MemberState, SystemRole};
 
 /// One role's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +43,7 @@ pub fn explain<'a>(
             role: None,
             set_on: (!rights.is_none()).then_some(component),
             rights,
-            remark: match (given, access.system_role()) {
-                (SystemRole::Approver, Some(SystemRole::Creator)) => {
-                    "APPROVER acts as CREATOR while the workflow of every area is off"
-                }
-                (SystemRole::Editor, _) if rights.approve => "an Admin gave this EDITOR the approval right",
-                (SystemRole::Editor, _) => "this EDITOR was not given the approval right",
-                _ => "",
-            },
+            remark: remark(member, given, access, component),
         });
     }
     grants.extend(access.roles().iter().map(|role| Grant {
@@ -68,6 +61,22 @@ pub fn explain<'a>(
             _ => true,
         },
         masked_by: access.masking_roles().collect(),
+    }
+}
+
+/// What one would not expect of the system role that the member was `given`.
+fn remark(member: &Member, given: SystemRole, access: &Access<'_>, component: Component) -> &'static str {
+    let has_workflow = Component::WITH_WORKFLOW.contains(&component);
+    match (given, access.system_role()) {
+        _ if member.state != MemberState::Active => "this member's access was revoked",
+        (SystemRole::Approver, Some(SystemRole::Creator)) => {
+            "APPROVER acts as CREATOR while the workflow of every area is off"
+        }
+        (SystemRole::Editor, _) if has_workflow && member.approval_right => {
+            "an Admin gave this EDITOR the approval right"
+        }
+        (SystemRole::Editor, _) if has_workflow => "this EDITOR was not given the approval right",
+        _ => "",
     }
 }
 

@@ -9,6 +9,7 @@ mod role;
 mod scope;
 mod system;
 
+pub(crate) use self::scope::listed;
 pub use self::{
     component::{Component, Node, TREE},
     effective::Access,

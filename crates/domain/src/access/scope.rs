@@ -1,6 +1,7 @@
 //! Data scopes (ACC-12): a member limited to resources by what those declare about whom they reach.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
@@ -33,7 +34,22 @@ impl DataScope {
 
 impl fmt::Display for DataScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let values: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        write!(f, "{} in ({})", self.property, values.join(", "))
+        write!(f, "{} in ({})", quoted(&self.property), listed(&self.values))
+    }
+}
+
+/// `names` in one line that reads the same for no other list.
+pub(crate) fn listed<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| quoted(name.as_ref()).into_owned()).collect();
+    names.join(", ")
+}
+
+/// `name`, in quotes where it could be taken for something else in a list.
+fn quoted(name: &str) -> Cow<'_, str> {
+    let odd = |c: char| matches!(c, ',' | '"' | '\\' | '(' | ')') || c.is_control();
+    if name.is_empty() || name.trim() != name || name.contains(odd) {
+        Cow::Owned(format!("{name:?}"))
+    } else {
+        Cow::Borrowed(name)
     }
 }

@@ -6,9 +6,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    Account, AccountId, Action, Actor, ActorRef, Area, Content, Context, Directory, Feature, Kind,
-    LaunchMode, Member, MemberId, MemberState, Outcome, Policies, Policy, Refusal, Request, RequestId,
-    Resource, ResourceId, Schedule, State, SystemRole, Timestamp, Violation,
+    Account, AccountId, AccountState, Action, Actor, ActorRef, Area, Audience, Content, Context, Directory,
+    Feature, Kind, LaunchMode, Member, MemberId, MemberState, Outcome, Policies, Policy, Refusal, Request,
+    RequestId, Resource, ResourceId, Role, Roles, Schedule, State, SystemRole, Timestamp, Violation,
     decide::{self, Approve, Cancel, Reject},
     edit::{self, Edit, Register},
     perform::{self, PerformAction},
@@ -42,7 +42,7 @@ pub(super) enum Who {
     EditorWithRight,
     /// Was an Admin, has no access any more.
     Revoked,
-    /// A member without a system role.
+    /// A member without any role.
     Roleless,
     /// No member of the account.
     Stranger,
@@ -126,6 +126,7 @@ pub(super) fn member(who: Who) -> Member {
         display_name: format!("{who:?}"),
         locale: "en".into(),
         system_role: who.role(),
+        roles: Vec::new(),
         approval_right: who == Who::EditorWithRight,
         state: if who == Who::Revoked { MemberState::Revoked } else { MemberState::Active },
         version: 1,
@@ -139,6 +140,7 @@ pub(super) struct World {
     pub(super) account: Account,
     pub(super) campaigns: Policy,
     pub(super) experiences: Policy,
+    pub(super) roles: Roles,
     pub(super) members: Vec<Member>,
     pub(super) now: Timestamp,
 }
@@ -152,11 +154,13 @@ impl World {
                 id: ACCOUNT,
                 name: "Example".into(),
                 features: BTreeSet::from(Feature::ALL),
+                state: AccountState::Active,
                 rules_version: 1,
                 created_at: CREATED,
             },
             campaigns: on(Area::CAMPAIGNS),
             experiences: on(Area::PRODUCT_EXPERIENCES),
+            roles: Roles::default(),
             members: Who::MEMBERS.into_iter().map(member).collect(),
             now: NOW,
         }
@@ -212,15 +216,21 @@ impl World {
                 service: None,
             },
         };
+        self.act_as(&actor, act)
+    }
+
+    pub(super) fn act_as<T>(&self, actor: &Actor, act: impl FnOnce(&Context<'_>) -> T) -> T {
         let (approvers, named) = self.members.iter().cloned().partition(|member| {
             member.approval_right
                 || matches!(member.system_role, Some(SystemRole::Admin | SystemRole::Approver))
+                || member.roles.iter().any(|id| self.roles.get(*id).is_some_and(Role::approves))
         });
         act(&Context {
             account: &self.account,
             policies: &Policies::new(Some(self.campaigns.clone()), Some(self.experiences.clone())),
+            roles: &self.roles,
             directory: &Directory::new(Arc::new(approvers), named),
-            actor: &actor,
+            actor,
             now: self.now,
         })
     }
@@ -340,6 +350,8 @@ pub(super) fn resource(kind: Kind, state: State) -> Resource {
         variants,
         winner: None,
         launch_mode: None,
+        audience: Audience::default(),
+        pii_fields: Vec::new(),
         version: 7,
         created_at: CREATED,
         updated_at: CREATED,

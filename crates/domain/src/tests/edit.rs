@@ -2,10 +2,12 @@
 
 use super::builders::*;
 use crate::{
-    Action, Content, Kind, LaunchMode, MemberId, Outcome, Refusal, Resource, Schedule, State, Violation,
+    Action, Audience, Content, Kind, LaunchMode, MemberId, Outcome, Refusal, Resource, Schedule, State,
+    Violation,
     edit::{self, Edit, Register},
     history::HistoryEvent,
     outcome::EventKind,
+    permission,
     refusal::{Missing, Permission},
     resource::ApprovalStatus,
 };
@@ -20,6 +22,8 @@ fn new_campaign() -> Register {
         content: content("first", 99),
         schedule: Schedule { start: Some(after_hours(24)), end: Some(after_hours(48)) },
         variants: Vec::new(),
+        audience: Audience::default(),
+        pii_fields: Vec::new(),
     }
 }
 
@@ -318,7 +322,7 @@ fn a_time_that_is_set_anew_must_be_to_come_and_one_that_stays_may_have_passed() 
 }
 
 fn view(who: Who, resource: Option<&Resource>) -> Result<Resource, Refusal> {
-    World::new().act(who, |context| edit::view(context, resource, Missing::Resource(RESOURCE)).cloned())
+    World::new().act(who, |context| permission::view(context, resource, Missing::Resource(RESOURCE)).cloned())
 }
 
 /// Proves ACC-4, ACC-16.

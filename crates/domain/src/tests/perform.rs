@@ -4,9 +4,28 @@ use std::time::Duration;
 
 use super::builders::*;
 use crate::{
-    Action, Area, LaunchMode, Outcome, Refusal, Resource, Schedule, State, Violation, edit::Edit,
-    history::HistoryEvent, perform::PerformAction, resource::ApprovalStatus,
+    Action, Actor, Area, Component, LaunchMode, Outcome, Refusal, Resource, Rights, Role, RoleId, Schedule,
+    State, SystemRole, Violation,
+    edit::Edit,
+    history::HistoryEvent,
+    perform::{self, PerformAction},
+    resource::ApprovalStatus,
 };
+
+/// A custom role that writes and approves campaigns.
+fn approver_role() -> Role {
+    Role {
+        account_id: ACCOUNT,
+        id: RoleId(uuid::Uuid::from_u128(9_000)),
+        name: "Campaigns".into(),
+        accesses: [(Component::CAMPAIGNS, Rights::FULL)].into(),
+        scope: None,
+        masks_pii: false,
+        version: 1,
+        created_at: CREATED,
+        updated_at: CREATED,
+    }
+}
 
 fn launching(mode: LaunchMode) -> PerformAction {
     PerformAction { launch_mode: Some(mode), ..doing(Action::LAUNCH) }
@@ -73,7 +92,7 @@ fn a_request_carries_note_approvers_deadline_and_the_staged_change_with_its_dige
     assert_eq!(outcome.history.note, "please");
     let request = Pending::after(outcome).request;
     assert_eq!(request.note, "please");
-    assert_eq!(request.approvers, [Who::Approver.id(), Who::EditorWithRight.id()]);
+    assert_eq!(request.assigned().collect::<Vec<_>>(), [Who::Approver.id(), Who::EditorWithRight.id()]);
     assert_eq!(request.change, before.staged);
     assert_eq!(request.digest, before.staged.unwrap().digest);
     assert_eq!(request.version, 1);
@@ -131,7 +150,7 @@ fn every_approver_of_the_area_may_be_chosen() {
     for before in [campaign(), ab_test(State::DRAFT)] {
         let action = if before.kind == crate::Kind::CAMPAIGN { Action::LAUNCH } else { Action::START };
         let request = World::new().submit(Who::Creator, &before, &asking(action, &chosen)).request;
-        assert_eq!(request.approvers, chosen.map(Who::id));
+        assert_eq!(request.assigned().collect::<Vec<_>>(), chosen.map(Who::id));
     }
 }
 
@@ -192,6 +211,28 @@ fn a_direct_launch_by_an_approver_is_recorded_as_a_bypass() {
     assert_eq!(outcome.history.event, HistoryEvent::Bypassed);
     assert_eq!(outcome.history.note, "sale starts");
     assert_eq!(outcome.resource.approval_status, ApprovalStatus::None);
+}
+
+/// A Creator's campaign is approved by somebody else, also where another role lets the Creator approve those of others.
+///
+/// Proves POL-5, ACC-5.
+#[test]
+fn a_creator_who_may_approve_is_gated_all_the_same() {
+    let mut world = World::new();
+    let approves = approver_role();
+    world.roles.insert(approves.clone());
+    let launch = |system_role: Option<SystemRole>| {
+        let mut member = member(Who::Creator);
+        (member.system_role, member.roles) = (system_role, vec![approves.id]);
+        let actor = Actor::Member { member, service: None };
+        let command = doing(Action::LAUNCH);
+        let outcome = world.act_as(&actor, |context| perform::perform(context, &campaign(), &command));
+        outcome.unwrap().history.event
+    };
+    assert_eq!(launch(Some(SystemRole::Creator)), HistoryEvent::Submitted);
+    for other in [None, Some(SystemRole::Member), Some(SystemRole::Editor), Some(SystemRole::Approver)] {
+        assert_eq!(launch(other), HistoryEvent::Bypassed, "{other:?}");
+    }
 }
 
 /// Proves POL-5.

@@ -200,9 +200,10 @@ fn at_a_deadline_the_submitter_and_the_asked_approvers_are_told() {
 #[test]
 fn where_no_approver_is_left_the_submitter_alone_is_told() {
     let world = World::new();
-    let request = world.launch_by_creator().request;
-    let recipients =
-        world.act(Who::Timer, |context| of_expiry(context, &request, ExpiryReason::NoEligibleApprovers));
+    let Pending { resource, request } = world.launch_by_creator();
+    let recipients = world.act(Who::Timer, |context| {
+        of_expiry(context, &request, &resource, ExpiryReason::NoEligibleApprovers)
+    });
     assert_eq!(told(&recipients), [(Who::Creator, Reason::Submitter, RESULT)]);
 }
 

@@ -10,16 +10,19 @@ use super::{
     tries::{Step, Try},
 };
 use crate::{
-    Action, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal, Request,
-    RequestId, RequestState, RequestWrite, Resource, Schedule, State, SystemRole,
+    Action, ActorRef, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal,
+    Request, RequestId, RequestState, RequestWrite, Resource, RulesChange, Schedule, State, SystemRole,
     decide::{self, Approve, Cancel, Reject},
     edit::Edit,
     history::{HistoryEntry, HistoryEvent},
+    loss,
     membership::{self, MemberChange},
     outcome::EventKind,
     perform::PerformAction,
     policy::{self, Cancellation, PolicyChange},
+    request::ExpiryReason,
     resource::{ApprovalStatus, Lock},
+    rules::RulesAfter,
 };
 
 /// What a database would hold.
@@ -122,10 +125,30 @@ impl Ledger {
             membership::update(context, &member, change)
         });
         if let Ok(changed) = result {
-            self.world.members[index] = changed;
+            self.change_rules(who, index, changed);
         }
         let admins = self.active().filter(|member| member.system_role == Some(SystemRole::Admin)).count();
         assert!(admins > 0, "ACC-11: no Admin is left");
+    }
+
+    /// The member changes, and what their loss of a right means for the pending request is settled (REQ-10).
+    fn change_rules(&mut self, who: Who, index: usize, changed: crate::Member) {
+        let change = RulesChange::update_member(changed.clone());
+        let concern = self.world.act(who, |before| {
+            let after = RulesAfter::of(before, &change);
+            loss::concern(before, &after.context(before))
+        });
+        self.world.members[index] = changed;
+        let Some(pending) = self.pending() else { return };
+        let settle = |world: &World, pending: &Pending| {
+            world.act(Who::Timer, |context| loss::settle(context, &pending.resource, &pending.request))
+        };
+        let Some(outcome) = settle(&self.world, &pending) else { return };
+        let assigned = pending.request.assigned().any(|id| concern.members.contains(&id));
+        let unassigned = !pending.request.has_chosen_approvers() && concern.unassigned;
+        assert!(assigned || unassigned, "REQ-10: a request is not found that must be settled");
+        self.commit(Who::Timer, outcome);
+        assert!(self.pending().and_then(|pending| settle(&self.world, &pending)).is_none(), "settled twice");
     }
 
     fn active(&self) -> impl Iterator<Item = &crate::Member> {
@@ -260,20 +283,36 @@ impl Ledger {
                 self.made += 1;
                 self.requests.push(request);
             }
-            Some(RequestWrite::Update { request, decision }) => self.update_request(request, decision),
+            Some(RequestWrite::Update { request, decision, lost }) => {
+                self.update_request(request, decision, &lost);
+            }
             None => assert!(before.lock.is_none(), "LIF-20: a locked resource changed"),
         }
         self.check_lock();
     }
 
-    fn update_request(&mut self, request: Request, decision: Option<crate::request::Decision>) {
+    fn update_request(
+        &mut self,
+        request: Request,
+        decision: Option<crate::request::Decision>,
+        lost: &[ActorRef],
+    ) {
+        let now = self.world.now;
         let before = self.requests.last_mut().unwrap();
         assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
         let mut decisions = before.decisions.clone();
         decisions.extend(decision);
         let deciders: BTreeSet<_> = decisions.iter().map(|decision| decision.by.member_id).collect();
         assert_eq!(deciders.len(), decisions.len(), "POL-3: somebody counted twice");
+        let mut assignments = before.assignments.clone();
+        for assignment in &mut assignments {
+            if lost.iter().any(|actor| actor.member_id == Some(assignment.member)) {
+                assert_eq!(assignment.expired_at, None, "REQ-10: an assignment was lost twice");
+                assignment.expired_at = Some(now);
+            }
+        }
         let expected = Request {
+            assignments,
             state: request.state.clone(),
             version: before.version + 1,
             decisions,
@@ -334,11 +373,8 @@ impl Ledger {
         let mut expected = BTreeSet::new();
         if let Some(request) = outcome.request.as_ref().map(RequestWrite::request) {
             let self_approval = self.world.policy(&request.area).allow_self_approval;
-            let asked: BTreeSet<MemberId> = if request.approvers.is_empty() {
-                self.approvers()
-            } else {
-                request.approvers.iter().copied().collect()
-            };
+            let asked: BTreeSet<MemberId> =
+                if request.has_chosen_approvers() { request.assigned().collect() } else { self.approvers() };
             let asked = asked.into_iter().filter(|id| self_approval || !request.submitted_by(*id));
             let submitter = request.submitter.member_id;
             match outcome.event.kind {
@@ -358,12 +394,15 @@ impl Ledger {
                 EventKind::RequestCancelled => {
                     expected.extend(submitter);
                     expected.insert(outcome.resource.owner);
-                    expected.extend(request.approvers.iter());
+                    expected.extend(request.assigned());
                     expected.remove(&who.id());
                 }
+                EventKind::RequestAssignmentExpired => expected.extend(submitter),
                 EventKind::RequestExpired => {
                     expected.extend(submitter);
-                    expected.extend(asked);
+                    let deadline =
+                        matches!(request.state, RequestState::Expired { reason: ExpiryReason::Deadline, .. });
+                    expected.extend(asked.filter(|_| deadline));
                 }
                 _ => {}
             }

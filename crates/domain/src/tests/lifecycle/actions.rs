@@ -60,7 +60,7 @@ fn expected_submission(before: &Resource, row: &Row, mode: Option<LaunchMode>, w
         digest: digest.clone(),
         change,
         launch_mode: mode,
-        approvers: Vec::new(),
+        assignments: Vec::new(),
         required_approvals: 1,
         decisions: Vec::new(),
         deadline: match row.3 {

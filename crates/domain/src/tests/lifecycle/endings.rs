@@ -33,7 +33,11 @@ fn check_ending(
         digest: pending.request.digest.clone(),
         ..entry(&pending.resource, &resource, event, pending.request.action.as_str(), who)
     };
-    let request = RequestWrite::Update { request: request_after(pending, state, decision.clone()), decision };
+    let request = RequestWrite::Update {
+        request: request_after(pending, state, decision.clone()),
+        decision,
+        lost: Vec::new(),
+    };
     assert_eq!(
         got,
         Outcome { resource, request: Some(request), history, event: Event { kind, recipients: Vec::new() } }
