@@ -137,7 +137,7 @@ pub fn create(
     if known.is_some_and(|member| member.state == MemberState::Active) {
         return Err(Refusal::EmailTaken(email));
     }
-    // One that has expired is passed over: it can only be sent again, and then finds the newer one.
+    // One that has expired makes room: it is withdrawn.
     if open.is_some_and(|open| !open.has_expired(context.now)) {
         return Err(Refusal::InvitationPending(email));
     }
@@ -256,7 +256,7 @@ fn still_given(context: &Context<'_>, given: &Given) -> Given {
     Given { system_role, roles, approval_right: given.approval_right }
 }
 
-/// The invitation, if it can still be sent or withdrawn by the actor.
+/// The invitation, if it can still be sent or withdrawn, by whoever could make it (ACC-8).
 fn pending<'i>(
     context: &Context<'_>,
     invitation: Option<&'i Invitation>,
@@ -264,6 +264,7 @@ fn pending<'i>(
 ) -> Result<&'i Invitation, Refusal> {
     permission::check(context, Permission::Invite, permission::Target::Account)?;
     let invitation = invitation.ok_or(Refusal::NotFound(Missing::Invitation(id)))?;
+    membership::check_may_give(context, &invitation.given)?;
     check_unused(invitation)?;
     Ok(invitation)
 }

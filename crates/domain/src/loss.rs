@@ -11,6 +11,7 @@ use crate::{
     access::Component,
     decide::{advance, ending, go_back, history},
     history::HistoryEvent,
+    limits,
     outcome::{Event, EventKind},
     perform::next,
     recipients,
@@ -23,7 +24,7 @@ use crate::{
 pub struct Concern {
     /// Requests to which one of these is assigned.
     pub members: BTreeSet<MemberId>,
-    /// Requests without chosen approvers: so few approvers are left that one may have none.
+    /// Requests without chosen approvers: so few approvers are left that one of them may have none.
     pub unassigned: bool,
 }
 
@@ -33,6 +34,10 @@ impl Concern {
         self.members.is_empty() && !self.unassigned
     }
 }
+
+/// So many who may decide everything leave no unassigned request without an approver: one may be its submitter, and as many as it
+/// needs approvals, less one, may have given theirs.
+const ALWAYS_ENOUGH: usize = *limits::REQUIRED_APPROVALS.end() as usize + 1;
 
 /// Which pending requests may have to be settled after the rules changed from `before` to `after`.
 pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
@@ -55,19 +60,20 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
                 lost = true;
             }
         }
-        // Whoever is not limited can decide every request but their own: two of them leave nobody without an approver.
+        // Whoever is not limited can decide every request but their own and those that they have decided.
         let unlimited = after
             .approvers_of(component, None)
             .filter(|member| after.access(member).scope().is_none())
-            .take(2)
+            .take(ALWAYS_ENOUGH)
             .count();
-        concern.unassigned |= lost && unlimited < 2;
+        concern.unassigned |= lost && unlimited < ALWAYS_ENOUGH;
     }
     concern
 }
 
 /// Settles one pending request: assignments of those who can't decide it any more are EXPIRED, and where nobody is left the
-/// request ends. None: nothing has changed for it.
+/// request ends. Who has approved already is not left: where more approvals are needed, only others can give them. None:
+/// nothing has changed for it.
 pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> Option<Outcome> {
     if request.state != RequestState::Pending {
         return None;
@@ -85,9 +91,9 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     let nobody_left = if request.has_chosen_approvers() {
         request.assigned().all(|id| lost.contains(&id))
     } else {
-        !context
-            .approvers_of(component, Some(&resource.audience))
-            .any(|member| self_approval || !request.submitted_by(member.id))
+        !context.approvers_of(component, Some(&resource.audience)).any(|member| {
+            (self_approval || !request.submitted_by(member.id)) && !request.decided_by(member.id)
+        })
     };
     if lost.is_empty() && !nobody_left {
         return None;

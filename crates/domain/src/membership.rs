@@ -76,14 +76,20 @@ pub fn create(context: &Context<'_>, new: NewMember) -> Result<Member, Refusal> 
 
 /// What somebody new is given, if the actor may give that: to a member or with an invitation.
 pub(crate) fn give_to_new(context: &Context<'_>, given: Given, who: &str) -> Result<Given, Refusal> {
+    check_may_give(context, &given)?;
+    settle(context, given, who)
+}
+
+/// Whether the actor may give that to somebody new (ACC-8).
+pub(crate) fn check_may_give(context: &Context<'_>, given: &Given) -> Result<(), Refusal> {
     let may = acts_as(context).is_some_and(|by| match given.system_role {
         Some(role) => access::may_assign_to_new(by, role),
         None => access::may_assign_to_new(by, SystemRole::Member),
     });
-    if !may {
-        return Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" });
+    if may {
+        return Ok(());
     }
-    settle(context, given, who)
+    Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" })
 }
 
 /// What is given, if it can be had at all, whoever gives it.

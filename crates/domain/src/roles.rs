@@ -254,7 +254,7 @@ fn check_room(context: &Context<'_>, more: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How many of `touched` had no other access and became MEMBER.
+/// How many of `touched` had no system role and became MEMBER.
 pub fn became_member(holders: &[Member], touched: &[Member]) -> usize {
     holders
         .iter()

@@ -154,8 +154,9 @@ impl Caller {
     pub async fn suspend_account(&self) -> Result<access::Account, Status> {
         let message =
             access::SuspendAccountRequest { account_id: self.account.clone(), ..Default::default() };
-        let answer =
-            AccessServiceClient::new(self.approval.clone()).suspend_account(self.as_platform(message)).await?;
+        let answer = AccessServiceClient::new(self.approval.clone())
+            .suspend_account(self.as_platform(message))
+            .await?;
         Ok(answer.into_inner().account.unwrap())
     }
 
@@ -166,11 +167,12 @@ impl Caller {
         Ok(answer.into_inner().account.unwrap())
     }
 
-    pub async fn check(&self, question: access::PermissionQuestion) -> Result<access::PermissionAnswer, Status> {
-        let message = access::CheckPermissionRequest {
-            account_id: self.account.clone(),
-            question: Some(question),
-        };
+    pub async fn check(
+        &self,
+        question: access::PermissionQuestion,
+    ) -> Result<access::PermissionAnswer, Status> {
+        let message =
+            access::CheckPermissionRequest { account_id: self.account.clone(), question: Some(question) };
         let answer = PermissionServiceClient::new(self.approval.clone())
             .check_permission(self.request(message))
             .await?;
@@ -181,10 +183,8 @@ impl Caller {
         &self,
         question: access::PermissionQuestion,
     ) -> Result<access::ExplainPermissionResponse, Status> {
-        let message = access::ExplainPermissionRequest {
-            account_id: self.account.clone(),
-            question: Some(question),
-        };
+        let message =
+            access::ExplainPermissionRequest { account_id: self.account.clone(), question: Some(question) };
         let answer = PermissionServiceClient::new(self.approval.clone())
             .explain_permission(self.request(message))
             .await?;
@@ -198,9 +198,8 @@ impl Caller {
             resource_id: resource.into(),
             ..Default::default()
         };
-        let answer = PermissionServiceClient::new(self.approval.clone())
-            .list_approvers(self.request(message))
-            .await?;
+        let answer =
+            PermissionServiceClient::new(self.approval.clone()).list_approvers(self.request(message)).await?;
         Ok(answer.into_inner().approvers.into_iter().map(|approver| approver.display_name).collect())
     }
 

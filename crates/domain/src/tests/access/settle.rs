@@ -124,6 +124,22 @@ fn an_unassigned_request_goes_on_while_anybody_but_the_submitter_could_decide() 
     );
 }
 
+/// Who has approved can't approve again, so nobody is left who could decide: a product experience, which nobody may cancel,
+/// would be locked for ever.
+///
+/// Proves REQ-10, POL-3.
+#[test]
+fn who_has_approved_already_is_not_left() {
+    let world = World::new()
+        .only(&[Who::Creator, Who::Admin, Who::Approver])
+        .with(|policy| policy.required_approvals = 2);
+    let submitted = world.submit(Who::Creator, &ab_test(State::DRAFT), &doing(Action::START));
+    let pending = Pending::after(world.approve(Who::Admin, &submitted).unwrap());
+    assert_eq!(settled(&world, &pending), None);
+    let outcome = settled(&without(&world, &[Who::Approver]), &pending).unwrap();
+    check_ended(&outcome, &pending, "nobody is left who could decide");
+}
+
 /// Every way to lose the right.
 ///
 /// Proves REQ-10, ACC-9.
