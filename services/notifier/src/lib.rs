@@ -10,7 +10,7 @@
 //! | that is made durable, once, and the event acknowledged | [`storage`] |
 //! | mail is claimed, sent, tried again, given up | [`delivery`], [`outbound`] |
 //! | words and layout | [`locale`], [`mail`], [`review_url`] |
-//! | ribbons are served | [`grpc`] |
+//! | ribbons are served, to each member what they may see | [`grpc`] |
 //! | all of it put together | [`notifier`], [`serve`] |
 
 mod changes;

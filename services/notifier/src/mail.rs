@@ -160,6 +160,6 @@ fn part(builder: lettre::message::SinglePartBuilder, body: String) -> SinglePart
 fn quote(topic: Topic, event: &Event) -> String {
     match &event.payload {
         Some(Payload::Request(request)) => note(topic, request),
-        Some(Payload::Workflow(_) | Payload::Resource(_)) | None => String::new(),
+        _ => String::new(),
     }
 }

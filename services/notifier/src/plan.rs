@@ -1,6 +1,7 @@
 //! What an event asks of the notifier, worked out purely: one mail for each recipient who is to get one, and what
 //! becomes of the resource's ribbons.
 
+mod access;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,9 @@ use countersign_proto::event::{self, Recipient, RecipientRibbon, RequestEvent};
 use countersign_proto::inbox::RibbonKind;
 use countersign_proto::json;
 use uuid::Uuid;
+
+use access::{ACCESS_CHANGED, access_change, audience};
+pub use access::{Access, AccessChange, Audience, MemberChange, Scope};
 
 /// The viewer of a ribbon that is for every member who has no ribbon of their own on the resource.
 pub const EVERYBODY: Uuid = Uuid::nil();
@@ -94,6 +98,8 @@ pub struct Plan {
     pub mails: Vec<PlannedMail>,
     /// What becomes of ribbons, if the event concerns any.
     pub ribbons: Option<RibbonChange>,
+    /// Who may see and decide what, if the event says so.
+    pub access: Option<AccessChange>,
 }
 
 /// One mail to one member.
@@ -134,6 +140,8 @@ pub struct RibbonChange {
     pub expiry_reason: String,
     /// The submitter's note, or the feedback.
     pub note: String,
+    /// Whom the resource reaches, which decides who sees its ribbons.
+    pub audience: Audience,
     /// What it does.
     pub effect: RibbonEffect,
 }
@@ -144,8 +152,8 @@ pub struct RibbonChange {
 pub enum RibbonEffect {
     /// These take the place of all that the resource had, unless a newer event has done so already.
     Replace(Vec<NewRibbon>),
-    /// This member is asked no more.
-    Withdraw(Uuid),
+    /// These members are asked no more.
+    Withdraw(Vec<Uuid>),
 }
 
 /// A ribbon to be made.
@@ -164,6 +172,19 @@ impl Plan {
             return Err(Unusable::Foreign);
         }
         let mut data: event::Event = json::from_value(event.data).map_err(Unusable::Data)?;
+        if event.event_type == ACCESS_CHANGED {
+            let access = Some(access_change(&data, event.sequence)?);
+            return Ok(Self {
+                account_id: event.account_id,
+                event_id: event.id,
+                event_type: event.event_type,
+                occurred_at: event.time_us,
+                data: None,
+                mails: Vec::new(),
+                ribbons: None,
+                access,
+            });
+        }
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
         let topic = Topic::of(&event.event_type);
         let ribbons = match topic {
@@ -192,6 +213,7 @@ impl Plan {
             data,
             mails,
             ribbons,
+            access: None,
         })
     }
 }
@@ -242,7 +264,7 @@ fn ribbon_change(
                 .chain([NewRibbon { viewer_id: EVERYBODY, kind: RibbonKind::Awaiting }])
                 .collect(),
         ),
-        Topic::ApprovalRecorded => RibbonEffect::Withdraw(id("actor.memberId", &actor.member_id)?),
+        Topic::ApprovalRecorded => RibbonEffect::Withdraw(vec![id("actor.memberId", &actor.member_id)?]),
         Topic::Approved
         | Topic::Rejected
         | Topic::Cancelled
@@ -263,6 +285,7 @@ fn ribbon_change(
         actor_name: actor.display_name.clone(),
         expiry_reason: request.expiry_reason.clone(),
         note: note(topic, request),
+        audience: audience(resource),
         effect,
     })
 }

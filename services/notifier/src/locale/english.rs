@@ -206,6 +206,7 @@ fn because(reason: RecipientReason, area_name: &str) -> String {
         RecipientReason::Submitter => "you submitted this request".to_owned(),
         RecipientReason::Owner => "you own what it is about".to_owned(),
         RecipientReason::Admin => "you are an Admin of this account".to_owned(),
+        RecipientReason::Invited => "you are invited to join this account".to_owned(),
         RecipientReason::Unspecified => "you are a member of this account".to_owned(),
     }
 }

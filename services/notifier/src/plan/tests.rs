@@ -75,7 +75,7 @@ fn without_mail_nothing_is_kept_of_the_event() {
 #[test]
 fn an_approval_withdraws_from_who_gave_it() {
     let plan = Plan::of(event("countersign.request.approval_recorded.v1", request(&[]))).unwrap();
-    assert_eq!(plan.ribbons.unwrap().effect, RibbonEffect::Withdraw(ADA.parse().unwrap()));
+    assert_eq!(plan.ribbons.unwrap().effect, RibbonEffect::Withdraw(vec![ADA.parse().unwrap()]));
 }
 
 #[test]
@@ -85,4 +85,16 @@ fn a_workflow_event_touches_no_ribbons() {
     assert_eq!((plan.mails.len(), plan.ribbons), (1, None));
     let wrong = Plan::of(event("countersign.workflow.disabled.v1", request(&[])));
     assert!(matches!(wrong, Err(Unusable::Payload("workflow"))));
+}
+
+/// Nobody is told of access, whomever the event names.
+#[test]
+fn access_has_no_mails_and_no_ribbons() {
+    let data = json!({"recipients": [recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)],
+        "access": {"members": [{"memberId": LENA, "active": true, "readableKinds": ["campaign"]}]}});
+    let plan = Plan::of(event("countersign.access.changed.v1", data)).unwrap();
+    assert_eq!((plan.mails, plan.ribbons, plan.data), (Vec::new(), None, None));
+    let change = plan.access.unwrap();
+    assert_eq!((change.sequence, change.members[0].member_id.to_string().as_str()), (3, LENA));
+    assert!(change.members[0].access.reads("campaign") && !change.members[0].access.approves("campaign"));
 }

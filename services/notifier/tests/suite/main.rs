@@ -6,6 +6,7 @@
     reason = "a test that cannot go on must fail, and says what it means by its name"
 )]
 
+mod access;
 mod binary;
 mod delivery;
 mod inbox;

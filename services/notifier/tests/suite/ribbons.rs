@@ -6,7 +6,7 @@ use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Tol
 use countersign_testkit::{TestDatabase, both_databases};
 use uuid::Uuid;
 
-use crate::support::{ACCOUNT, ADA, BO, LENA, Running, ZOE, about, approver, request, submitter};
+use crate::support::{ADA, BO, LENA, Running, ZOE, about, approver, everything, request, submitter};
 
 both_databases! {
     every_order_of_arrival_leaves_the_same_ribbons,
@@ -122,7 +122,7 @@ async fn events_that_arrive_at_once_leave_the_same_ribbons(db: TestDatabase) {
 async fn assert_ribbons(running: &Running, resource: Uuid, expected: &Seen, story: &str) {
     let filter = Filter { resource_id: Some(resource), kind: None };
     for (viewer, expected) in expected {
-        let seen = running.notifier.storage().ribbons(ACCOUNT, *viewer, filter, None, 10).await.unwrap();
+        let seen = running.page(*viewer, &everything(), filter).await;
         let seen: Vec<_> = seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
         assert_eq!(&seen, expected, "{viewer} after: {story}");
     }
@@ -159,7 +159,7 @@ async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
     assert_eq!((running.counts(ADA).await.decide, running.counts(ADA).await.awaiting), (1, 0));
     assert_eq!((running.counts(stranger).await.decide, running.counts(stranger).await.awaiting), (0, 1));
     // Nothing crosses accounts.
-    let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA).await.unwrap();
+    let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA, &everything()).await.unwrap();
     assert_eq!(other, Counts::default());
     running.stop().await;
 }
@@ -168,32 +168,24 @@ async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
 async fn marks_are_each_viewers_own(db: TestDatabase) {
     let running = Running::silent(&db).await;
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
-    let storage = running.notifier.storage();
     let shared = running.ribbons(ZOE).await[0].ribbon_id;
     let adas = running.ribbons(ADA).await[0].ribbon_id;
 
-    assert_eq!(
-        storage.mark(ACCOUNT, ZOE, &[shared, adas, Uuid::from_u128(1)], Mark::Seen, 5).await.unwrap(),
-        1
-    );
+    assert_eq!(running.mark(ZOE, &[shared, adas, Uuid::from_u128(1)], Mark::Seen).await, 1);
     assert_eq!(running.counts(ZOE).await.unseen, 0);
     assert_eq!(running.counts(LENA).await.unseen, 1, "only for Zoe");
     assert!(running.ribbons(ZOE).await[0].seen && !running.ribbons(LENA).await[0].seen);
 
     for _ in 0..2 {
-        assert_eq!(
-            storage.mark(ACCOUNT, ZOE, &[shared], Mark::Dismissed, 6).await.unwrap(),
-            1,
-            "twice is harmless"
-        );
+        assert_eq!(running.mark(ZOE, &[shared], Mark::Dismissed).await, 1, "twice is harmless");
     }
     assert_eq!(running.sees(ZOE).await, []);
     assert_eq!(running.counts(ZOE).await, Counts::default());
-    assert_eq!(storage.mark(ACCOUNT, ZOE, &[shared], Mark::Seen, 7).await.unwrap(), 1);
+    assert_eq!(running.mark(ZOE, &[shared], Mark::Seen).await, 1);
     assert_eq!(running.sees(ZOE).await, [], "dismissed stays dismissed");
     assert_eq!(running.sees(LENA).await, [(Awaiting, request(1))]);
 
-    assert_eq!(storage.mark(ACCOUNT, ADA, &[adas], Mark::Dismissed, 8).await.unwrap(), 1);
+    assert_eq!(running.mark(ADA, &[adas], Mark::Dismissed).await, 1);
     assert_eq!(running.sees(ADA).await, [], "who dismisses their own is not told what everybody is");
     assert_eq!(running.counts(ADA).await, Counts::default());
     running.stop().await;
@@ -205,7 +197,7 @@ async fn a_new_request_shows_again_what_was_dismissed(db: TestDatabase) {
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
     for viewer in [ADA, ZOE] {
         let ribbon = running.ribbons(viewer).await[0].ribbon_id;
-        running.notifier.storage().mark(ACCOUNT, viewer, &[ribbon], Mark::Dismissed, 5).await.unwrap();
+        running.mark(viewer, &[ribbon], Mark::Dismissed).await;
     }
     running.take(&about("rejected", 1, 1, vec![submitter(LENA)])).await;
     running.take(&about("submitted", 2, 2, vec![approver(ADA)])).await;
