@@ -38,6 +38,9 @@ pub enum Unusable {
     /// One field is not an id.
     #[error("`{0}` is not a UUID")]
     Id(&'static str),
+    /// An invitation's link accepts it, so that nobody but the invited person may get it.
+    #[error("an invitation is told to one person, not {0}")]
+    Invited(usize),
     /// It is to be told, but this version does not know how.
     #[error("somebody is to be told, but this version has no words for the type")]
     NoWords,
@@ -50,6 +53,8 @@ pub enum Topic {
     Submitted,
     /// One of several approvals was given.
     ApprovalRecorded,
+    /// Chosen approvers lost the right to decide; others are left.
+    AssignmentExpired,
     /// A request was approved.
     Approved,
     /// A request was rejected.
@@ -62,6 +67,8 @@ pub enum Topic {
     Reverted,
     /// An area's workflow was switched on or off.
     Workflow,
+    /// Somebody is invited to join the account.
+    Invitation,
 }
 
 impl Topic {
@@ -70,12 +77,14 @@ impl Topic {
         Some(match event_type {
             "countersign.request.submitted.v1" => Self::Submitted,
             "countersign.request.approval_recorded.v1" => Self::ApprovalRecorded,
+            "countersign.request.assignment_expired.v1" => Self::AssignmentExpired,
             "countersign.request.approved.v1" => Self::Approved,
             "countersign.request.rejected.v1" => Self::Rejected,
             "countersign.request.cancelled.v1" => Self::Cancelled,
             "countersign.request.expired.v1" => Self::Expired,
             "countersign.request.reverted.v1" => Self::Reverted,
             "countersign.workflow.enabled.v1" | "countersign.workflow.disabled.v1" => Self::Workflow,
+            "countersign.invitation.sent.v1" => Self::Invitation,
             _ => return None,
         })
     }
@@ -188,11 +197,14 @@ impl Plan {
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
         let topic = Topic::of(&event.event_type);
         let ribbons = match topic {
-            None | Some(Topic::Workflow) => None,
+            None | Some(Topic::Workflow | Topic::Invitation) => None,
             Some(topic) => Some(ribbon_change(topic, &data, &recipients, event.sequence)?),
         };
         if topic == Some(Topic::Workflow) && !matches!(data.payload, Some(Payload::Workflow(_))) {
             return Err(Unusable::Payload("workflow"));
+        }
+        if topic == Some(Topic::Invitation) {
+            check_invitation(&data, recipients.len())?;
         }
         let mails: Vec<PlannedMail> =
             recipients.into_iter().filter(|(_, recipient)| recipient.mail).map(planned_mail).collect();
@@ -265,12 +277,22 @@ fn ribbon_change(
                 .collect(),
         ),
         Topic::ApprovalRecorded => RibbonEffect::Withdraw(vec![id("actor.memberId", &actor.member_id)?]),
+        Topic::AssignmentExpired => {
+            let lost = request.lost_approvers.iter();
+            let lost = lost.map(|approver| id("request.lostApprovers.memberId", &approver.member_id));
+            let lost = lost.collect::<Result<Vec<_>, _>>()?;
+            if lost.is_empty() {
+                return Err(Unusable::Payload("request.lostApprovers"));
+            }
+            RibbonEffect::Withdraw(lost)
+        }
         Topic::Approved
         | Topic::Rejected
         | Topic::Cancelled
         | Topic::Expired
         | Topic::Reverted
-        | Topic::Workflow => {
+        | Topic::Workflow
+        | Topic::Invitation => {
             RibbonEffect::Replace(of_recipients(RecipientRibbon::Result, RibbonKind::Result).collect())
         }
     };
@@ -288,6 +310,17 @@ fn ribbon_change(
         audience: audience(resource),
         effect,
     })
+}
+
+fn check_invitation(data: &event::Event, recipients: usize) -> Result<(), Unusable> {
+    let Some(Payload::Invitation(invitation)) = &data.payload else {
+        return Err(Unusable::Payload("invitation"));
+    };
+    id("invitation.invitationId", &invitation.invitation_id)?;
+    if invitation.token.is_empty() {
+        return Err(Unusable::Payload("invitation.token"));
+    }
+    if recipients > 1 { Err(Unusable::Invited(recipients)) } else { Ok(()) }
 }
 
 /// The note that goes with the event: the submitter's to the approvers, or that of whoever ended the request.

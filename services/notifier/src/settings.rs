@@ -13,7 +13,7 @@ use lettre::transport::smtp::client::Certificate;
 use crate::delivery::{DeliverySettings, RetryPolicy};
 use crate::mail::MailSettings;
 use crate::outbound::{Outbound, SmtpServer, SmtpUrl, SmtpUrlError};
-use crate::review_url::ReviewUrlError;
+use crate::url_template::UrlTemplateError;
 
 /// Countersign's notifier: tells people by mail and ribbon what waits for them and what was decided.
 #[derive(Debug, clap::Parser)]
@@ -99,6 +99,10 @@ pub struct MailArgs {
     /// `{resource_id}` and `{approval_request_id}`.
     #[arg(long, env = "COUNTERSIGN_REVIEW_URL_TEMPLATE", value_name = "URL")]
     pub review_url_template: String,
+    /// Address of the page where an invitation is accepted, for the link in its mail. Must hold `{token}`, best after a `#`,
+    /// which browsers send to no server; may hold `{account_id}` and `{invitation_id}`.
+    #[arg(long, env = "COUNTERSIGN_INVITATION_URL_TEMPLATE", value_name = "URL")]
+    pub invitation_url_template: String,
 }
 
 /// How mail is delivered.
@@ -139,7 +143,10 @@ pub enum SettingsError {
     MailDomain,
     /// The template can't work.
     #[error("--review-url-template (COUNTERSIGN_REVIEW_URL_TEMPLATE) can't work")]
-    ReviewUrl(#[from] ReviewUrlError),
+    ReviewUrl(#[source] UrlTemplateError),
+    /// The template can't work.
+    #[error("--invitation-url-template (COUNTERSIGN_INVITATION_URL_TEMPLATE) can't work")]
+    InvitationUrl(#[source] UrlTemplateError),
     /// A secret can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -169,7 +176,9 @@ impl MailArgs {
         if domain.len() > 253 || !domain.split('.').all(label) {
             return Err(SettingsError::MailDomain);
         }
-        Ok(MailSettings { from, domain, review_url: self.review_url_template.parse()? })
+        let review_url = self.review_url_template.parse().map_err(SettingsError::ReviewUrl)?;
+        let invitation_url = self.invitation_url_template.parse().map_err(SettingsError::InvitationUrl)?;
+        Ok(MailSettings { from, domain, review_url, invitation_url })
     }
 }
 
@@ -211,6 +220,7 @@ mod tests {
             mail_from: from.to_owned(),
             mail_domain: domain.map(ToOwned::to_owned),
             review_url_template: template.to_owned(),
+            invitation_url_template: "https://a/#{token}".to_owned(),
         }
         .settings()
     }
@@ -227,5 +237,12 @@ mod tests {
         assert!(matches!(mail("nobody", None, "https://a"), Err(SettingsError::MailFrom(_))));
         assert!(matches!(mail("a@b", Some("x>\r\nBcc: y"), "https://a"), Err(SettingsError::MailDomain)));
         assert!(matches!(mail("a@b", None, "https://a/{x}"), Err(SettingsError::ReviewUrl(_))));
+        let without_token = MailArgs {
+            mail_from: "a@b".to_owned(),
+            mail_domain: None,
+            review_url_template: "https://a".to_owned(),
+            invitation_url_template: "https://a/{invitation_id}".to_owned(),
+        };
+        assert!(matches!(without_token.settings(), Err(SettingsError::InvitationUrl(_))));
     }
 }

@@ -87,6 +87,35 @@ fn a_workflow_event_touches_no_ribbons() {
     assert!(matches!(wrong, Err(Unusable::Payload("workflow"))));
 }
 
+#[test]
+fn lost_approvers_are_asked_no_more() {
+    let mut data = request(&[recipient(LENA, "RECIPIENT_RIBBON_UNSPECIFIED", true)]);
+    let lost = "countersign.request.assignment_expired.v1";
+    let nobody = Plan::of(event(lost, data.clone()));
+    assert!(matches!(nobody, Err(Unusable::Payload("request.lostApprovers"))));
+    data["request"]["lostApprovers"] = json!([{"memberId": ADA}, {"memberId": LENA}]);
+    let plan = Plan::of(event(lost, data)).unwrap();
+    let both = vec![ADA.parse().unwrap(), LENA.parse().unwrap()];
+    assert_eq!((plan.ribbons.unwrap().effect, plan.mails.len()), (RibbonEffect::Withdraw(both), 1));
+}
+
+/// Proves ACC-14: an invitation that could not be accepted, or that would go to several, is nothing to send.
+#[test]
+fn an_invitation_needs_its_token_and_one_recipient() {
+    let invitation = |token: &str, recipients: &[Value]| {
+        let data = json!({"recipients": recipients, "invitation": {"invitationId": ADA, "token": token}});
+        Plan::of(event("countersign.invitation.sent.v1", data))
+    };
+    let to = |member| recipient(member, "RECIPIENT_RIBBON_UNSPECIFIED", true);
+    assert!(matches!(invitation("", &[to(ADA)]), Err(Unusable::Payload("invitation.token"))));
+    assert!(matches!(invitation("t", &[to(ADA), to(LENA)]), Err(Unusable::Invited(2))));
+    let plan = invitation("t", &[to(ADA)]).unwrap();
+    assert_eq!((plan.mails.len(), plan.ribbons, plan.access), (1, None, None));
+    // Without a mail the token is not even kept.
+    let silent = recipient(ADA, "RECIPIENT_RIBBON_UNSPECIFIED", false);
+    assert_eq!(invitation("t", &[silent]).unwrap().data, None);
+}
+
 /// Nobody is told of access, whomever the event names.
 #[test]
 fn access_has_no_mails_and_no_ribbons() {

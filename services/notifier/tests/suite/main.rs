@@ -10,6 +10,7 @@ mod access;
 mod binary;
 mod delivery;
 mod inbox;
+mod invitation;
 mod recording;
 mod ribbons;
 mod support;

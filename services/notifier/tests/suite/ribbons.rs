@@ -6,7 +6,10 @@ use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Tol
 use countersign_testkit::{TestDatabase, both_databases};
 use uuid::Uuid;
 
-use crate::support::{ADA, BO, LENA, Running, ZOE, about, approver, everything, request, submitter};
+use crate::support::{
+    ADA, BO, LENA, Running, ZOE, about, approver, everything, recipient, request, submitter,
+};
+use countersign_proto::event::{RecipientReason, RecipientRibbon};
 
 both_databases! {
     every_order_of_arrival_leaves_the_same_ribbons,
@@ -23,13 +26,35 @@ both_databases! {
 type Seen = Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>;
 
 /// Stories, as events in their order, and what is left of them.
-fn life() -> [(&'static str, Vec<Event>, Seen); 3] {
+fn life() -> [(&'static str, Vec<Event>, Seen); 5] {
     let submitted =
         |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
     let recorded = about("approval_recorded", 1, 1, Vec::new());
     let approved = about("approved", 1, 2, vec![submitter(LENA)]);
     let rejected = about("rejected", 2, 4, vec![submitter(LENA)]);
+    let asked_three = about("submitted", 1, 0, vec![approver(ADA), approver(BO), approver(ZOE)]);
+    let lost = about("assignment_expired", 1, 1, vec![told_by_mail(LENA)]);
+    let expired = about("expired", 1, 2, vec![submitter(LENA)]);
     [
+        (
+            "two of three lost the right to decide",
+            vec![asked_three.clone(), lost.clone()],
+            vec![
+                (ADA, vec![(Awaiting, request(1))]),
+                (BO, vec![(Awaiting, request(1))]),
+                (ZOE, vec![(Decide, request(1))]),
+                (LENA, vec![(Awaiting, request(1))]),
+            ],
+        ),
+        (
+            "two of three lost the right to decide, then it expired, then another was asked of all",
+            vec![asked_three, lost, expired, submitted(2, 3)],
+            vec![
+                (ADA, vec![(Decide, request(2))]),
+                (BO, vec![(Decide, request(2))]),
+                (ZOE, vec![(Awaiting, request(2))]),
+            ],
+        ),
         (
             "approved by two, then submitted again",
             vec![submitted(1, 0), recorded.clone(), approved.clone(), submitted(2, 3)],
@@ -57,6 +82,10 @@ fn life() -> [(&'static str, Vec<Event>, Seen); 3] {
     ]
 }
 
+fn told_by_mail(member: Uuid) -> countersign_proto::event::Recipient {
+    recipient(member, RecipientReason::Submitter, RecipientRibbon::Unspecified)
+}
+
 fn permutations(events: &[Event]) -> Vec<Vec<Event>> {
     if events.is_empty() {
         return vec![Vec::new()];
@@ -81,7 +110,7 @@ fn moved(event: &Event, to: Uuid) -> Event {
     event
 }
 
-/// Proves NOT-12: 2 + 24 + 120 orders of arrival, each with every event delivered twice.
+/// Proves NOT-12: 2 + 2 + 24 + 24 + 120 orders of arrival, each with every event delivered twice.
 async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     let mut resource = 0;

@@ -76,6 +76,8 @@ impl Running {
             mail_from: "Countersign <countersign@countersign.example>".to_owned(),
             mail_domain: None,
             review_url_template: "https://app.example/{account_id}/review/{approval_request_id}".to_owned(),
+            invitation_url_template: "https://app.example/{account_id}/join/{invitation_id}#{token}"
+                .to_owned(),
         };
         let config = NotifierConfig {
             database_url: db.url().to_owned(),
@@ -232,6 +234,7 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
     let (state, actor) = match what {
         "submitted" => (RequestState::Pending, actor(LENA, "Lena Weber")),
         "approval_recorded" => (RequestState::Pending, actor(ADA, "Ada Okafor")),
+        "assignment_expired" => (RequestState::Pending, actor(BO, "Bo Lindqvist")),
         "approved" => (RequestState::Approved, actor(ADA, "Ada Okafor")),
         "rejected" => (RequestState::Rejected, actor(ADA, "Ada Okafor")),
         "cancelled" => (RequestState::Cancelled, actor(BO, "Bo Lindqvist")),
@@ -255,6 +258,11 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
         target_state: "SCHEDULED".to_owned(),
         submitter: self::actor(LENA, "Lena Weber"),
         note: "Please look at the discount.".to_owned(),
+        lost_approvers: if what == "assignment_expired" {
+            vec![self::actor(ADA, "Ada Okafor").unwrap(), self::actor(BO, "Bo Lindqvist").unwrap()]
+        } else {
+            Vec::new()
+        },
         ..Default::default()
     };
     let data = event::Event {
