@@ -11,6 +11,7 @@
 //! | mail is claimed, sent, tried again, given up | [`delivery`], [`outbound`] |
 //! | words and layout | [`locale`], [`mail`], [`review_url`], [`invitation_url`] |
 //! | ribbons are served, to each member what they may see | [`grpc`] |
+//! | what is old is removed | [`purge`] |
 //! | all of it put together | [`notifier`], [`serve`] |
 
 mod changes;
@@ -24,6 +25,7 @@ pub mod metrics;
 pub mod notifier;
 pub mod outbound;
 pub mod plan;
+pub mod purge;
 pub mod review_url;
 pub mod serve;
 pub mod settings;

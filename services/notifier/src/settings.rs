@@ -13,6 +13,7 @@ use lettre::transport::smtp::client::Certificate;
 use crate::delivery::{DeliverySettings, RetryPolicy};
 use crate::mail::MailSettings;
 use crate::outbound::{Outbound, SmtpServer, SmtpUrl, SmtpUrlError};
+use crate::purge::{DEFAULT_KEEP, LEAST_KEEP_DAYS};
 use crate::url_template::UrlTemplateError;
 
 /// Countersign's notifier: tells people by mail and ribbon what waits for them and what was decided.
@@ -47,6 +48,9 @@ pub enum Command {
     },
 }
 
+/// In seconds.
+const DAY: u64 = 24 * 3_600;
+
 const ADMIN_LISTEN: &str = "127.0.0.1:9091";
 
 /// The settings of `serve`.
@@ -69,6 +73,10 @@ pub struct ServeArgs {
     /// How mail is delivered.
     #[command(flatten)]
     pub smtp: SmtpArgs,
+    /// Days that sent mails, and the events that were told, are kept (7 to 3650). What was given up stays until it is dealt
+    /// with.
+    #[arg(long, env = "COUNTERSIGN_KEEP_DAYS", default_value_t = DEFAULT_KEEP.as_secs() / DAY, value_parser = clap::value_parser!(u64).range(LEAST_KEEP_DAYS..=3650), value_name = "DAYS")]
+    pub keep_days: u64,
     /// Where ribbons are served.
     #[command(flatten)]
     pub grpc: GrpcArgs,
@@ -164,6 +172,13 @@ pub enum SettingsError {
     /// The TLS settings can't work.
     #[error("the encryption to the mail server can't be set up")]
     Tls(#[from] lettre::transport::smtp::Error),
+}
+
+impl ServeArgs {
+    /// How long sent mails and taken events are kept.
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days * DAY)
+    }
 }
 
 impl MailArgs {

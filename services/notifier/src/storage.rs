@@ -5,6 +5,7 @@
 mod deliveries;
 mod members;
 mod migrations;
+mod purge;
 mod record;
 mod ribbons;
 

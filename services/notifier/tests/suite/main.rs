@@ -11,6 +11,7 @@ mod binary;
 mod delivery;
 mod inbox;
 mod invitation;
+mod purge;
 mod recording;
 mod ribbons;
 mod support;

@@ -8,6 +8,7 @@ use countersign_broker::{Event, Handler as _, Verdict};
 use countersign_notifier::delivery::{DeliverySettings, RetryPolicy};
 use countersign_notifier::outbound::{Outbound, SmtpServer};
 use countersign_notifier::plan::Access;
+use countersign_notifier::purge::DEFAULT_KEEP;
 use countersign_notifier::settings::MailArgs;
 use countersign_notifier::storage::{Counts, Filter, Mark, StoredRibbon};
 use countersign_notifier::{Notifier, NotifierConfig, migrate};
@@ -84,6 +85,7 @@ impl Running {
             outbound,
             mail: mail.settings().unwrap(),
             delivery: DeliverySettings { connections: 2, retry: QUICK },
+            keep: DEFAULT_KEEP,
         };
         let clock = Clock::manual(NOON);
         let notifier = Notifier::open(config, clock.clock()).await.unwrap();
