@@ -8,6 +8,7 @@
 
 mod access;
 mod binary;
+mod content;
 mod delivery;
 mod inbox;
 mod invitation;
