@@ -1,5 +1,5 @@
-//! Tells the streams of this process which account's ribbons have changed. Only a hint: what other replicas change is
-//! found by polling.
+//! Tells the streams of this process in which account ribbons, or what members may see, have changed. Only a hint: what
+//! other replicas change is found by polling.
 
 use tokio::sync::broadcast;
 use uuid::Uuid;

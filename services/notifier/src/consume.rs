@@ -47,7 +47,7 @@ impl Handler for EventHandler {
                 if !plan.mails.is_empty() {
                     self.wake.notify_one();
                 }
-                if plan.ribbons.is_some() {
+                if plan.ribbons.is_some() || plan.access.is_some() {
                     self.changes.announce(account_id);
                 }
                 Verdict::Done

@@ -81,7 +81,13 @@ impl Locale {
             (Self::English, Payload::Workflow(workflow)) if topic == Topic::Workflow => {
                 Some(english::workflow_mail(event, workflow, occurred_at, name, reason))
             }
-            (Self::English, Payload::Workflow(_) | Payload::Resource(_)) => None,
+            (Self::English, Payload::Invitation(invitation)) if topic == Topic::Invitation => {
+                Some(english::invitation_mail(event, invitation, occurred_at, name, reason))
+            }
+            (
+                Self::English,
+                Payload::Workflow(_) | Payload::Resource(_) | Payload::Access(_) | Payload::Invitation(_),
+            ) => None,
         }
     }
 

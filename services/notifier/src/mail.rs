@@ -18,6 +18,7 @@ use lettre::message::header::{ContentTransferEncoding, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use uuid::Uuid;
 
+use crate::invitation_url::{InvitationUrl, Invited};
 use crate::locale::Locale;
 use crate::plan::{Topic, note};
 use crate::review_url::{ReviewUrl, Subject};
@@ -33,6 +34,9 @@ pub enum ComposeError {
     /// The stored event does not say what its type promises.
     #[error("the stored event does not say what its type promises")]
     Event,
+    /// The link of an invitation needs its token, which is forgotten once its mail was sent or given up.
+    #[error("the invitation's token is forgotten; the invitation has to be sent again")]
+    TokenForgotten,
     /// A template failed; a fault of this build.
     #[error("the mail can't be rendered")]
     Template(#[from] TemplateError),
@@ -50,6 +54,8 @@ pub struct MailSettings {
     pub domain: String,
     /// Where links lead.
     pub review_url: ReviewUrl,
+    /// Where the links of invitations lead.
+    pub invitation_url: InvitationUrl,
 }
 
 /// Makes mails.
@@ -76,9 +82,19 @@ impl MailSettings {
 
     /// What all mails to one member about one request answer to, so that they are shown as one conversation (NOT-13).
     /// Made from the ids: nothing has to be looked up, and it does not matter which mail goes first.
-    fn thread_id(&self, approval_request_id: &str, member_id: Uuid) -> String {
-        let request = sanitize::token(approval_request_id);
-        format!("<request.{request}.{member_id}@{}>", self.domain)
+    /// An invitation is for one person, and each time that it is sent again is part of the same conversation.
+    fn thread_id(&self, event: &Event, member_id: Uuid) -> Option<String> {
+        let domain = &self.domain;
+        match event.payload.as_ref()? {
+            Payload::Request(request) => {
+                let request = sanitize::token(&request.approval_request_id);
+                Some(format!("<request.{request}.{member_id}@{domain}>"))
+            }
+            Payload::Invitation(invitation) => {
+                Some(format!("<invitation.{}@{domain}>", sanitize::token(&invitation.invitation_id)))
+            }
+            Payload::Workflow(_) | Payload::Resource(_) | Payload::Access(_) => None,
+        }
     }
 }
 
@@ -103,7 +119,7 @@ impl Composer {
         let reason = RecipientReason::try_from(claim.reason).unwrap_or_default();
         let words = Locale::of(&claim.locale).mail(topic, event, claim.occurred_at, &name, reason);
         let words = words.ok_or(ComposeError::Event)?;
-        let rendered = self.templates.render(&words, &quote(topic, event), &self.link(claim, event))?;
+        let rendered = self.templates.render(&words, &quote(topic, event), &self.link(claim, event)?)?;
 
         let occurred = u64::try_from(claim.occurred_at).unwrap_or_default();
         let mut message = Message::builder()
@@ -112,8 +128,7 @@ impl Composer {
             .subject(sanitize::line(&words.subject))
             .date(UNIX_EPOCH + Duration::from_micros(occurred))
             .message_id(Some(claim.message_id.clone()));
-        if let Some(Payload::Request(request)) = &event.payload {
-            let thread = self.settings.thread_id(&request.approval_request_id, claim.member_id);
+        if let Some(thread) = self.settings.thread_id(event, claim.member_id) {
             message = message.in_reply_to(thread.clone()).references(thread);
         }
         // RFC 3834: no out-of-office reply; the second is what Exchange listens to.
@@ -142,12 +157,25 @@ impl Composer {
         Ok(Mail { envelope, bytes: message.formatted() })
     }
 
-    fn link(&self, claim: &Claim, event: &Event) -> String {
-        let Some(Payload::Request(request)) = &event.payload else { return self.settings.review_url.home() };
-        self.settings.review_url.fill(Subject {
-            account_id: &claim.account_id.to_string(),
-            resource_id: request.resource.as_ref().map_or("", |resource| &resource.resource_id),
-            approval_request_id: &request.approval_request_id,
+    fn link(&self, claim: &Claim, event: &Event) -> Result<String, ComposeError> {
+        let account_id = &claim.account_id.to_string();
+        Ok(match &event.payload {
+            Some(Payload::Request(request)) => self.settings.review_url.fill(Subject {
+                account_id,
+                resource_id: request.resource.as_ref().map_or("", |resource| &resource.resource_id),
+                approval_request_id: &request.approval_request_id,
+            }),
+            Some(Payload::Invitation(invitation)) => {
+                if invitation.token.is_empty() {
+                    return Err(ComposeError::TokenForgotten);
+                }
+                self.settings.invitation_url.fill(Invited {
+                    account_id,
+                    invitation_id: &invitation.invitation_id,
+                    token: &invitation.token,
+                })
+            }
+            _ => self.settings.review_url.home(),
         })
     }
 }
@@ -160,6 +188,6 @@ fn part(builder: lettre::message::SinglePartBuilder, body: String) -> SinglePart
 fn quote(topic: Topic, event: &Event) -> String {
     match &event.payload {
         Some(Payload::Request(request)) => note(topic, request),
-        Some(Payload::Workflow(_) | Payload::Resource(_)) | None => String::new(),
+        _ => String::new(),
     }
 }

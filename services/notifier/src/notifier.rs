@@ -23,6 +23,7 @@ use crate::grpc::Inbox;
 use crate::mail::{Composer, MailSettings, TemplateError};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::purge;
 use crate::storage::{Storage, StorageError};
 
 /// How often the database is looked at, for readiness and metrics.
@@ -39,6 +40,8 @@ pub struct NotifierConfig {
     pub mail: MailSettings,
     /// How mail is delivered.
     pub delivery: DeliverySettings,
+    /// How long sent mails and taken events are kept, at least; [`DEFAULT_KEEP`](crate::purge::DEFAULT_KEEP) fits most.
+    pub keep: Duration,
 }
 
 /// Why a notifier can't start.
@@ -59,6 +62,7 @@ pub struct Notifier {
     composer: Arc<Composer>,
     outbound: Outbound,
     delivery: DeliverySettings,
+    keep: Duration,
     clock: Clock,
     metrics: Metrics,
     wake: Arc<Notify>,
@@ -81,6 +85,7 @@ impl Notifier {
             composer,
             outbound: config.outbound,
             delivery: config.delivery,
+            keep: config.keep,
             clock,
             metrics: Metrics::default(),
             wake: Arc::default(),
@@ -88,7 +93,7 @@ impl Notifier {
         })
     }
 
-    /// Consumes, delivers, and keeps [`Notifier::READINESS_CHECK`] until `shutdown`.
+    /// Consumes, delivers, removes what is old, and keeps [`Notifier::READINESS_CHECK`] until `shutdown`.
     pub fn start(&self, consumer: Consumer, readiness: &Readiness, shutdown: &Shutdown) {
         let (handler, stop) = (self.handler(), shutdown.token());
         shutdown.spawn("consume events", async move {
@@ -98,6 +103,11 @@ impl Notifier {
         let delivering = self.deliver(shutdown.token());
         shutdown.spawn("deliver mail", async move {
             delivering.await;
+            Ok::<(), Infallible>(())
+        });
+        let purging = self.purge(shutdown.token());
+        shutdown.spawn("remove what is old", async move {
+            purging.await;
             Ok::<(), Infallible>(())
         });
         let looking = self.look(readiness.clone(), shutdown.token());
@@ -131,6 +141,11 @@ impl Notifier {
             wake: Arc::clone(&self.wake),
         };
         deliveries.run(stop)
+    }
+
+    /// The removal of what is older than the configuration keeps, until `stop`.
+    pub fn purge(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        purge::run(self.storage.clone(), self.clock.clone(), self.keep, stop)
     }
 
     /// Ribbons over gRPC. Streams end when `stop` is cancelled.

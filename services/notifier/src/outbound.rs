@@ -107,6 +107,17 @@ impl SendError {
     }
 }
 
+impl SendError {
+    /// What went wrong without any of the server's words: it may quote the message, and so a secret in it.
+    pub fn without_words(&self) -> String {
+        match self {
+            Self::SenderRefused { code, .. } => format!("the mail server refuses the sender with {code}"),
+            Self::Refused { stage, code, .. } => format!("the mail server refuses {stage} with {code}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Outbound {
     /// A way out for one worker.
     pub fn courier(&self) -> Courier {
@@ -140,5 +151,20 @@ impl Courier {
             Self::Smtp(connection) => connection.close().await,
             Self::Folder(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves ACC-14: a server that quotes the message in its reply does not get its secret written down.
+    #[test]
+    fn without_words_nothing_of_the_reply_is_left() {
+        let text = "blocked link https://app.example/#s3cret".to_owned();
+        let refused = SendError::Refused { stage: "the message", code: 554, text: text.clone() };
+        assert_eq!(refused.without_words(), "the mail server refuses the message with 554");
+        let sender = SendError::SenderRefused { code: 550, text };
+        assert_eq!(sender.without_words(), "the mail server refuses the sender with 550");
     }
 }

@@ -1,6 +1,7 @@
 //! What an event asks of the notifier, worked out purely: one mail for each recipient who is to get one, and what
 //! becomes of the resource's ribbons.
 
+mod access;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,9 @@ use countersign_proto::event::{self, Recipient, RecipientRibbon, RequestEvent};
 use countersign_proto::inbox::RibbonKind;
 use countersign_proto::json;
 use uuid::Uuid;
+
+use access::{ACCESS_CHANGED, access_change, audience};
+pub use access::{Access, AccessChange, Audience, MemberChange, Scope};
 
 /// The viewer of a ribbon that is for every member who has no ribbon of their own on the resource.
 pub const EVERYBODY: Uuid = Uuid::nil();
@@ -34,6 +38,9 @@ pub enum Unusable {
     /// One field is not an id.
     #[error("`{0}` is not a UUID")]
     Id(&'static str),
+    /// An invitation's link accepts it, so that nobody but the invited person may get it.
+    #[error("an invitation is told to one person, not {0}")]
+    Invited(usize),
     /// It is to be told, but this version does not know how.
     #[error("somebody is to be told, but this version has no words for the type")]
     NoWords,
@@ -46,6 +53,8 @@ pub enum Topic {
     Submitted,
     /// One of several approvals was given.
     ApprovalRecorded,
+    /// Chosen approvers lost the right to decide; others are left.
+    AssignmentExpired,
     /// A request was approved.
     Approved,
     /// A request was rejected.
@@ -58,6 +67,8 @@ pub enum Topic {
     Reverted,
     /// An area's workflow was switched on or off.
     Workflow,
+    /// Somebody is invited to join the account.
+    Invitation,
 }
 
 impl Topic {
@@ -66,12 +77,14 @@ impl Topic {
         Some(match event_type {
             "countersign.request.submitted.v1" => Self::Submitted,
             "countersign.request.approval_recorded.v1" => Self::ApprovalRecorded,
+            "countersign.request.assignment_expired.v1" => Self::AssignmentExpired,
             "countersign.request.approved.v1" => Self::Approved,
             "countersign.request.rejected.v1" => Self::Rejected,
             "countersign.request.cancelled.v1" => Self::Cancelled,
             "countersign.request.expired.v1" => Self::Expired,
             "countersign.request.reverted.v1" => Self::Reverted,
             "countersign.workflow.enabled.v1" | "countersign.workflow.disabled.v1" => Self::Workflow,
+            "countersign.invitation.sent.v1" => Self::Invitation,
             _ => return None,
         })
     }
@@ -94,6 +107,8 @@ pub struct Plan {
     pub mails: Vec<PlannedMail>,
     /// What becomes of ribbons, if the event concerns any.
     pub ribbons: Option<RibbonChange>,
+    /// Who may see and decide what, if the event says so.
+    pub access: Option<AccessChange>,
 }
 
 /// One mail to one member.
@@ -134,6 +149,8 @@ pub struct RibbonChange {
     pub expiry_reason: String,
     /// The submitter's note, or the feedback.
     pub note: String,
+    /// Whom the resource reaches, which decides who sees its ribbons.
+    pub audience: Audience,
     /// What it does.
     pub effect: RibbonEffect,
 }
@@ -144,8 +161,8 @@ pub struct RibbonChange {
 pub enum RibbonEffect {
     /// These take the place of all that the resource had, unless a newer event has done so already.
     Replace(Vec<NewRibbon>),
-    /// This member is asked no more.
-    Withdraw(Uuid),
+    /// These members are asked no more.
+    Withdraw(Vec<Uuid>),
 }
 
 /// A ribbon to be made.
@@ -164,14 +181,30 @@ impl Plan {
             return Err(Unusable::Foreign);
         }
         let mut data: event::Event = json::from_value(event.data).map_err(Unusable::Data)?;
+        if event.event_type == ACCESS_CHANGED {
+            let access = Some(access_change(&data, event.sequence)?);
+            return Ok(Self {
+                account_id: event.account_id,
+                event_id: event.id,
+                event_type: event.event_type,
+                occurred_at: event.time_us,
+                data: None,
+                mails: Vec::new(),
+                ribbons: None,
+                access,
+            });
+        }
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
         let topic = Topic::of(&event.event_type);
         let ribbons = match topic {
-            None | Some(Topic::Workflow) => None,
+            None | Some(Topic::Workflow | Topic::Invitation) => None,
             Some(topic) => Some(ribbon_change(topic, &data, &recipients, event.sequence)?),
         };
         if topic == Some(Topic::Workflow) && !matches!(data.payload, Some(Payload::Workflow(_))) {
             return Err(Unusable::Payload("workflow"));
+        }
+        if topic == Some(Topic::Invitation) {
+            check_invitation(&data, recipients.len())?;
         }
         let mails: Vec<PlannedMail> =
             recipients.into_iter().filter(|(_, recipient)| recipient.mail).map(planned_mail).collect();
@@ -192,6 +225,7 @@ impl Plan {
             data,
             mails,
             ribbons,
+            access: None,
         })
     }
 }
@@ -242,13 +276,23 @@ fn ribbon_change(
                 .chain([NewRibbon { viewer_id: EVERYBODY, kind: RibbonKind::Awaiting }])
                 .collect(),
         ),
-        Topic::ApprovalRecorded => RibbonEffect::Withdraw(id("actor.memberId", &actor.member_id)?),
+        Topic::ApprovalRecorded => RibbonEffect::Withdraw(vec![id("actor.memberId", &actor.member_id)?]),
+        Topic::AssignmentExpired => {
+            let lost = request.lost_approvers.iter();
+            let lost = lost.map(|approver| id("request.lostApprovers.memberId", &approver.member_id));
+            let lost = lost.collect::<Result<Vec<_>, _>>()?;
+            if lost.is_empty() {
+                return Err(Unusable::Payload("request.lostApprovers"));
+            }
+            RibbonEffect::Withdraw(lost)
+        }
         Topic::Approved
         | Topic::Rejected
         | Topic::Cancelled
         | Topic::Expired
         | Topic::Reverted
-        | Topic::Workflow => {
+        | Topic::Workflow
+        | Topic::Invitation => {
             RibbonEffect::Replace(of_recipients(RecipientRibbon::Result, RibbonKind::Result).collect())
         }
     };
@@ -263,8 +307,20 @@ fn ribbon_change(
         actor_name: actor.display_name.clone(),
         expiry_reason: request.expiry_reason.clone(),
         note: note(topic, request),
+        audience: audience(resource),
         effect,
     })
+}
+
+fn check_invitation(data: &event::Event, recipients: usize) -> Result<(), Unusable> {
+    let Some(Payload::Invitation(invitation)) = &data.payload else {
+        return Err(Unusable::Payload("invitation"));
+    };
+    id("invitation.invitationId", &invitation.invitation_id)?;
+    if invitation.token.is_empty() {
+        return Err(Unusable::Payload("invitation.token"));
+    }
+    if recipients > 1 { Err(Unusable::Invited(recipients)) } else { Ok(()) }
 }
 
 /// The note that goes with the event: the submitter's to the approvers, or that of whoever ended the request.

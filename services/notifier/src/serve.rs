@@ -36,7 +36,13 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     if settings.auto_migrate {
         migrate(&database_url).await?;
     }
-    let config = NotifierConfig { database_url, outbound, mail, delivery: settings.smtp.delivery() };
+    let config = NotifierConfig {
+        database_url,
+        outbound,
+        mail,
+        delivery: settings.smtp.delivery(),
+        keep: settings.keep(),
+    };
     let notifier = Notifier::open(config, Clock::system()).await?;
 
     let mut registry = Registry::default();

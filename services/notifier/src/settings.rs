@@ -13,7 +13,8 @@ use lettre::transport::smtp::client::Certificate;
 use crate::delivery::{DeliverySettings, RetryPolicy};
 use crate::mail::MailSettings;
 use crate::outbound::{Outbound, SmtpServer, SmtpUrl, SmtpUrlError};
-use crate::review_url::ReviewUrlError;
+use crate::purge::{DEFAULT_KEEP, LEAST_KEEP_DAYS};
+use crate::url_template::UrlTemplateError;
 
 /// Countersign's notifier: tells people by mail and ribbon what waits for them and what was decided.
 #[derive(Debug, clap::Parser)]
@@ -47,6 +48,9 @@ pub enum Command {
     },
 }
 
+/// In seconds.
+const DAY: u64 = 24 * 3_600;
+
 const ADMIN_LISTEN: &str = "127.0.0.1:9091";
 
 /// The settings of `serve`.
@@ -69,6 +73,10 @@ pub struct ServeArgs {
     /// How mail is delivered.
     #[command(flatten)]
     pub smtp: SmtpArgs,
+    /// Days that sent mails, and the events that were told, are kept (7 to 3650). What was given up stays until it is dealt
+    /// with.
+    #[arg(long, env = "COUNTERSIGN_KEEP_DAYS", default_value_t = DEFAULT_KEEP.as_secs() / DAY, value_parser = clap::value_parser!(u64).range(LEAST_KEEP_DAYS..=3650), value_name = "DAYS")]
+    pub keep_days: u64,
     /// Where ribbons are served.
     #[command(flatten)]
     pub grpc: GrpcArgs,
@@ -99,6 +107,10 @@ pub struct MailArgs {
     /// `{resource_id}` and `{approval_request_id}`.
     #[arg(long, env = "COUNTERSIGN_REVIEW_URL_TEMPLATE", value_name = "URL")]
     pub review_url_template: String,
+    /// Address of the page where an invitation is accepted, for the link in its mail. Must hold `{token}`, best after a `#`,
+    /// which browsers send to no server; may hold `{account_id}` and `{invitation_id}`.
+    #[arg(long, env = "COUNTERSIGN_INVITATION_URL_TEMPLATE", value_name = "URL")]
+    pub invitation_url_template: String,
 }
 
 /// How mail is delivered.
@@ -139,7 +151,10 @@ pub enum SettingsError {
     MailDomain,
     /// The template can't work.
     #[error("--review-url-template (COUNTERSIGN_REVIEW_URL_TEMPLATE) can't work")]
-    ReviewUrl(#[from] ReviewUrlError),
+    ReviewUrl(#[source] UrlTemplateError),
+    /// The template can't work.
+    #[error("--invitation-url-template (COUNTERSIGN_INVITATION_URL_TEMPLATE) can't work")]
+    InvitationUrl(#[source] UrlTemplateError),
     /// A secret can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -159,6 +174,13 @@ pub enum SettingsError {
     Tls(#[from] lettre::transport::smtp::Error),
 }
 
+impl ServeArgs {
+    /// How long sent mails and taken events are kept.
+    pub fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days * DAY)
+    }
+}
+
 impl MailArgs {
     /// The checked settings.
     pub fn settings(&self) -> Result<MailSettings, SettingsError> {
@@ -169,7 +191,9 @@ impl MailArgs {
         if domain.len() > 253 || !domain.split('.').all(label) {
             return Err(SettingsError::MailDomain);
         }
-        Ok(MailSettings { from, domain, review_url: self.review_url_template.parse()? })
+        let review_url = self.review_url_template.parse().map_err(SettingsError::ReviewUrl)?;
+        let invitation_url = self.invitation_url_template.parse().map_err(SettingsError::InvitationUrl)?;
+        Ok(MailSettings { from, domain, review_url, invitation_url })
     }
 }
 
@@ -211,6 +235,7 @@ mod tests {
             mail_from: from.to_owned(),
             mail_domain: domain.map(ToOwned::to_owned),
             review_url_template: template.to_owned(),
+            invitation_url_template: "https://a/#{token}".to_owned(),
         }
         .settings()
     }
@@ -227,5 +252,12 @@ mod tests {
         assert!(matches!(mail("nobody", None, "https://a"), Err(SettingsError::MailFrom(_))));
         assert!(matches!(mail("a@b", Some("x>\r\nBcc: y"), "https://a"), Err(SettingsError::MailDomain)));
         assert!(matches!(mail("a@b", None, "https://a/{x}"), Err(SettingsError::ReviewUrl(_))));
+        let without_token = MailArgs {
+            mail_from: "a@b".to_owned(),
+            mail_domain: None,
+            review_url_template: "https://a".to_owned(),
+            invitation_url_template: "https://a/{invitation_id}".to_owned(),
+        };
+        assert!(matches!(without_token.settings(), Err(SettingsError::InvitationUrl(_))));
     }
 }

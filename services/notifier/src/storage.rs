@@ -3,7 +3,9 @@
 //! `SQLite` knows no row locks, so nothing here relies on them alone: there every write goes through one connection.
 
 mod deliveries;
+mod members;
 mod migrations;
+mod purge;
 mod record;
 mod ribbons;
 
@@ -19,7 +21,7 @@ use sea_orm_migration::MigratorTrait;
 pub use deliveries::{Backlog, Claim, Outcome, Settled};
 pub use migrations::Migrator;
 pub use record::Recorded;
-pub use ribbons::{Counts, Filter, Mark, Position, StoredRibbon};
+pub use ribbons::{Counts, Filter, Mark, Page, Position, StoredRibbon};
 
 /// Connections to `PostgreSQL`. More give no more throughput, only longer waits.
 const POSTGRES_CONNECTIONS: u32 = 12;

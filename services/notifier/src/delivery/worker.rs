@@ -80,7 +80,7 @@ impl Worker {
         }
         let now = self.deliveries.clock.now_us();
         let retry = self.deliveries.settings.retry;
-        let error = chain(&error);
+        let error = if claim.holds_secret() { error.without_words() } else { chain(&error) };
         if meaning == Meaning::Never || retry.is_over(claim.created_at, now) {
             return Outcome::Failed { error };
         }

@@ -17,8 +17,9 @@ use super::status::Refusal;
 use super::watch::{self, CountsStream};
 use crate::changes::Changes;
 use crate::locale::{Locale, RibbonFacts};
+use crate::plan::Access;
 use crate::review_url::{ReviewUrl, Subject};
-use crate::storage::{self, Position, Storage, StoredRibbon};
+use crate::storage::{self, Storage, StoredRibbon};
 
 /// The largest request that is read: 100 ribbon ids are 4 KiB.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -49,8 +50,14 @@ impl Inbox {
         InboxServiceServer::new(inbox).max_decoding_message_size(MAX_REQUEST)
     }
 
-    fn viewer<T>(&self, request: &Request<T>, account_id: &str) -> Result<Viewer, Refusal> {
-        request::viewer(&self.authenticator, request.metadata(), account_id)
+    /// The member who calls, and what they may see: settled before anything else about the call is (ACC-16).
+    async fn viewer<T: Sync>(
+        &self,
+        request: &Request<T>,
+        account_id: &str,
+    ) -> Result<(Viewer, Access), Refusal> {
+        let viewer = request::viewer(&self.authenticator, request.metadata(), account_id)?;
+        Ok((viewer, access(&self.storage, viewer).await?))
     }
 
     fn ribbon(&self, viewer: Viewer, ribbon: StoredRibbon) -> Ribbon {
@@ -95,25 +102,16 @@ impl InboxService for Inbox {
         &self,
         request: Request<ListRibbonsRequest>,
     ) -> Result<Response<ListRibbonsResponse>, Status> {
-        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let (viewer, access) = self.viewer(&request, &request.get_ref().account_id).await?;
         let page = request::page(viewer, request.get_ref(), &self.tokens)?;
-        // One more than asked for tells whether there is a next page.
-        let mut found = self
+        let found = self
             .storage
-            .ribbons(viewer.account_id, viewer.member_id, page.filter, page.after, page.size + 1)
+            .ribbons(viewer.account_id, viewer.member_id, &access, page.filter, page.after, page.size)
             .await
             .map_err(Refusal::from)?;
-        let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-        let more = found.len() > size;
-        found.truncate(size);
-        let next_page_token = match found.last() {
-            Some(last) if more => {
-                let position = Position { created_at: last.created_at, ribbon_id: last.ribbon_id };
-                page.token(&self.tokens, position)
-            }
-            _ => String::new(),
-        };
-        let ribbons = found.into_iter().map(|ribbon| self.ribbon(viewer, ribbon)).collect();
+        let next_page_token =
+            found.next.map_or_else(String::new, |position| page.token(&self.tokens, position));
+        let ribbons = found.ribbons.into_iter().map(|ribbon| self.ribbon(viewer, ribbon)).collect();
         Ok(Response::new(ListRibbonsResponse { ribbons, next_page_token }))
     }
 
@@ -121,17 +119,18 @@ impl InboxService for Inbox {
         &self,
         request: Request<GetCountsRequest>,
     ) -> Result<Response<GetCountsResponse>, Status> {
-        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
-        let now = self.storage.counts(viewer.account_id, viewer.member_id).await.map_err(Refusal::from)?;
+        let (viewer, access) = self.viewer(&request, &request.get_ref().account_id).await?;
+        let now = self.storage.counts(viewer.account_id, viewer.member_id, &access).await;
+        let now = now.map_err(Refusal::from)?;
         Ok(Response::new(GetCountsResponse { counts: Some(counts(now)) }))
     }
 
     async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
-        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let (viewer, access) = self.viewer(&request, &request.get_ref().account_id).await?;
         let (ribbon_ids, mark) = request::marks(request.get_ref())?;
         let marked = self
             .storage
-            .mark(viewer.account_id, viewer.member_id, &ribbon_ids, mark, self.clock.now_us())
+            .mark(viewer.account_id, viewer.member_id, &access, &ribbon_ids, mark, self.clock.now_us())
             .await
             .map_err(Refusal::from)?;
         self.changes.announce(viewer.account_id);
@@ -141,10 +140,15 @@ impl InboxService for Inbox {
     type WatchStream = CountsStream;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<CountsStream>, Status> {
-        let viewer = self.viewer(&request, &request.get_ref().account_id)?;
+        let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
         let stream = watch::counts_stream(self.storage.clone(), viewer, &self.changes, self.stop.clone());
         Ok(Response::new(stream))
     }
+}
+
+/// What the viewer may see now; a refusal if that is nothing of this account.
+pub(super) async fn access(storage: &Storage, viewer: Viewer) -> Result<Access, Refusal> {
+    storage.access(viewer.account_id, viewer.member_id).await?.ok_or(Refusal::NoAccess)
 }
 
 /// The counts as the contract has them.

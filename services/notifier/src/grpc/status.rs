@@ -29,6 +29,9 @@ pub(super) enum Refusal {
     /// The caller is no member, and so has no ribbons.
     #[error("only a member has ribbons; the platform's operator is none")]
     NotAMember,
+    /// The caller is unknown in the account, or has lost access to it: which of the two is none of their business (ACC-16).
+    #[error("the caller may not act in this account")]
+    NoAccess,
     /// Fields are not acceptable.
     #[error("{} field{} not acceptable", .0.len(), if .0.len() == 1 { " is" } else { "s are" })]
     Invalid(Vec<Violation>),
@@ -55,6 +58,17 @@ impl From<Refusal> for Status {
             }
             Refusal::OtherAccount | Refusal::NotAMember => {
                 status(Code::PermissionDenied, message, ErrorReason::PermissionDenied, ErrorDetails::new())
+            }
+            Refusal::NoAccess => {
+                // As the approval service says it.
+                let metadata = [("permission", "read"), ("component", "account")];
+                let mut details = ErrorDetails::new();
+                details.set_error_info(
+                    reason(ErrorReason::PermissionDenied),
+                    DOMAIN,
+                    metadata.map(|(key, value)| (key.to_owned(), value.to_owned())),
+                );
+                Status::with_error_details(Code::PermissionDenied, message, details)
             }
             Refusal::Invalid(violations) => {
                 let mut details = ErrorDetails::new();
@@ -125,6 +139,15 @@ mod tests {
             let (code, _, reason, _) = made(refusal);
             assert_eq!((code, reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
         }
+    }
+
+    #[test]
+    fn no_access_is_worded_as_the_approval_service_does() {
+        let (code, message, reason, details) = made(Refusal::NoAccess);
+        assert_eq!((code, reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
+        assert_eq!(message, "the caller may not act in this account");
+        let metadata = &details.error_info().unwrap().metadata;
+        assert_eq!((metadata["permission"].as_str(), metadata["component"].as_str()), ("read", "account"));
     }
 
     #[test]

@@ -10,11 +10,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::inbox::counts;
+use super::inbox::{access, counts};
 use super::request::Viewer;
 use super::status::Refusal;
 use crate::changes::Changes;
-use crate::storage::Storage;
+use crate::storage::{Counts, Storage};
 
 /// What other replicas changed is noticed after this.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,7 +25,7 @@ const COALESCE: Duration = Duration::from_millis(20);
 /// What Watch answers with.
 pub(super) type CountsStream = ReceiverStream<Result<WatchResponse, Status>>;
 
-/// Streams the viewer's counts until the reader leaves or `stop` is cancelled.
+/// Streams the viewer's counts until the reader leaves, loses access to the account, or `stop` is cancelled.
 pub(super) fn counts_stream(
     storage: Storage,
     viewer: Viewer,
@@ -44,19 +44,19 @@ pub(super) fn counts_stream(
                 room = sender.reserve() => room,
             };
             let Ok(room) = room else { return };
-            match storage.counts(viewer.account_id, viewer.member_id).await {
+            match look(&storage, viewer).await {
                 Ok(now) if told == Some(now) => drop(room),
                 Ok(now) => {
                     told = Some(now);
                     room.send(Ok(WatchResponse { counts: Some(counts(now)) }));
                 }
                 // A reader that has its first counts can wait for a database that is away.
-                Err(error) if told.is_some() => {
+                Err(Refusal::Storage(error)) if told.is_some() => {
                     drop(room);
                     tracing::warn!(error = chain(&error), "a watcher's counts can't be read");
                 }
-                Err(error) => {
-                    room.send(Err(Refusal::from(error).into()));
+                Err(refusal) => {
+                    room.send(Err(refusal.into()));
                     return;
                 }
             }
@@ -69,4 +69,10 @@ pub(super) fn counts_stream(
         }
     });
     ReceiverStream::new(receiver)
+}
+
+/// Each look asks for the access anew: it may be lost while the stream is open (ACC-9).
+async fn look(storage: &Storage, viewer: Viewer) -> Result<Counts, Refusal> {
+    let access = access(storage, viewer).await?;
+    Ok(storage.counts(viewer.account_id, viewer.member_id, &access).await?)
 }

@@ -3,7 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use countersign_proto::event::{Event, RecipientReason, RequestEvent, ResourceSnapshot, WorkflowEvent};
+use countersign_proto::event::{
+    Event, InvitationEvent, RecipientReason, RequestEvent, ResourceSnapshot, WorkflowEvent,
+};
 use countersign_proto::inbox::RibbonKind;
 use countersign_proto::types::{Actor, LaunchMode, RequestState};
 use time::OffsetDateTime;
@@ -33,7 +35,12 @@ pub(super) fn request_mail(
             "Nothing changes for customers until this is decided, and it can't be edited meanwhile."
                 .to_owned(),
         ),
-        Topic::ApprovalRecorded | Topic::Workflow => {
+        Topic::AssignmentExpired => (
+            "Fewer approvers".to_owned(),
+            format!("{} can no longer decide the request to {what}", list(&names(&request.lost_approvers))),
+            "The others who were asked still are, so it goes on waiting for a decision.".to_owned(),
+        ),
+        Topic::ApprovalRecorded | Topic::Workflow | Topic::Invitation => {
             let so_far = format!("{} of {} approvals", request.approvals, request.required_approvals);
             (so_far.clone(), format!("{who} approved the request to {what}"), format!("It has {so_far} now."))
         }
@@ -53,7 +60,11 @@ pub(super) fn request_mail(
         Topic::Expired => (
             "Expired".to_owned(),
             format!("The request to {what} expired"),
-            format!("{} To go on, submit it again.", sentence(expiry(&request.expiry_reason))),
+            format!(
+                "{} The {} can be edited again; to go on, submit it again.",
+                sentence(expiry(&request.expiry_reason)),
+                kind(&resource.kind)
+            ),
         ),
         Topic::Reverted => (
             "No longer needed".to_owned(),
@@ -114,6 +125,44 @@ pub(super) fn workflow_mail(
     }
 }
 
+pub(super) fn invitation_mail(
+    event: &Event,
+    invitation: &InvitationEvent,
+    occurred_at: i64,
+    name: &str,
+    reason: RecipientReason,
+) -> MailWords {
+    let who = name_of(event.actor.as_ref());
+    let account = if event.account_name.is_empty() { "an account" } else { &event.account_name };
+    let until = invitation.expire_time.map(|moment| at(micros(moment)));
+    let consequence = match &until {
+        Some(until) => {
+            format!("To become a member, accept the invitation. You can do so once, until {until}.")
+        }
+        None => "To become a member, accept the invitation. You can do so once.".to_owned(),
+    };
+    let mut facts = Vec::new();
+    push(&mut facts, "Account", &event.account_name);
+    push(&mut facts, "Invited by", &with_service(event.actor.as_ref()));
+    let label = if invitation.roles.len() == 1 { "Your role" } else { "Your roles" };
+    push(&mut facts, label, &invitation.roles.join(", "));
+    facts.push(("When", at(occurred_at)));
+    push(&mut facts, "Accept by", until.as_deref().unwrap_or_default());
+    MailWords {
+        subject: format!("Invitation to {account}"),
+        greeting: greeting(name),
+        headline: format!("{who} invites you to join {account} on Countersign"),
+        consequence,
+        facts,
+        quote_label: String::new(),
+        link: "See the invitation",
+        reason: format!("You get this mail because {}.", because(reason, "")),
+        footer: "Sent by Countersign. Opening the link accepts nothing; you accept on the page. The link is for you alone: don't \
+                 pass it on. If you did not expect it, you need do nothing.",
+        language: "en",
+    }
+}
+
 pub(super) fn ribbon(facts: RibbonFacts<'_>) -> String {
     let RibbonFacts { kind, request_state, action, title, actor, expiry_reason } = facts;
     let what = deed(action, title);
@@ -158,6 +207,7 @@ fn request_facts(
             push(&mut facts, label, &with_service(event.actor.as_ref()));
         }
     }
+    push(&mut facts, "No longer asked", &names(&request.lost_approvers).join(", "));
     facts.push(("When", at(occurred_at)));
     match LaunchMode::try_from(request.launch_mode) {
         Ok(LaunchMode::Active) => facts.push(("Audience", "Customers (active launch)".to_owned())),
@@ -206,6 +256,7 @@ fn because(reason: RecipientReason, area_name: &str) -> String {
         RecipientReason::Submitter => "you submitted this request".to_owned(),
         RecipientReason::Owner => "you own what it is about".to_owned(),
         RecipientReason::Admin => "you are an Admin of this account".to_owned(),
+        RecipientReason::Invited => "you are invited to join this account".to_owned(),
         RecipientReason::Unspecified => "you are a member of this account".to_owned(),
     }
 }
@@ -286,6 +337,21 @@ fn name_of(actor: Option<&Actor>) -> String {
         "countersign" => "Countersign".to_owned(),
         "platform" => "The platform".to_owned(),
         name => name.to_owned(),
+    }
+}
+
+fn names(actors: &[Actor]) -> Vec<String> {
+    actors.iter().map(|actor| name_of(Some(actor))).collect()
+}
+
+/// “Ada”, “Ada and Bo”, “Ada, Bo and Zoe”, “Ada, Bo and 3 others”: a sentence does not name a crowd.
+fn list(names: &[String]) -> String {
+    match names {
+        [] => name_of(None),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, three] => format!("{one}, {two} and {three}"),
+        [one, two, others @ ..] => format!("{one}, {two} and {} others", others.len()),
     }
 }
 

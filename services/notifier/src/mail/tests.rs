@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use countersign_proto::event::event::Payload;
-use countersign_proto::event::{Event, RecipientReason, RequestEvent, ResourceSnapshot, WorkflowEvent};
+use countersign_proto::event::{
+    Event, InvitationEvent, RecipientReason, RequestEvent, ResourceSnapshot, WorkflowEvent,
+};
 use countersign_proto::types::{Actor, LaunchMode, RequestState, Schedule};
 use mail_parser::MessageParser;
 use prost_types::Timestamp;
@@ -22,6 +24,7 @@ fn composer() -> Composer {
         review_url: "https://app.example/{account_id}/review/{approval_request_id}?on={resource_id}"
             .parse()
             .unwrap(),
+        invitation_url: "https://app.example/{account_id}/join/{invitation_id}#{token}".parse().unwrap(),
     })
     .unwrap()
 }
@@ -230,6 +233,50 @@ fn expired_without_anybody_to_decide() {
         request.expiry_reason = "NO_ELIGIBLE_APPROVERS".to_owned();
     });
     insta::assert_snapshot!(whole(&claim));
+}
+
+/// Proves REQ-10, NOT-6 and NOT-13: who is left out, and that the others are still asked.
+#[test]
+fn assignment_expired() {
+    let claim =
+        ended("request.assignment_expired", RequestState::Pending, actor(3, "Bo Lindqvist", ""), |r| {
+            r.lost_approvers = [ada(), actor(5, "Zoe Hart", "")].into_iter().flatten().collect();
+        });
+    insta::assert_snapshot!(whole(&claim));
+}
+
+fn invitation() -> InvitationEvent {
+    InvitationEvent {
+        invitation_id: Uuid::from_u128(0x1417).to_string(),
+        token: "s3cret/+=".to_owned(),
+        expire_time: at(24 * 7),
+        roles: vec!["Creator".to_owned(), "US campaigns".to_owned()],
+    }
+}
+
+fn invited(invitation: InvitationEvent) -> Claim {
+    let (inviter, payload) = (actor(3, "Bo Lindqvist", ""), Payload::Invitation(invitation));
+    claim("invitation.sent", inviter, payload, RecipientReason::Invited)
+}
+
+/// Proves ACC-14 and NOT-13.
+#[test]
+fn invitation_sent() {
+    insta::assert_snapshot!(whole(&invited(invitation())));
+}
+
+/// Proves ACC-14: sent again, it is part of the same conversation, and without its token it is not sent.
+#[test]
+fn an_invitation_sent_again_is_the_same_conversation() {
+    let references = |claim: &Claim| {
+        let mail = composer().compose(claim).unwrap();
+        let parsed = MessageParser::default().parse(&mail.bytes).unwrap();
+        parsed.header_raw("References").unwrap().trim().to_owned()
+    };
+    let again = InvitationEvent { token: "another".to_owned(), expire_time: None, ..invitation() };
+    assert_eq!(references(&invited(invitation())), references(&invited(again)));
+    let forgotten = invited(InvitationEvent { token: String::new(), ..invitation() });
+    assert!(matches!(composer().compose(&forgotten), Err(super::ComposeError::TokenForgotten)));
 }
 
 /// Proves NOT-13.

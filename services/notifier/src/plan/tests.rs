@@ -75,7 +75,7 @@ fn without_mail_nothing_is_kept_of_the_event() {
 #[test]
 fn an_approval_withdraws_from_who_gave_it() {
     let plan = Plan::of(event("countersign.request.approval_recorded.v1", request(&[]))).unwrap();
-    assert_eq!(plan.ribbons.unwrap().effect, RibbonEffect::Withdraw(ADA.parse().unwrap()));
+    assert_eq!(plan.ribbons.unwrap().effect, RibbonEffect::Withdraw(vec![ADA.parse().unwrap()]));
 }
 
 #[test]
@@ -85,4 +85,45 @@ fn a_workflow_event_touches_no_ribbons() {
     assert_eq!((plan.mails.len(), plan.ribbons), (1, None));
     let wrong = Plan::of(event("countersign.workflow.disabled.v1", request(&[])));
     assert!(matches!(wrong, Err(Unusable::Payload("workflow"))));
+}
+
+#[test]
+fn lost_approvers_are_asked_no_more() {
+    let mut data = request(&[recipient(LENA, "RECIPIENT_RIBBON_UNSPECIFIED", true)]);
+    let lost = "countersign.request.assignment_expired.v1";
+    let nobody = Plan::of(event(lost, data.clone()));
+    assert!(matches!(nobody, Err(Unusable::Payload("request.lostApprovers"))));
+    data["request"]["lostApprovers"] = json!([{"memberId": ADA}, {"memberId": LENA}]);
+    let plan = Plan::of(event(lost, data)).unwrap();
+    let both = vec![ADA.parse().unwrap(), LENA.parse().unwrap()];
+    assert_eq!((plan.ribbons.unwrap().effect, plan.mails.len()), (RibbonEffect::Withdraw(both), 1));
+}
+
+/// Proves ACC-14: an invitation that could not be accepted, or that would go to several, is nothing to send.
+#[test]
+fn an_invitation_needs_its_token_and_one_recipient() {
+    let invitation = |token: &str, recipients: &[Value]| {
+        let data = json!({"recipients": recipients, "invitation": {"invitationId": ADA, "token": token}});
+        Plan::of(event("countersign.invitation.sent.v1", data))
+    };
+    let to = |member| recipient(member, "RECIPIENT_RIBBON_UNSPECIFIED", true);
+    assert!(matches!(invitation("", &[to(ADA)]), Err(Unusable::Payload("invitation.token"))));
+    assert!(matches!(invitation("t", &[to(ADA), to(LENA)]), Err(Unusable::Invited(2))));
+    let plan = invitation("t", &[to(ADA)]).unwrap();
+    assert_eq!((plan.mails.len(), plan.ribbons, plan.access), (1, None, None));
+    // Without a mail the token is not even kept.
+    let silent = recipient(ADA, "RECIPIENT_RIBBON_UNSPECIFIED", false);
+    assert_eq!(invitation("t", &[silent]).unwrap().data, None);
+}
+
+/// Nobody is told of access, whomever the event names.
+#[test]
+fn access_has_no_mails_and_no_ribbons() {
+    let data = json!({"recipients": [recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)],
+        "access": {"members": [{"memberId": LENA, "active": true, "readableKinds": ["campaign"]}]}});
+    let plan = Plan::of(event("countersign.access.changed.v1", data)).unwrap();
+    assert_eq!((plan.mails, plan.ribbons, plan.data), (Vec::new(), None, None));
+    let change = plan.access.unwrap();
+    assert_eq!((change.sequence, change.members[0].member_id.to_string().as_str()), (3, LENA));
+    assert!(change.members[0].access.reads("campaign") && !change.members[0].access.approves("campaign"));
 }

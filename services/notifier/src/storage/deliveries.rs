@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_proto::{event, json};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
 use super::{Storage, StorageError, failed, statement};
+use crate::plan::Topic;
 
 /// One delivery, claimed: nobody else sends it until `lease_until`.
 #[derive(Clone, Debug)]
@@ -42,6 +43,13 @@ pub struct Claim {
     pub created_at: i64,
     /// When others may claim it, Unix microseconds.
     pub lease_until: i64,
+}
+
+impl Claim {
+    /// Whether the mail shows a secret, the token of an invitation.
+    pub(crate) fn holds_secret(&self) -> bool {
+        Topic::of(&self.event_type) == Some(Topic::Invitation)
+    }
 }
 
 /// How a try ended.
@@ -122,6 +130,11 @@ const BACKLOG: &str = "SELECT \
      (SELECT count(*) FROM deliveries WHERE state = 'FAILED') AS failed, \
      (SELECT min(created_at) FROM deliveries WHERE state IN ('QUEUED', 'SENDING')) AS oldest";
 
+/// Unless its mail may still be sent: only from the settled row itself can be told, since others may hold the claim by now.
+const FORGET: &str = "UPDATE events SET data = {without} WHERE account_id = $1 AND event_id = $2 \
+     AND NOT EXISTS (SELECT 1 FROM deliveries AS d \
+     WHERE d.account_id = $1 AND d.event_id = $2 AND d.state IN ('QUEUED', 'SENDING'))";
+
 /// The values that a settled delivery's row gets.
 struct Row {
     state: &'static str,
@@ -161,8 +174,18 @@ impl Storage {
     /// Writes how tries ended, all in one transaction.
     pub async fn settle(&self, settled: &[Settled], now_us: i64) -> Result<(), StorageError> {
         let what = "settle deliveries";
+        let transaction = self.begin().await.map_err(failed(what))?;
+        self.settle_in(&transaction, settled, now_us).await.map_err(failed(what))?;
+        transaction.commit().await.map_err(failed(what))
+    }
+
+    async fn settle_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        settled: &[Settled],
+        now_us: i64,
+    ) -> Result<(), DbErr> {
         if self.is_sqlite() {
-            let transaction = self.begin().await.map_err(failed(what))?;
             for one in settled {
                 let row = one.row(now_us);
                 let values: [Value; 9] = [
@@ -176,30 +199,43 @@ impl Storage {
                     row.finished_at.into(),
                     row.last_error.into(),
                 ];
-                let update = statement(&transaction, SETTLE_SQLITE, values);
-                transaction.execute_raw(update).await.map_err(failed(what))?;
+                transaction.execute_raw(statement(transaction, SETTLE_SQLITE, values)).await?;
             }
-            return transaction.commit().await.map_err(failed(what));
+        } else {
+            let rows: Vec<Row> = settled.iter().map(|one| one.row(now_us)).collect();
+            let ids = |id: fn(&Claim) -> Uuid| -> Value {
+                settled.iter().map(|one| id(&one.claim)).collect::<Vec<_>>().into()
+            };
+            let values: [Value; 9] = [
+                ids(|claim| claim.account_id),
+                ids(|claim| claim.event_id),
+                ids(|claim| claim.member_id),
+                settled.iter().map(|one| one.claim.attempts).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.state.to_owned()).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.attempts).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.due_at).collect::<Vec<_>>().into(),
+                rows.iter().map(|row| row.finished_at).collect::<Vec<_>>().into(),
+                rows.into_iter().map(|row| row.last_error).collect::<Vec<_>>().into(),
+            ];
+            transaction.execute_raw(statement(transaction, SETTLE_POSTGRES, values)).await?;
         }
-        let rows: Vec<Row> = settled.iter().map(|one| one.row(now_us)).collect();
-        let ids = |id: fn(&Claim) -> Uuid| -> Value {
-            settled.iter().map(|one| id(&one.claim)).collect::<Vec<_>>().into()
+        self.forget(transaction, settled).await
+    }
+
+    /// Forgets the secrets of mails that will not be sent again: what is not kept can't leak. In its own statement, after
+    /// the one that settles, whose work it has to see.
+    async fn forget(&self, transaction: &DatabaseTransaction, settled: &[Settled]) -> Result<(), DbErr> {
+        let without = if self.is_sqlite() {
+            "json_remove(data, '$.invitation.token')"
+        } else {
+            "(data::jsonb #- '{invitation,token}')::text"
         };
-        let values: [Value; 9] = [
-            ids(|claim| claim.account_id),
-            ids(|claim| claim.event_id),
-            ids(|claim| claim.member_id),
-            settled.iter().map(|one| one.claim.attempts).collect::<Vec<_>>().into(),
-            rows.iter().map(|row| row.state.to_owned()).collect::<Vec<_>>().into(),
-            rows.iter().map(|row| row.attempts).collect::<Vec<_>>().into(),
-            rows.iter().map(|row| row.due_at).collect::<Vec<_>>().into(),
-            rows.iter().map(|row| row.finished_at).collect::<Vec<_>>().into(),
-            rows.into_iter().map(|row| row.last_error).collect::<Vec<_>>().into(),
-        ];
-        self.write
-            .execute_raw(statement(&self.write, SETTLE_POSTGRES, values))
-            .await
-            .map_err(failed(what))?;
+        let sql = FORGET.replace("{without}", without);
+        let over = |one: &&Settled| matches!(one.outcome, Outcome::Sent | Outcome::Failed { .. });
+        for Settled { claim, .. } in settled.iter().filter(over).filter(|one| one.claim.holds_secret()) {
+            let values = [claim.account_id.into(), claim.event_id.into()];
+            transaction.execute_raw(statement(transaction, &sql, values)).await?;
+        }
         Ok(())
     }
 

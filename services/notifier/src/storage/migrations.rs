@@ -9,7 +9,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Initial)]
+        vec![Box::new(Initial), Box::new(Access)]
     }
 }
 
@@ -24,13 +24,32 @@ impl MigrationName for Initial {
 #[async_trait::async_trait]
 impl MigrationTrait for Initial {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let uuid = if manager.get_database_backend() == DbBackend::Sqlite { "blob" } else { "uuid" };
-        for statement in INITIAL.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-            let statement = statement.replace("{uuid}", uuid);
-            manager.get_connection().execute_unprepared(&statement).await?;
-        }
-        Ok(())
+        run(manager, INITIAL).await
     }
+}
+
+struct Access;
+
+impl MigrationName for Access {
+    fn name(&self) -> &'static str {
+        "m0002_access"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Access {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, ACCESS).await
+    }
+}
+
+async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
+    let uuid = if manager.get_database_backend() == DbBackend::Sqlite { "blob" } else { "uuid" };
+    for statement in statements.split(";\n").filter(|statement| !statement.trim().is_empty()) {
+        let statement = statement.replace("{uuid}", uuid);
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
 }
 
 /// Times are Unix microseconds and ids UUIDs. Every key starts with the account, so that a distributed database can
@@ -125,4 +144,30 @@ CREATE TABLE ribbon_marks (
     PRIMARY KEY (account_id, ribbon_id, viewer_id),
     FOREIGN KEY (account_id, ribbon_id) REFERENCES ribbons (account_id, ribbon_id) ON DELETE CASCADE
 );
+";
+
+/// Only expands: the version before goes on with it.
+const ACCESS: &str = "
+-- What each member may see and decide, as of the newest access event about them. The kinds and values are JSON lists. Who
+-- lost access stays, inactive: an older event that comes late must not let them in again.
+CREATE TABLE members (
+    account_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    active boolean NOT NULL,
+    readable_kinds text NOT NULL,
+    approvable_kinds text NOT NULL,
+    scope_property text,
+    scope_values text NOT NULL,
+    sequence bigint NOT NULL,
+    PRIMARY KEY (account_id, member_id)
+);
+
+-- Whom the resource reaches, property by property, as JSON. What was made before is inside no scope.
+ALTER TABLE ribbons ADD COLUMN audience text NOT NULL DEFAULT '{}';
+
+-- A page of the kinds that a member may see costs what is on it, however many there are of other kinds.
+CREATE INDEX ribbons_of_viewer_by_kind ON ribbons (account_id, viewer_id, resource_kind, created_at DESC, ribbon_id DESC);
+
+-- What is old enough to be removed.
+CREATE INDEX events_received ON events (received_at);
 ";

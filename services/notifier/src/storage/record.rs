@@ -6,8 +6,9 @@ mod sqlite;
 use countersign_runtime::ids;
 use sea_orm::{DatabaseTransaction, DbErr};
 
+use super::members::{audience_text, list_text};
 use super::{Storage, StorageError, failed};
-use crate::plan::{NewRibbon, Plan, RibbonChange, RibbonEffect};
+use crate::plan::{MemberChange, NewRibbon, Plan, RibbonChange, RibbonEffect};
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ struct Taken {
 enum Write<'a> {
     Nothing,
     Replace(&'a RibbonChange, &'a [NewRibbon]),
-    Withdraw(&'a RibbonChange, uuid::Uuid),
+    Withdraw(&'a RibbonChange, &'a [uuid::Uuid]),
 }
 
 impl Storage {
@@ -64,6 +65,13 @@ impl Storage {
             postgres::take(transaction, plan, now_us).await?
         };
         let Some(taken) = taken else { return Ok(Recorded::Duplicate) };
+        if let Some(change) = &plan.access {
+            if sqlite {
+                sqlite::access(transaction, plan, change).await?;
+            } else {
+                postgres::access(transaction, plan, change).await?;
+            }
+        }
         let write = taken.write(plan);
         if sqlite {
             sqlite::write(transaction, plan, message_ids, &write, now_us).await?;
@@ -92,9 +100,16 @@ impl Taken {
         }
         match &change.effect {
             RibbonEffect::Replace(ribbons) => Write::Replace(change, ribbons),
-            RibbonEffect::Withdraw(member_id) => Write::Withdraw(change, *member_id),
+            RibbonEffect::Withdraw(member_ids) => Write::Withdraw(change, member_ids),
         }
     }
+}
+
+/// What a member's scope becomes: the property, and its values as JSON.
+fn scope(member: &MemberChange) -> (Option<String>, String) {
+    let scope = member.access.scope.as_ref();
+    let values = scope.map_or_else(|| "[]".to_owned(), |scope| list_text(&scope.values));
+    (scope.map(|scope| scope.property.clone()), values)
 }
 
 fn new_ribbon_id() -> uuid::Uuid {

@@ -1,11 +1,22 @@
-//! What a viewer sees: their own ribbons, and those for everybody on resources where they have none of their own.
+//! What a viewer sees: their own ribbons, and those for everybody on resources where they have none of their own; of both
+//! only what their access lets them see (ACC-12), and asked for a decision only where they can make it (NOT-12).
 
 use countersign_proto::inbox::RibbonKind;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
+use super::members::audience;
 use super::{Storage, StorageError, failed, statement};
-use crate::plan::EVERYBODY;
+use crate::plan::{Access, EVERYBODY};
+
+/// Rows read at a time for a viewer with a data scope, which the database can't compare with audiences.
+const SCOPED_STEP: u32 = 100;
+
+/// Such steps for one page. A page that they don't fill is shorter than asked.
+const SCOPED_STEPS: u32 = 5;
+
+/// Kinds of resources that one statement reads: databases limit the parts of a compound query.
+const KINDS_AT_ONCE: usize = 50;
 
 /// A ribbon as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +31,7 @@ pub struct StoredRibbon {
     pub resource_title: String,
     /// The approval request.
     pub approval_request_id: Uuid,
-    /// A `RibbonKind`.
+    /// A `RibbonKind`, as it is for the viewer.
     pub kind: i32,
     /// The action concerned.
     pub action: String,
@@ -59,6 +70,19 @@ pub struct Position {
 impl Position {
     /// Before every ribbon.
     const START: Self = Self { created_at: i64::MAX, ribbon_id: Uuid::max() };
+
+    fn of(ribbon: &StoredRibbon) -> Self {
+        Self { created_at: ribbon.created_at, ribbon_id: ribbon.ribbon_id }
+    }
+}
+
+/// Some of a viewer's ribbons.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The ribbons, newest first.
+    pub ribbons: Vec<StoredRibbon>,
+    /// Where the next page begins; none when nothing is left.
+    pub next: Option<Position>,
 }
 
 /// How many ribbons a viewer has.
@@ -93,67 +117,151 @@ const NOT_OWN: &str = "AND NOT EXISTS (SELECT 1 FROM ribbons AS own WHERE own.ac
      AND own.resource_id = r.resource_id AND own.viewer_id = $2) ";
 
 const COLUMNS: &str = "r.ribbon_id, r.resource_id, r.resource_kind, r.resource_title, r.approval_request_id, r.kind, \
-     r.action, r.request_state, r.actor_name, r.expiry_reason, r.note, r.created_at, \
+     r.action, r.request_state, r.actor_name, r.expiry_reason, r.note, r.created_at, r.audience, \
      CASE WHEN m.seen_at IS NULL THEN 0 ELSE 1 END AS seen ";
 
 /// Both halves of what a viewer sees, each made of `select`, a piece before FROM, and `rest`, one after WHERE.
-fn halves(select: &str, rest: &str) -> (String, String) {
+fn halves(select: &str, rest: &str) -> [String; 2] {
     let half =
         |of: &str, not_own: &str| format!("SELECT {select} {}{not_own}{rest}", VISIBLE.replace("{of}", of));
-    (half("$2", ""), half("$3", NOT_OWN))
+    [half("$2", ""), half("$3", NOT_OWN)]
+}
+
+/// The kind that a ribbon has for a viewer: who can't decide is not asked to (NOT-12).
+fn kind_for(access: &Access, resource_kind: &str, kind: i32) -> i32 {
+    if kind == RibbonKind::Decide as i32 && !access.approves(resource_kind) {
+        RibbonKind::Awaiting.into()
+    } else {
+        kind
+    }
+}
+
+/// The stored kinds that are `wanted` for the viewer on resources of `resource_kind`, as a condition.
+fn stored_kinds(access: &Access, resource_kind: &str, wanted: Option<RibbonKind>) -> Option<String> {
+    let (decide, awaiting) = (RibbonKind::Decide as i32, RibbonKind::Awaiting as i32);
+    match wanted {
+        None => Some(String::new()),
+        Some(RibbonKind::Decide) if !access.approves(resource_kind) => None,
+        Some(RibbonKind::Awaiting) if !access.approves(resource_kind) => {
+            Some(format!("AND r.kind IN ({decide}, {awaiting}) "))
+        }
+        Some(kind) => Some(format!("AND r.kind = {} ", kind as i32)),
+    }
 }
 
 impl Storage {
-    /// The first `limit` ribbons of `viewer_id` after `after`, newest first.
+    /// At most `limit` ribbons of `viewer_id` after `after`, newest first.
     ///
-    /// Each half is cut by its own index before they are merged, so that a page costs what is on it.
+    /// Each half is cut by its own index, kind by kind, before they are merged, so that a page costs what is on it. A data
+    /// scope is compared while reading, in bounded steps: such a page may be shorter than asked, and still have a next one.
     pub async fn ribbons(
         &self,
         account_id: Uuid,
         viewer_id: Uuid,
+        access: &Access,
         filter: Filter,
         after: Option<Position>,
         limit: u32,
-    ) -> Result<Vec<StoredRibbon>, StorageError> {
+    ) -> Result<Page, StorageError> {
+        // One more than asked for tells whether there is a next page.
+        let (step, steps) =
+            if access.scope.is_some() { (SCOPED_STEP, SCOPED_STEPS) } else { (limit.saturating_add(1), 1) };
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut page = Page { ribbons: Vec::new(), next: after };
+        for _ in 0..steps {
+            let rows = self.newest(account_id, viewer_id, access, filter, page.next, step).await?;
+            let last = rows.len() < usize::try_from(step).unwrap_or(usize::MAX);
+            for (ribbon, covered) in rows {
+                if covered && page.ribbons.len() == size {
+                    return Ok(page);
+                }
+                page.next = Some(Position::of(&ribbon));
+                if covered {
+                    page.ribbons.push(ribbon);
+                }
+            }
+            if last {
+                page.next = None;
+                return Ok(page);
+            }
+        }
+        Ok(page)
+    }
+
+    /// The `limit` newest ribbons after `after` of the kinds that the viewer may see, each with whether its resource lies
+    /// inside the viewer's scope.
+    async fn newest(
+        &self,
+        account_id: Uuid,
+        viewer_id: Uuid,
+        access: &Access,
+        filter: Filter,
+        after: Option<Position>,
+        limit: u32,
+    ) -> Result<Vec<(StoredRibbon, bool)>, StorageError> {
+        let what = "list ribbons";
         let after = after.unwrap_or(Position::START);
-        let mut values: Vec<Value> = vec![
-            account_id.into(),
-            viewer_id.into(),
-            EVERYBODY.into(),
-            after.created_at.into(),
-            after.ribbon_id.into(),
-            i64::from(limit).into(),
-        ];
-        let mut also = |column: &str, value: Option<Value>| match value {
-            None => String::new(),
-            Some(value) => {
+        let kinds: Vec<(&String, String)> = access
+            .readable_kinds
+            .iter()
+            .filter_map(|kind| Some((kind, stored_kinds(access, kind, filter.kind)?)))
+            .collect();
+        let mut found = Vec::new();
+        for kinds in kinds.chunks(KINDS_AT_ONCE) {
+            let mut values: Vec<Value> = vec![
+                account_id.into(),
+                viewer_id.into(),
+                EVERYBODY.into(),
+                after.created_at.into(),
+                after.ribbon_id.into(),
+                i64::from(limit).into(),
+            ];
+            let mut bind = |column: &str, value: Value| {
                 values.push(value);
                 format!("AND r.{column} = ${} ", values.len())
+            };
+            let on_resource =
+                filter.resource_id.map_or_else(String::new, |id| bind("resource_id", id.into()));
+            let parts: Vec<String> = kinds
+                .iter()
+                .flat_map(|(kind, stored)| {
+                    let of_kind = bind("resource_kind", kind.as_str().into());
+                    let rest = format!(
+                        "{of_kind}AND (r.created_at, r.ribbon_id) < ($4, $5) {on_resource}{stored}\
+                         ORDER BY r.created_at DESC, r.ribbon_id DESC LIMIT $6"
+                    );
+                    halves(COLUMNS, &rest).map(|half| format!("SELECT * FROM ({half}) AS part"))
+                })
+                .collect();
+            let sql =
+                format!("{} ORDER BY created_at DESC, ribbon_id DESC LIMIT $6", parts.join(" UNION ALL "));
+            let page = statement(&self.read, &sql, values);
+            let rows = self.read.query_all_raw(page).await.map_err(failed(what))?;
+            for row in &rows {
+                found.push(ribbon(row, access).map_err(failed(what))?);
             }
-        };
-        let on_resource = also("resource_id", filter.resource_id.map(Value::from));
-        let of_kind = also("kind", filter.kind.map(|kind| Value::from(kind as i32)));
-        let rest = format!(
-            "AND (r.created_at, r.ribbon_id) < ($4, $5) {on_resource}{of_kind} \
-             ORDER BY r.created_at DESC, r.ribbon_id DESC LIMIT $6"
-        );
-        let (own, shared) = halves(COLUMNS, &rest);
-        let sql = format!(
-            "SELECT * FROM ({own}) AS mine UNION ALL SELECT * FROM ({shared}) AS shared \
-             ORDER BY created_at DESC, ribbon_id DESC LIMIT $6"
-        );
-        let what = "list ribbons";
-        let rows =
-            self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(failed(what))?;
-        rows.iter().map(ribbon).collect::<Result<_, _>>().map_err(failed(what))
+        }
+        found.sort_unstable_by_key(|(ribbon, _)| std::cmp::Reverse((ribbon.created_at, ribbon.ribbon_id)));
+        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(found)
     }
 
     /// How many ribbons `viewer_id` has.
-    pub async fn counts(&self, account_id: Uuid, viewer_id: Uuid) -> Result<Counts, StorageError> {
-        let (own, shared) = halves("r.kind AS kind, m.seen_at AS seen_at", "");
+    pub async fn counts(
+        &self,
+        account_id: Uuid,
+        viewer_id: Uuid,
+        access: &Access,
+    ) -> Result<Counts, StorageError> {
+        // The database counts; how many rows come back is how many audiences there are, and one without a scope.
+        let audience = if access.scope.is_some() { "r.audience" } else { "'{}'" };
+        let select = format!(
+            "r.kind AS kind, r.resource_kind AS resource_kind, {audience} AS audience, m.seen_at AS seen_at"
+        );
+        let [own, shared] = halves(&select, "");
         let sql = format!(
-            "SELECT kind, count(*) AS total, count(*) - count(seen_at) AS unseen \
-             FROM ({own} UNION ALL {shared}) AS visible GROUP BY kind"
+            "SELECT kind, resource_kind, audience, count(*) AS total, count(*) - count(seen_at) AS unseen \
+             FROM ({own} UNION ALL {shared}) AS visible GROUP BY kind, resource_kind, audience"
         );
         let what = "count ribbons";
         let values = [account_id.into(), viewer_id.into(), EVERYBODY.into()];
@@ -161,7 +269,7 @@ impl Storage {
             self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(failed(what))?;
         let mut counts = Counts::default();
         for row in &rows {
-            let (kind, total, unseen) = tally(row).map_err(failed(what))?;
+            let Some((kind, total, unseen)) = tally(row, access).map_err(failed(what))? else { continue };
             counts.unseen += unseen;
             match RibbonKind::try_from(kind) {
                 Ok(RibbonKind::Decide) => counts.decide += total,
@@ -173,16 +281,47 @@ impl Storage {
         Ok(counts)
     }
 
+    /// Those of `ribbon_ids` whose resources the viewer may see.
+    async fn visible(
+        &self,
+        account_id: Uuid,
+        access: &Access,
+        ribbon_ids: &[Uuid],
+    ) -> Result<Vec<Uuid>, StorageError> {
+        if ribbon_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let what = "read ribbons to mark";
+        let mut values: Vec<Value> = vec![account_id.into()];
+        values.extend(ribbon_ids.iter().map(|ribbon_id| Value::from(*ribbon_id)));
+        let places: Vec<String> = (2..=values.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT ribbon_id, resource_kind, audience FROM ribbons WHERE account_id = $1 AND ribbon_id IN ({})",
+            places.join(", ")
+        );
+        let rows =
+            self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(failed(what))?;
+        let mut visible = Vec::new();
+        for row in &rows {
+            if sees(row, access).map_err(failed(what))? {
+                visible.push(row.try_get("", "ribbon_id").map_err(failed(what))?);
+            }
+        }
+        Ok(visible)
+    }
+
     /// Marks those of `ribbon_ids` that `viewer_id` may see, and says how many those are. A mark is never taken back.
     pub async fn mark(
         &self,
         account_id: Uuid,
         viewer_id: Uuid,
+        access: &Access,
         ribbon_ids: &[Uuid],
         mark: Mark,
         now_us: i64,
     ) -> Result<u64, StorageError> {
         let what = "mark ribbons";
+        let ribbon_ids = self.visible(account_id, access, ribbon_ids).await?;
         let dismissed_at = matches!(mark, Mark::Dismissed).then_some(now_us);
         let marks = ribbon_ids.iter().map(|ribbon_id| -> [Value; 6] {
             [
@@ -223,18 +362,38 @@ const MARK: &str = "INSERT INTO ribbon_marks AS held (account_id, ribbon_id, vie
      ON CONFLICT (account_id, ribbon_id, viewer_id) \
      DO UPDATE SET dismissed_at = coalesce(held.dismissed_at, excluded.dismissed_at)";
 
-fn tally(row: &QueryResult) -> Result<(i32, i64, i64), DbErr> {
-    Ok((row.try_get("", "kind")?, row.try_get("", "total")?, row.try_get("", "unseen")?))
+/// What a row counts for, if the viewer may see what it counts.
+fn tally(row: &QueryResult, access: &Access) -> Result<Option<(i32, i64, i64)>, DbErr> {
+    if !sees(row, access)? {
+        return Ok(None);
+    }
+    let resource_kind: String = row.try_get("", "resource_kind")?;
+    let kind = kind_for(access, &resource_kind, row.try_get("", "kind")?);
+    Ok(Some((kind, row.try_get("", "total")?, row.try_get("", "unseen")?)))
 }
 
-fn ribbon(row: &QueryResult) -> Result<StoredRibbon, DbErr> {
-    Ok(StoredRibbon {
+fn sees(row: &QueryResult, access: &Access) -> Result<bool, DbErr> {
+    let resource_kind: String = row.try_get("", "resource_kind")?;
+    Ok(access.reads(&resource_kind) && covered(row, access)?)
+}
+
+fn covered(row: &QueryResult, access: &Access) -> Result<bool, DbErr> {
+    if access.scope.is_none() {
+        return Ok(true);
+    }
+    let text: String = row.try_get("", "audience")?;
+    Ok(access.covers(&audience(&text)))
+}
+
+fn ribbon(row: &QueryResult, access: &Access) -> Result<(StoredRibbon, bool), DbErr> {
+    let resource_kind: String = row.try_get("", "resource_kind")?;
+    let ribbon = StoredRibbon {
         ribbon_id: row.try_get("", "ribbon_id")?,
         resource_id: row.try_get("", "resource_id")?,
-        resource_kind: row.try_get("", "resource_kind")?,
+        kind: kind_for(access, &resource_kind, row.try_get("", "kind")?),
+        resource_kind,
         resource_title: row.try_get("", "resource_title")?,
         approval_request_id: row.try_get("", "approval_request_id")?,
-        kind: row.try_get("", "kind")?,
         action: row.try_get("", "action")?,
         request_state: row.try_get("", "request_state")?,
         actor_name: row.try_get("", "actor_name")?,
@@ -242,5 +401,6 @@ fn ribbon(row: &QueryResult) -> Result<StoredRibbon, DbErr> {
         note: row.try_get("", "note")?,
         seen: row.try_get::<i32>("", "seen")? != 0,
         created_at: row.try_get("", "created_at")?,
-    })
+    };
+    Ok((ribbon, covered(row, access)?))
 }

@@ -9,6 +9,7 @@ use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
+use crate::invitation::invitation;
 use crate::support::{ADA, LENA, about, address, approver, submitter};
 
 both_databases! { killed_at_any_moment_it_goes_on }
@@ -34,6 +35,7 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
         ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "1"),
         ("COUNTERSIGN_MAIL_FROM", "countersign@countersign.example"),
         ("COUNTERSIGN_REVIEW_URL_TEMPLATE", "https://app.example/{approval_request_id}"),
+        ("COUNTERSIGN_INVITATION_URL_TEMPLATE", "https://app.example/join#{token}"),
         ("COUNTERSIGN_GRPC_LISTEN", grpc.as_str()),
         ("COUNTERSIGN_ADMIN_LISTEN", admin.as_str()),
     ];
@@ -76,7 +78,10 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
         .await;
     }
     let storage = Storage::connect(db.url()).await.unwrap();
-    let expected = 5 * (members.len() + 1);
+    for published in publisher.publish(&[invitation("s3cret-token")]).await {
+        published.unwrap();
+    }
+    let expected = 5 * (members.len() + 1) + 1;
     wait_for("every mail", SOON, async || {
         let backlog = storage.backlog().await.unwrap();
         (backlog == Backlog::default() && ids(&sink).len() == expected).then_some(())
@@ -94,6 +99,8 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     assert!(page(&admin, "/metrics").await.unwrap().contains("countersign_notifier_mails_sent_total"));
     assert!(service.terminate().await.success(), "{}", service.log());
     assert!(!service.log().contains("@example.com"), "no address in the log");
+    assert!(!service.log().contains("s3cret-token"), "no secret in the log");
+    assert!(sink.messages().iter().any(|mail| String::from_utf8_lossy(&mail.raw).contains("s3cret-token")));
 }
 
 fn ids(sink: &SmtpSink) -> std::collections::BTreeSet<String> {

@@ -44,7 +44,7 @@ pub fn by<T>(member: Uuid, message: T) -> Request<T> {
     request
 }
 
-fn list() -> ListRibbonsRequest {
+pub fn list() -> ListRibbonsRequest {
     ListRibbonsRequest { account_id: ACCOUNT.to_string(), ..Default::default() }
 }
 
@@ -67,6 +67,7 @@ fn fields(status: &Status) -> Vec<(String, String)> {
 /// Proves NOT-12: what a member sees on a resource.
 async fn a_ribbon_tells_everything_that_the_page_shows(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
     let ribbon = ribbons(&mut client, ADA).await.remove(0);
@@ -108,6 +109,7 @@ async fn many(running: &Running, count: u128) {
 /// AIP-158: small pages, big pages, and both halves of what a member sees.
 async fn pages_hold_every_ribbon_once(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     many(&running, 230).await;
     for (member, size, pages) in [(ADA, 7, 33), (ZOE, 100, 3), (ADA, 0, 5), (ZOE, 100_000, 2)] {
@@ -144,6 +146,7 @@ async fn pages_hold_every_ribbon_once(db: TestDatabase) {
 /// Proves NOT-12.
 async fn marking_and_counting(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     many(&running, 3).await;
     let ids: Vec<String> =
@@ -166,6 +169,7 @@ async fn marking_and_counting(db: TestDatabase) {
 
 async fn whoever_is_not_the_member_is_refused(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     let refused = async |client: &mut Client, request: Request<GetCountsRequest>| {
         let status = client.get_counts(request).await.unwrap_err();
@@ -192,6 +196,7 @@ async fn whoever_is_not_the_member_is_refused(db: TestDatabase) {
 
 async fn every_bad_field_is_listed(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     let bad = ListRibbonsRequest { page_size: -1, resource_id: "spring".to_owned(), kind: 9, ..list() };
     let status = client.list_ribbons(by(ADA, bad)).await.unwrap_err();
@@ -216,6 +221,7 @@ async fn every_bad_field_is_listed(db: TestDatabase) {
 
 async fn a_page_token_from_elsewhere_is_refused(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     many(&running, 3).await;
     let first = ListRibbonsRequest { page_size: 1, ..list() };
@@ -233,6 +239,7 @@ async fn a_page_token_from_elsewhere_is_refused(db: TestDatabase) {
 
 async fn a_database_that_is_away_is_said_to_be(db: TestDatabase) {
     let running = Running::silent(&db).await;
+    running.admit(&[ADA, LENA, ZOE]).await;
     let mut client = serve(&running).await;
     let storage: &Storage = running.notifier.storage();
     storage.close().await;

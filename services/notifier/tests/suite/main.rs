@@ -6,9 +6,13 @@
     reason = "a test that cannot go on must fail, and says what it means by its name"
 )]
 
+mod access;
 mod binary;
+mod content;
 mod delivery;
 mod inbox;
+mod invitation;
+mod purge;
 mod recording;
 mod ribbons;
 mod support;

@@ -2,12 +2,17 @@
 
 use countersign_broker::Verdict;
 use countersign_notifier::migrate;
-use countersign_notifier::storage::{Backlog, Storage, StorageError};
+use countersign_notifier::plan::{Access, Scope};
+use countersign_notifier::storage::{Backlog, Filter, Migrator, Storage, StorageError};
 use countersign_proto::event::{RecipientReason, RecipientRibbon};
+use countersign_proto::inbox::RibbonKind;
 use countersign_testkit::{TestDatabase, both_databases};
+use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm_migration::MigratorTrait as _;
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::support::{ADA, LENA, Running, about, approver, recipient};
+use crate::support::{ACCOUNT, ADA, LENA, RESOURCE, Running, about, approver, everything, recipient};
 
 both_databases! {
     an_event_that_comes_again_after_a_crash_changes_nothing,
@@ -15,6 +20,7 @@ both_databases! {
     what_nobody_is_told_of_is_done,
     a_schema_of_another_version_is_refused,
     migrating_twice_and_at_once_is_harmless,
+    what_an_older_version_wrote_survives_the_migration,
 }
 
 /// Proves NOT-11: the process died after the commit and before the acknowledgement, so the broker gives the event again.
@@ -73,7 +79,7 @@ async fn what_nobody_is_told_of_is_done(db: TestDatabase) {
     changed.data = json!({"accountName": "Acme", "resource": {"change": "EDITED", "newField": 7}});
     running.take(&changed).await;
     let mut later = changed.clone();
-    later.id = uuid::Uuid::from_u128(0xfade);
+    later.id = Uuid::from_u128(0xfade);
     later.event_type = "countersign.audit.exported.v3".to_owned();
     running.take(&later).await;
     assert_eq!(running.sees(ADA).await, []);
@@ -106,4 +112,32 @@ async fn migrating_twice_and_at_once_is_harmless(db: TestDatabase) {
     let storage = Storage::connect(db.url()).await.unwrap();
     storage.check_schema().await.unwrap();
     storage.close().await;
+}
+
+/// Proves ACC-12: a ribbon whose audience was not written down lies inside no scope.
+async fn what_an_older_version_wrote_survives_the_migration(db: TestDatabase) {
+    let old = sea_orm::Database::connect(db.url()).await.unwrap();
+    Migrator::up(&old, Some(1)).await.unwrap();
+    let id = |number: u128| match old.get_database_backend() {
+        DbBackend::Sqlite => format!("x'{}'", Uuid::from_u128(number).simple()),
+        _ => format!("'{}'", Uuid::from_u128(number)),
+    };
+    let (account, resource, everybody) = (id(ACCOUNT.as_u128()), id(RESOURCE.as_u128()), id(0));
+    old.execute_unprepared(&format!(
+        "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, resource_title, \
+         approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at) \
+         VALUES ({account}, {}, {everybody}, {resource}, 'campaign', 'Spring sale', {}, 2, 'LAUNCH', 1, 'Lena', '', '', 5)",
+        id(7),
+        id(8)
+    ))
+    .await
+    .unwrap();
+    old.close().await.unwrap();
+
+    let running = Running::silent(&db).await;
+    assert_eq!(running.sees(ADA).await, [(RibbonKind::Awaiting, Uuid::from_u128(8))]);
+    let scope = Scope { property: "Country".to_owned(), values: ["US".to_owned()].into() };
+    let scoped = Access { scope: Some(scope), ..everything() };
+    assert!(running.page(ADA, &scoped, Filter::default()).await.is_empty());
+    running.stop().await;
 }

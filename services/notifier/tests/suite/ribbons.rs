@@ -6,7 +6,10 @@ use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Tol
 use countersign_testkit::{TestDatabase, both_databases};
 use uuid::Uuid;
 
-use crate::support::{ACCOUNT, ADA, BO, LENA, Running, ZOE, about, approver, request, submitter};
+use crate::support::{
+    ADA, BO, LENA, Running, ZOE, about, approver, everything, recipient, request, submitter,
+};
+use countersign_proto::event::{RecipientReason, RecipientRibbon};
 
 both_databases! {
     every_order_of_arrival_leaves_the_same_ribbons,
@@ -23,13 +26,35 @@ both_databases! {
 type Seen = Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>;
 
 /// Stories, as events in their order, and what is left of them.
-fn life() -> [(&'static str, Vec<Event>, Seen); 3] {
+fn life() -> [(&'static str, Vec<Event>, Seen); 5] {
     let submitted =
         |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
     let recorded = about("approval_recorded", 1, 1, Vec::new());
     let approved = about("approved", 1, 2, vec![submitter(LENA)]);
     let rejected = about("rejected", 2, 4, vec![submitter(LENA)]);
+    let asked_three = about("submitted", 1, 0, vec![approver(ADA), approver(BO), approver(ZOE)]);
+    let lost = about("assignment_expired", 1, 1, vec![told_by_mail(LENA)]);
+    let expired = about("expired", 1, 2, vec![submitter(LENA)]);
     [
+        (
+            "two of three lost the right to decide",
+            vec![asked_three.clone(), lost.clone()],
+            vec![
+                (ADA, vec![(Awaiting, request(1))]),
+                (BO, vec![(Awaiting, request(1))]),
+                (ZOE, vec![(Decide, request(1))]),
+                (LENA, vec![(Awaiting, request(1))]),
+            ],
+        ),
+        (
+            "two of three lost the right to decide, then it expired, then another was asked of all",
+            vec![asked_three, lost, expired, submitted(2, 3)],
+            vec![
+                (ADA, vec![(Decide, request(2))]),
+                (BO, vec![(Decide, request(2))]),
+                (ZOE, vec![(Awaiting, request(2))]),
+            ],
+        ),
         (
             "approved by two, then submitted again",
             vec![submitted(1, 0), recorded.clone(), approved.clone(), submitted(2, 3)],
@@ -57,6 +82,10 @@ fn life() -> [(&'static str, Vec<Event>, Seen); 3] {
     ]
 }
 
+fn told_by_mail(member: Uuid) -> countersign_proto::event::Recipient {
+    recipient(member, RecipientReason::Submitter, RecipientRibbon::Unspecified)
+}
+
 fn permutations(events: &[Event]) -> Vec<Vec<Event>> {
     if events.is_empty() {
         return vec![Vec::new()];
@@ -81,7 +110,7 @@ fn moved(event: &Event, to: Uuid) -> Event {
     event
 }
 
-/// Proves NOT-12: 2 + 24 + 120 orders of arrival, each with every event delivered twice.
+/// Proves NOT-12: 2 + 2 + 24 + 24 + 120 orders of arrival, each with every event delivered twice.
 async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     let mut resource = 0;
@@ -122,7 +151,7 @@ async fn events_that_arrive_at_once_leave_the_same_ribbons(db: TestDatabase) {
 async fn assert_ribbons(running: &Running, resource: Uuid, expected: &Seen, story: &str) {
     let filter = Filter { resource_id: Some(resource), kind: None };
     for (viewer, expected) in expected {
-        let seen = running.notifier.storage().ribbons(ACCOUNT, *viewer, filter, None, 10).await.unwrap();
+        let seen = running.page(*viewer, &everything(), filter).await;
         let seen: Vec<_> = seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
         assert_eq!(&seen, expected, "{viewer} after: {story}");
     }
@@ -159,7 +188,7 @@ async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
     assert_eq!((running.counts(ADA).await.decide, running.counts(ADA).await.awaiting), (1, 0));
     assert_eq!((running.counts(stranger).await.decide, running.counts(stranger).await.awaiting), (0, 1));
     // Nothing crosses accounts.
-    let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA).await.unwrap();
+    let other = running.notifier.storage().counts(Uuid::from_u128(0xbad), ADA, &everything()).await.unwrap();
     assert_eq!(other, Counts::default());
     running.stop().await;
 }
@@ -168,32 +197,24 @@ async fn everybody_else_sees_that_it_awaits_approval(db: TestDatabase) {
 async fn marks_are_each_viewers_own(db: TestDatabase) {
     let running = Running::silent(&db).await;
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
-    let storage = running.notifier.storage();
     let shared = running.ribbons(ZOE).await[0].ribbon_id;
     let adas = running.ribbons(ADA).await[0].ribbon_id;
 
-    assert_eq!(
-        storage.mark(ACCOUNT, ZOE, &[shared, adas, Uuid::from_u128(1)], Mark::Seen, 5).await.unwrap(),
-        1
-    );
+    assert_eq!(running.mark(ZOE, &[shared, adas, Uuid::from_u128(1)], Mark::Seen).await, 1);
     assert_eq!(running.counts(ZOE).await.unseen, 0);
     assert_eq!(running.counts(LENA).await.unseen, 1, "only for Zoe");
     assert!(running.ribbons(ZOE).await[0].seen && !running.ribbons(LENA).await[0].seen);
 
     for _ in 0..2 {
-        assert_eq!(
-            storage.mark(ACCOUNT, ZOE, &[shared], Mark::Dismissed, 6).await.unwrap(),
-            1,
-            "twice is harmless"
-        );
+        assert_eq!(running.mark(ZOE, &[shared], Mark::Dismissed).await, 1, "twice is harmless");
     }
     assert_eq!(running.sees(ZOE).await, []);
     assert_eq!(running.counts(ZOE).await, Counts::default());
-    assert_eq!(storage.mark(ACCOUNT, ZOE, &[shared], Mark::Seen, 7).await.unwrap(), 1);
+    assert_eq!(running.mark(ZOE, &[shared], Mark::Seen).await, 1);
     assert_eq!(running.sees(ZOE).await, [], "dismissed stays dismissed");
     assert_eq!(running.sees(LENA).await, [(Awaiting, request(1))]);
 
-    assert_eq!(storage.mark(ACCOUNT, ADA, &[adas], Mark::Dismissed, 8).await.unwrap(), 1);
+    assert_eq!(running.mark(ADA, &[adas], Mark::Dismissed).await, 1);
     assert_eq!(running.sees(ADA).await, [], "who dismisses their own is not told what everybody is");
     assert_eq!(running.counts(ADA).await, Counts::default());
     running.stop().await;
@@ -205,7 +226,7 @@ async fn a_new_request_shows_again_what_was_dismissed(db: TestDatabase) {
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
     for viewer in [ADA, ZOE] {
         let ribbon = running.ribbons(viewer).await[0].ribbon_id;
-        running.notifier.storage().mark(ACCOUNT, viewer, &[ribbon], Mark::Dismissed, 5).await.unwrap();
+        running.mark(viewer, &[ribbon], Mark::Dismissed).await;
     }
     running.take(&about("rejected", 1, 1, vec![submitter(LENA)])).await;
     running.take(&about("submitted", 2, 2, vec![approver(ADA)])).await;

@@ -1,22 +1,27 @@
 //! A running notifier, and the events that it is given.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_broker::{Event, Handler as _, Verdict};
 use countersign_notifier::delivery::{DeliverySettings, RetryPolicy};
 use countersign_notifier::outbound::{Outbound, SmtpServer};
+use countersign_notifier::plan::Access;
+use countersign_notifier::purge::DEFAULT_KEEP;
 use countersign_notifier::settings::MailArgs;
-use countersign_notifier::storage::{Counts, Filter, StoredRibbon};
+use countersign_notifier::storage::{Counts, Filter, Mark, StoredRibbon};
 use countersign_notifier::{Notifier, NotifierConfig, migrate};
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{
-    self, Recipient, RecipientReason, RecipientRibbon, RequestEvent, ResourceSnapshot,
+    self, AccessEvent, MemberAccess, Recipient, RecipientReason, RecipientRibbon, RequestEvent,
+    ResourceSnapshot,
 };
 use countersign_proto::inbox::RibbonKind;
 use countersign_proto::json;
 use countersign_proto::types::{Actor, RequestState};
 use countersign_runtime::clock::{Clock, ManualClock};
+use countersign_runtime::ids::new_id;
 use countersign_testkit::{SmtpSink, TestDatabase};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -72,12 +77,15 @@ impl Running {
             mail_from: "Countersign <countersign@countersign.example>".to_owned(),
             mail_domain: None,
             review_url_template: "https://app.example/{account_id}/review/{approval_request_id}".to_owned(),
+            invitation_url_template: "https://app.example/{account_id}/join/{invitation_id}#{token}"
+                .to_owned(),
         };
         let config = NotifierConfig {
             database_url: db.url().to_owned(),
             outbound,
             mail: mail.settings().unwrap(),
             delivery: DeliverySettings { connections: 2, retry: QUICK },
+            keep: DEFAULT_KEEP,
         };
         let clock = Clock::manual(NOON);
         let notifier = Notifier::open(config, clock.clock()).await.unwrap();
@@ -114,7 +122,23 @@ impl Running {
     }
 
     pub async fn ribbons(&self, viewer: Uuid) -> Vec<StoredRibbon> {
-        self.notifier.storage().ribbons(ACCOUNT, viewer, Filter::default(), None, 100).await.unwrap()
+        self.page(viewer, &everything(), Filter::default()).await
+    }
+
+    /// What a viewer with `access` sees.
+    pub async fn page(&self, viewer: Uuid, access: &Access, filter: Filter) -> Vec<StoredRibbon> {
+        let page = self.notifier.storage().ribbons(ACCOUNT, viewer, access, filter, None, 100).await.unwrap();
+        assert_eq!(page.next, None);
+        page.ribbons
+    }
+
+    pub async fn mark(&self, viewer: Uuid, ribbon_ids: &[Uuid], mark: Mark) -> u64 {
+        self.notifier.storage().mark(ACCOUNT, viewer, &everything(), ribbon_ids, mark, NOON).await.unwrap()
+    }
+
+    /// Gives these members access to all campaigns.
+    pub async fn admit(&self, members: &[Uuid]) {
+        self.take(&access_event(1, members.iter().map(|member| may_all(*member)).collect())).await;
     }
 
     /// What a viewer sees, as (kind, request).
@@ -124,7 +148,50 @@ impl Running {
     }
 
     pub async fn counts(&self, viewer: Uuid) -> Counts {
-        self.notifier.storage().counts(ACCOUNT, viewer).await.unwrap()
+        self.notifier.storage().counts(ACCOUNT, viewer, &everything()).await.unwrap()
+    }
+}
+
+/// The access of a member who may see and decide all campaigns.
+pub fn everything() -> Access {
+    let campaigns: BTreeSet<String> = ["campaign".to_owned()].into();
+    Access { readable_kinds: campaigns.clone(), approvable_kinds: campaigns, scope: None }
+}
+
+/// The same, as an event says it.
+pub fn may_all(member: Uuid) -> MemberAccess {
+    MemberAccess {
+        member_id: member.to_string(),
+        active: true,
+        readable_kinds: vec!["campaign".to_owned()],
+        approvable_kinds: vec!["campaign".to_owned()],
+        ..Default::default()
+    }
+}
+
+/// An event that says what `members` may see and decide, new each time.
+pub fn access_event(sequence: i64, members: Vec<MemberAccess>) -> Event {
+    other_event("access.changed", sequence, Vec::new(), Payload::Access(AccessEvent { members }))
+}
+
+/// An event about the account, new each time.
+pub fn other_event(what: &str, sequence: i64, recipients: Vec<Recipient>, payload: Payload) -> Event {
+    let data = event::Event {
+        account_name: "Acme".to_owned(),
+        actor: actor(BO, "Bo Lindqvist"),
+        recipients,
+        payload: Some(payload),
+    };
+    Event {
+        id: new_id(),
+        event_type: format!("countersign.{what}.v1"),
+        source: "/countersign/approval".to_owned(),
+        subject: ACCOUNT.to_string(),
+        time_us: NOON,
+        account_id: ACCOUNT,
+        sequence,
+        traceparent: None,
+        data: json::to_value(&data).unwrap(),
     }
 }
 
@@ -169,6 +236,7 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
     let (state, actor) = match what {
         "submitted" => (RequestState::Pending, actor(LENA, "Lena Weber")),
         "approval_recorded" => (RequestState::Pending, actor(ADA, "Ada Okafor")),
+        "assignment_expired" => (RequestState::Pending, actor(BO, "Bo Lindqvist")),
         "approved" => (RequestState::Approved, actor(ADA, "Ada Okafor")),
         "rejected" => (RequestState::Rejected, actor(ADA, "Ada Okafor")),
         "cancelled" => (RequestState::Cancelled, actor(BO, "Bo Lindqvist")),
@@ -192,6 +260,11 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
         target_state: "SCHEDULED".to_owned(),
         submitter: self::actor(LENA, "Lena Weber"),
         note: "Please look at the discount.".to_owned(),
+        lost_approvers: if what == "assignment_expired" {
+            vec![self::actor(ADA, "Ada Okafor").unwrap(), self::actor(BO, "Bo Lindqvist").unwrap()]
+        } else {
+            Vec::new()
+        },
         ..Default::default()
     };
     let data = event::Event {

@@ -22,6 +22,7 @@ both_databases! {
 type Counted = Streaming<countersign_proto::inbox::WatchResponse>;
 
 async fn watch(running: &Running, member: Uuid) -> Counted {
+    running.admit(&[member]).await;
     let mut client = serve(running).await;
     let request = WatchRequest { account_id: ACCOUNT.to_string() };
     client.watch(by(member, request)).await.unwrap().into_inner()
@@ -40,7 +41,7 @@ async fn counts_come_at_once_and_when_they_change(db: TestDatabase) {
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
     assert_eq!(next(&mut stream).await, Counts { decide: 1, unseen: 1, ..Counts::default() });
     let ribbon = running.ribbons(ADA).await[0].ribbon_id;
-    running.notifier.storage().mark(ACCOUNT, ADA, &[ribbon], Mark::Seen, 1).await.unwrap();
+    running.mark(ADA, &[ribbon], Mark::Seen).await;
     assert_eq!(next(&mut stream).await, Counts { decide: 1, unseen: 0, ..Counts::default() });
     running.take(&about("approved", 1, 1, vec![submitter(LENA)])).await;
     assert_eq!(next(&mut stream).await, Counts::default());

@@ -41,3 +41,12 @@ fn moments_are_utc_and_any_number_is_one() {
     assert_eq!(at(1_777_629_660_000_000), "1 May 2026, 10:01 UTC");
     assert_eq!(at(i64::MAX), "at an unknown time");
 }
+
+#[test]
+fn a_list_of_names_reads_as_one() {
+    let names = |count: usize| ["Ada", "Bo", "Zoe", "Lena", "Max"].map(str::to_owned)[..count].to_vec();
+    assert_eq!(list(&names(1)), "Ada");
+    assert_eq!(list(&names(2)), "Ada and Bo");
+    assert_eq!(list(&names(3)), "Ada, Bo and Zoe");
+    assert_eq!(list(&names(5)), "Ada, Bo and 3 others");
+}

@@ -5,8 +5,8 @@ use countersign_proto::inbox::RibbonKind;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use uuid::Uuid;
 
-use super::{Taken, Write, cursor_target, new_ribbon_id};
-use crate::plan::{NewRibbon, Plan, PlannedMail, RibbonChange};
+use super::{Taken, Write, audience_text, cursor_target, list_text, new_ribbon_id, scope};
+use crate::plan::{AccessChange, NewRibbon, Plan, PlannedMail, RibbonChange};
 use crate::storage::statement;
 
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
@@ -47,7 +47,7 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
-        Write::Withdraw(change, member_id) => withdraw(tx, plan, change, *member_id).await?,
+        Write::Withdraw(change, member_ids) => withdraw(tx, plan, change, member_ids).await?,
     }
     if plan.mails.is_empty() {
         return Ok(());
@@ -87,7 +87,7 @@ async fn replace(
     if ribbons.is_empty() {
         return Ok(());
     }
-    let values: [Value; 15] = [
+    let values: [Value; 16] = [
         plan.account_id.into(),
         change.resource_id.into(),
         change.approval_request_id.into(),
@@ -103,6 +103,7 @@ async fn replace(
         ribbons.iter().map(|_| new_ribbon_id()).collect::<Vec<_>>().into(),
         ribbons.iter().map(|ribbon| ribbon.viewer_id).collect::<Vec<_>>().into(),
         ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
+        audience_text(&change.audience).into(),
     ];
     tx.execute_raw(statement(tx, RIBBONS, values)).await?;
     Ok(())
@@ -113,8 +114,9 @@ const CLEAR: &str = "WITH past AS ( \
      DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2";
 
 const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, \
-     resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at) \
-     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11 \
+     resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
+     audience) \
+     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16 \
      FROM unnest($13::uuid[], $14::uuid[], $15::integer[]) AS made (ribbon_id, viewer_id, kind) \
      WHERE made.kind <> $12 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals AS past WHERE past.account_id = $1 \
      AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id)";
@@ -123,13 +125,13 @@ async fn withdraw(
     tx: &DatabaseTransaction,
     plan: &Plan,
     change: &RibbonChange,
-    member_id: Uuid,
+    member_ids: &[Uuid],
 ) -> Result<(), DbErr> {
     let values: [Value; 6] = [
         plan.account_id.into(),
         change.resource_id.into(),
         change.approval_request_id.into(),
-        member_id.into(),
+        member_ids.to_vec().into(),
         change.sequence.into(),
         (RibbonKind::Decide as i32).into(),
     ];
@@ -139,6 +141,40 @@ async fn withdraw(
 
 const WITHDRAW: &str = "WITH past AS ( \
        INSERT INTO ribbon_withdrawals (account_id, resource_id, approval_request_id, member_id, sequence) \
-       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING) \
-     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND viewer_id = $4 \
+       SELECT $1, $2, $3, member_id, $5 FROM unnest($4::uuid[]) AS lost (member_id) ON CONFLICT DO NOTHING) \
+     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND viewer_id = ANY ($4::uuid[]) \
      AND approval_request_id = $3 AND kind = $6";
+
+/// Of two events about a member the one with the higher sequence stays, whichever comes first.
+pub(super) async fn access(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &AccessChange,
+) -> Result<(), DbErr> {
+    let members = &change.members;
+    let (properties, scopes): (Vec<_>, Vec<_>) = members.iter().map(scope).unzip();
+    let values: [Value; 8] = [
+        plan.account_id.into(),
+        change.sequence.into(),
+        members.iter().map(|member| member.member_id).collect::<Vec<_>>().into(),
+        members.iter().map(|member| member.active).collect::<Vec<_>>().into(),
+        members.iter().map(|member| list_text(&member.access.readable_kinds)).collect::<Vec<_>>().into(),
+        members.iter().map(|member| list_text(&member.access.approvable_kinds)).collect::<Vec<_>>().into(),
+        // An array holds no NULL here; no property has an empty name.
+        properties.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().into(),
+        scopes.into(),
+    ];
+    tx.execute_raw(statement(tx, MEMBERS, values)).await?;
+    Ok(())
+}
+
+const MEMBERS: &str = "INSERT INTO members AS held (account_id, member_id, active, readable_kinds, approvable_kinds, \
+     scope_property, scope_values, sequence) \
+     SELECT $1, named.member_id, named.active, named.readable, named.approvable, nullif(named.property, ''), \
+     named.scope, $2 \
+     FROM unnest($3::uuid[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::text[]) \
+     AS named (member_id, active, readable, approvable, property, scope) \
+     ON CONFLICT (account_id, member_id) DO UPDATE SET active = excluded.active, \
+     readable_kinds = excluded.readable_kinds, approvable_kinds = excluded.approvable_kinds, \
+     scope_property = excluded.scope_property, scope_values = excluded.scope_values, sequence = excluded.sequence \
+     WHERE held.sequence <= excluded.sequence";

@@ -4,8 +4,8 @@ use countersign_proto::inbox::RibbonKind;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use uuid::Uuid;
 
-use super::{Taken, Write, cursor_target, new_ribbon_id};
-use crate::plan::{NewRibbon, Plan, RibbonChange};
+use super::{Taken, Write, audience_text, cursor_target, list_text, new_ribbon_id, scope};
+use crate::plan::{AccessChange, NewRibbon, Plan, RibbonChange};
 use crate::storage::statement;
 
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
@@ -47,7 +47,11 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
-        Write::Withdraw(change, member_id) => withdraw(tx, plan, change, *member_id).await?,
+        Write::Withdraw(change, member_ids) => {
+            for member_id in *member_ids {
+                withdraw(tx, plan, change, *member_id).await?;
+            }
+        }
     }
     for (mail, message_id) in plan.mails.iter().zip(message_ids) {
         execute(
@@ -94,8 +98,9 @@ async fn replace(
         execute(
             tx,
             "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, resource_title, \
-             approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+             approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
+             audience) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16 \
              WHERE $8 <> $15 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals WHERE account_id = $1 \
              AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3)",
             [
@@ -114,6 +119,7 @@ async fn replace(
                 change.note.clone().into(),
                 plan.occurred_at.into(),
                 (RibbonKind::Decide as i32).into(),
+                audience_text(&change.audience).into(),
             ],
         )
         .await?;
@@ -153,6 +159,38 @@ async fn withdraw(
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// Of two events about a member the one with the higher sequence stays, whichever comes first.
+pub(super) async fn access(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &AccessChange,
+) -> Result<(), DbErr> {
+    for member in &change.members {
+        let (scope_property, scope_values) = scope(member);
+        execute(
+            tx,
+            "INSERT INTO members AS held (account_id, member_id, active, readable_kinds, approvable_kinds, \
+             scope_property, scope_values, sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+             ON CONFLICT (account_id, member_id) DO UPDATE SET active = excluded.active, \
+             readable_kinds = excluded.readable_kinds, approvable_kinds = excluded.approvable_kinds, \
+             scope_property = excluded.scope_property, scope_values = excluded.scope_values, \
+             sequence = excluded.sequence WHERE held.sequence <= excluded.sequence",
+            [
+                plan.account_id.into(),
+                member.member_id.into(),
+                member.active.into(),
+                list_text(&member.access.readable_kinds).into(),
+                list_text(&member.access.approvable_kinds).into(),
+                scope_property.into(),
+                scope_values.into(),
+                change.sequence.into(),
+            ],
+        )
+        .await?;
+    }
     Ok(())
 }
 
