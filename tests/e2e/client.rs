@@ -5,7 +5,7 @@ mod access_calls;
 use std::time::{Duration, SystemTime};
 
 use countersign_proto::{
-    access::{self, access_service_client::AccessServiceClient, role_service_client::RoleServiceClient},
+    access::{self, access_service_client::AccessServiceClient},
     approval::{
         self, approval_service_client::ApprovalServiceClient, history_service_client::HistoryServiceClient,
         policy_service_client::PolicyServiceClient, resource_service_client::ResourceServiceClient,

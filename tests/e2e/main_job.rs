@@ -1,7 +1,7 @@
 //! The main job, end to end: submit, decide, notify; the same scenarios and the same mails on the services with their
 //! servers and on the all-in-one binary.
 
-use crate::{scenarios, snapshots::assert_mails, system::System};
+use crate::{lost_rights, scenarios, snapshots::assert_mails, system::System};
 
 macro_rules! on_both_systems {
     ($($(#[$proves:meta])* $scenario:ident),+ $(,)?) => { $(

@@ -14,6 +14,7 @@ use tonic::transport::{Channel, Endpoint};
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const REVIEW_URL: &str = "http://127.0.0.1:8080/review/{approval_request_id}";
+const INVITATION_URL: &str = "http://127.0.0.1:8080/join/{account_id}#{token}";
 const MAIL_FROM: &str = "Countersign <countersign@countersign.localhost>";
 
 /// A running Countersign.
@@ -121,6 +122,7 @@ impl Services {
                 // Also how soon the mails of a killed notifier are taken up by another.
                 ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "2"),
                 ("COUNTERSIGN_REVIEW_URL_TEMPLATE", REVIEW_URL),
+                ("COUNTERSIGN_INVITATION_URL_TEMPLATE", INVITATION_URL),
                 ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{notifier_port}")),
                 ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{notifier_admin_port}")),
             ],

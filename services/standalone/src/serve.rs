@@ -44,6 +44,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         from: "Countersign <countersign@countersign.localhost>".parse()?,
         domain: "countersign.localhost".to_owned(),
         review_url: settings.review_url_template.parse()?,
+        invitation_url: settings.invitation_url_template.parse()?,
     };
     let data = DataDir::open(&settings.data_dir)?;
 
@@ -58,6 +59,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         outbound: Outbound::Folder(Folder::new(data.join("mail"))),
         mail,
         delivery: DeliverySettings { connections: WRITERS, retry: RetryPolicy::default() },
+        keep: DEFAULT_KEEP,
     };
     let notifier = Notifier::open(config, Clock::system()).await?;
     let (publisher, consumer) = in_process(data.join("dead-letters"));

@@ -35,6 +35,14 @@ pub struct Settings {
         value_name = "TEMPLATE"
     )]
     pub review_url_template: String,
+    /// Where the page that accepts an invitation would be: the link in its mail.
+    #[arg(
+        long,
+        env = "COUNTERSIGN_INVITATION_URL_TEMPLATE",
+        default_value = "http://127.0.0.1:8080/join/{account_id}#{token}",
+        value_name = "TEMPLATE"
+    )]
+    pub invitation_url_template: String,
     /// Where health and metrics are served.
     #[command(flatten)]
     pub admin: AdminArgs,
