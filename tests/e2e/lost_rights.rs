@@ -138,8 +138,7 @@ async fn each_way_to_lose_the_right_ends_what_is_pending() {
     let holder = team.admin.other(team.admin.add_with("Sina Scoped", vec![scoped.clone()]).await);
     let (_, request) = launch(&team, &[&holder]).await;
     let scope = access::DataScope { property: "Country".into(), values: vec!["US".into()] };
-    let change =
-        access::UpdateRoleRequest { role_id: scoped, scope: Some(scope), ..Default::default() };
+    let change = access::UpdateRoleRequest { role_id: scoped, scope: Some(scope), ..Default::default() };
     team.admin.update_role(change).await.unwrap();
     expired("the scope excludes the campaign", &request).await;
 
@@ -246,7 +245,8 @@ const MANY: i64 = 10_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_assignments_are_settled_through_a_crash() {
     let mut services = Services::start(1).await;
-    let team = Team::on(connect(services.approval_ports[0]).await, connect(services.notifier_port).await).await;
+    let team =
+        Team::on(connect(services.approval_ports[0]).await, connect(services.notifier_port).await).await;
     let (campaign, request) = launch(&team, &[&team.approver]).await;
     let database = Database::connect(services.database.url()).await.unwrap();
     multiply(&database, &campaign, &request).await;
@@ -390,7 +390,11 @@ async fn scopes_and_masks_hold_in_every_call() {
     assert_eq!(seen.live.as_ref().unwrap().digest, american.live.as_ref().unwrap().digest);
     for outside in [&mixed.resource_id, &new_id()] {
         let refused = manager.resource(outside).await.unwrap_err();
-        assert_eq!(refused.code(), Code::PermissionDenied, "the same for what is outside and what is not there");
+        assert_eq!(
+            refused.code(),
+            Code::PermissionDenied,
+            "the same for what is outside and what is not there"
+        );
         assert_eq!(refused.message(), manager.resource(&new_id()).await.unwrap_err().message());
     }
     // What comes back masked stays what it was.
@@ -439,10 +443,7 @@ async fn scopes_and_masks_hold_in_every_call() {
     assert_eq!((answer.allowed, answer.reason.as_str()), (false, "PERMISSION_DENIED"));
     let explained = team
         .admin
-        .explain(access::PermissionQuestion {
-            member_id: manager.id.clone(),
-            ..question(&mixed.resource_id)
-        })
+        .explain(access::PermissionQuestion { member_id: manager.id.clone(), ..question(&mixed.resource_id) })
         .await
         .unwrap();
     assert_eq!((explained.scope.as_str(), explained.in_scope), ("Country in (US)", false));

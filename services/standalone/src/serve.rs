@@ -12,6 +12,7 @@ use countersign_notifier::{
     mail::MailSettings,
     migrate,
     outbound::{Folder, Outbound},
+    purge::DEFAULT_KEEP,
 };
 use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
 use countersign_runtime::{

@@ -1,6 +1,7 @@
 //! The schema keeps the house's conventions, on both databases.
 
-use countersign_store::SchemaState;
+use countersign_domain::RulesWrite;
+use countersign_store::{About, SchemaState};
 use countersign_testkit::{TestDatabase, both_databases};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -12,6 +13,7 @@ both_databases! {
     foreign_keys_are_indexed,
     closed_sets_are_checked,
     migrating_again_changes_nothing,
+    the_version_before_goes_on_writing,
     a_newer_schema_is_left_alone,
 }
 
@@ -66,12 +68,16 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
             "decisions",
             "history",
             "idempotency",
+            "invitations",
+            "member_roles",
             "members",
             "outbox",
             "policies",
             "request_approvers",
             "requests",
-            "resources"
+            "resources",
+            "roles",
+            "sweeps"
         ]
     );
     for table in tables {
@@ -108,25 +114,35 @@ async fn foreign_keys_are_indexed(db: TestDatabase) {
         (
             "SELECT count(*) FROM pg_constraint WHERE contype = 'f'",
             "SELECT count(*) FROM pg_constraint AS k WHERE k.contype = 'f' AND NOT EXISTS ( \
-             SELECT 1 FROM pg_index AS i WHERE i.indrelid = k.conrelid AND i.indkey[0] = k.conkey[1])",
+             SELECT 1 FROM pg_index AS i WHERE i.indrelid = k.conrelid \
+             AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)",
         )
     } else {
         (
-            "SELECT count(*) FROM sqlite_master AS t JOIN pragma_foreign_key_list(t.name) WHERE t.type = 'table'",
             "SELECT count(*) FROM sqlite_master AS t JOIN pragma_foreign_key_list(t.name) AS k \
-             WHERE t.type = 'table' AND NOT EXISTS (SELECT 1 FROM pragma_index_list(t.name) AS i \
-             JOIN pragma_index_info(i.name) AS c WHERE c.seqno = 0 AND c.name = k.\"from\")",
+             WHERE t.type = 'table' AND k.seq = 0",
+            // How many columns each key has, and how many of them are among an index's first as many.
+            "SELECT count(*) FROM (SELECT t.name AS t, k.id, count(*) AS width FROM sqlite_master AS t \
+             JOIN pragma_foreign_key_list(t.name) AS k WHERE t.type = 'table' GROUP BY t.name, k.id) AS key \
+             WHERE NOT EXISTS (SELECT 1 FROM pragma_index_list(key.t) AS i WHERE key.width = ( \
+             SELECT count(*) FROM pragma_index_info(i.name) AS c JOIN pragma_foreign_key_list(key.t) AS k \
+             ON k.id = key.id AND k.\"from\" = c.name WHERE c.seqno < key.width))",
         )
     };
-    assert_eq!(number(&raw, keys).await, 3);
+    assert_eq!(number(&raw, keys).await, 8);
     assert_eq!(number(&raw, unindexed).await, 0);
 }
 
 async fn closed_sets_are_checked(db: TestDatabase) {
-    let world = World::new(db).await;
+    let mut world = World::new(db).await;
     world.submitted().await;
+    let invited = invitation(&world.account, &world.admin, "new@example.com");
+    world.changed(vec![RulesWrite::InsertInvitation(invited)]).await;
     let raw = world.raw().await;
     for (table, column) in [
+        ("accounts", "state"),
+        ("invitations", "system_role"),
+        ("invitations", "state"),
         ("members", "system_role"),
         ("members", "state"),
         ("resources", "approval_status"),
@@ -143,7 +159,7 @@ async fn closed_sets_are_checked(db: TestDatabase) {
 async fn migrating_again_changes_nothing(db: TestDatabase) {
     let store = connect(&db).await;
     let fresh = store.schema_state().await.unwrap();
-    assert_eq!(fresh, SchemaState::Behind { pending: vec!["m0001_initial".into()] });
+    assert_eq!(fresh, SchemaState::Behind { pending: vec!["m0001_initial".into(), "m0002_access".into()] });
     // Replicas that start together.
     let other = connect(&db).await;
     let (first, second) = tokio::join!(store.migrate(), other.migrate());
@@ -153,6 +169,38 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
     assert_eq!(store.schema_state().await.unwrap(), SchemaState::UpToDate);
     store.ping().await.unwrap();
     store.close().await.unwrap();
+}
+
+/// Its inserts name the columns that it knows.
+async fn the_version_before_goes_on_writing(db: TestDatabase) {
+    let world = World::new(db).await;
+    let (resource, request) = world.submitted().await;
+    let raw = world.raw().await;
+    let fresh = if world.db.is_postgres() { "gen_random_uuid()" } else { "randomblob(16)" };
+    let resource_columns = "account_id, kind, title, owner_id, state, approval_status, live_body, live_digest, live_revision, \
+        variants, version, created_at_us, updated_at_us";
+    for insert in [
+        format!(
+            "INSERT INTO resources (resource_id, external_id, {resource_columns}) \
+             SELECT {fresh}, 'old', {resource_columns} FROM resources"
+        ),
+        format!(
+            "INSERT INTO request_approvers (account_id, request_id, member_id, position) \
+             SELECT account_id, request_id, {fresh}, 1 FROM requests"
+        ),
+        format!(
+            "INSERT INTO accounts (account_id, name, features, rules_version, created_at_us) \
+             VALUES ({fresh}, 'Old', '', 1, 0)"
+        ),
+    ] {
+        raw.execute_unprepared(&insert).await.unwrap();
+    }
+    let read = world.snapshot(&About::Request(request.id)).await.request.unwrap();
+    assert_eq!(read.assigned().count(), 1);
+    let old = About::ResourceByExternalId(resource.kind.clone(), "old".into());
+    let old = world.snapshot(&old).await.resource.unwrap();
+    assert_eq!((old.audience, old.pii_fields), (resource.audience, resource.pii_fields));
+    assert_eq!(number(&raw, "SELECT count(*) FROM accounts WHERE state = 'ACTIVE'").await, 2);
 }
 
 async fn a_newer_schema_is_left_alone(db: TestDatabase) {

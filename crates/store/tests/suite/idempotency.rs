@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use countersign_domain::{Area, Policy, SystemRole};
-use countersign_store::{
-    About, AccountCreation, Committed, IdempotencyKey, MemberCommit, MemberWrite, PolicyCommit,
-};
+use countersign_domain::{Area, Policy, RulesWrite, SystemRole};
+use countersign_store::{About, AccountCreation, Committed, IdempotencyKey, RulesCommit};
 use countersign_testkit::{TestDatabase, both_databases};
 use tokio::{sync::Barrier, task::JoinSet};
 
@@ -111,30 +109,26 @@ async fn rules_are_written_once(db: TestDatabase) {
 
     let key = world.key();
     let new = member(&world.account, SystemRole::Creator);
-    let commit = |rules_version| MemberCommit {
-        account_id: world.account.id,
+    let commit = |rules_version| RulesCommit {
         rules_version,
-        member: MemberWrite::Insert(new.clone()),
         idempotency: Some(record(&key, "first")),
+        ..world.change(vec![RulesWrite::InsertMember(new.clone())])
     };
-    assert_eq!(world.store.commit_member(commit(1)).await.unwrap(), Committed::Done);
+    assert_eq!(world.store.commit_rules(commit(1)).await.unwrap(), Committed::Done);
     // On the rules before and after it.
     for rules_version in [1, 2] {
-        let answer = world.store.commit_member(commit(rules_version)).await.unwrap();
+        let answer = world.store.commit_rules(commit(rules_version)).await.unwrap();
         assert_eq!(answer, Committed::Replay(record(&key, "first")));
     }
 
     let key = world.key();
-    let commit = |answer| PolicyCommit {
-        account_id: world.account.id,
+    let commit = |answer| RulesCommit {
         rules_version: 2,
-        policy: Policy { version: 1, ..Policy::default_of(Area::CAMPAIGNS) },
-        only_without_pending: false,
-        outbox: None,
         idempotency: Some(record(&key, answer)),
+        ..world.change(vec![RulesWrite::Policy(Policy { version: 1, ..Policy::default_of(Area::CAMPAIGNS) })])
     };
-    assert_eq!(world.store.commit_policy(commit("first")).await.unwrap(), Committed::Done);
-    let answer = world.store.commit_policy(commit("second")).await.unwrap();
+    assert_eq!(world.store.commit_rules(commit("first")).await.unwrap(), Committed::Done);
+    let answer = world.store.commit_rules(commit("second")).await.unwrap();
     assert_eq!(answer, Committed::Replay(record(&key, "first")));
     assert_eq!(world.snapshot(&About::Nothing).await.account.rules_version, 3);
 }

@@ -1,7 +1,9 @@
 //! Pages hold everything once, newest or oldest first.
 
-use countersign_domain::{Kind, RequestId, Resource, SystemRole};
-use countersign_store::{Committed, MemberCommit, MemberWrite, RequestFilter, RequestStateName};
+use std::collections::BTreeSet;
+
+use countersign_domain::{Audience, Kind, RequestId, Resource, SystemRole};
+use countersign_store::{RequestFilter, RequestStateName};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -9,6 +11,7 @@ use crate::support::*;
 both_databases! {
     resources_are_listed_newest_first,
     requests_are_listed_and_filtered,
+    requests_come_with_whom_they_reach,
     history_is_listed_oldest_first,
     members_are_listed,
 }
@@ -59,8 +62,8 @@ async fn requests_are_listed_and_filtered(db: TestDatabase) {
         let (mut seen, mut after): (Vec<RequestId>, _) = (vec![], None);
         loop {
             let page = world.store.list_requests(world.account.id, &filter, after, 2).await.unwrap();
-            after = page.items.last().map(|request| request.id);
-            seen.extend(page.items.iter().map(|request| request.id));
+            after = page.items.last().map(|(request, _)| request.id);
+            seen.extend(page.items.iter().map(|(request, _)| request.id));
             if !page.more {
                 return seen;
             }
@@ -90,6 +93,22 @@ async fn requests_are_listed_and_filtered(db: TestDatabase) {
     assert!(ids(neither).await.is_empty());
 }
 
+/// Proves ACC-12 as far as the store goes: whoever lists can tell what lies outside a scope.
+async fn requests_come_with_whom_they_reach(db: TestDatabase) {
+    let world = World::new(db).await;
+    let countries = BTreeSet::from(["US".to_owned(), "Ü\"'".to_owned()]);
+    let audience = Audience([("Country".to_owned(), countries)].into());
+    for audience in [Audience::default(), audience] {
+        let resource = Resource { audience: audience.clone(), ..campaign(&world.account, &world.admin) };
+        world.done(registration(&resource)).await;
+        world.done(submission(&resource, &world.admin)).await;
+        let page = world.store.list_requests(world.account.id, &RequestFilter::default(), None, 1).await;
+        let page = page.unwrap();
+        assert_eq!(page.items[0].1, audience);
+        assert_eq!(page.items[0].0.resource_id, resource.id);
+    }
+}
+
 async fn history_is_listed_oldest_first(db: TestDatabase) {
     let world = World::new(db).await;
     let (resource, request) = world.submitted().await;
@@ -104,14 +123,11 @@ async fn history_is_listed_oldest_first(db: TestDatabase) {
 }
 
 async fn members_are_listed(db: TestDatabase) {
-    let world = World::new(db).await;
+    let mut world = World::new(db).await;
     let mut expected = vec![world.admin.clone()];
-    for rules_version in 1..5 {
+    for _ in 1..5 {
         let new = member(&world.account, SystemRole::Creator);
-        let member = MemberWrite::Insert(new.clone());
-        let commit = MemberCommit { account_id: world.account.id, rules_version, member, idempotency: None };
-        assert_eq!(world.store.commit_member(commit).await.unwrap(), Committed::Done);
-        expected.push(new);
+        expected.push(world.joined(new).await);
     }
     let (mut seen, mut after) = (vec![], None);
     loop {

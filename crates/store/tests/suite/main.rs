@@ -1,8 +1,10 @@
 //! One suite for both databases.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on must fail where it stands")]
 
+mod access;
 mod commits;
 mod conventions;
+mod erase;
 mod errors;
 mod idempotency;
 mod lists;
@@ -12,5 +14,6 @@ mod races;
 mod recent;
 mod round_trip;
 mod rules;
+mod settling;
 mod support;
 mod timers;

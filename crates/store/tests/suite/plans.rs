@@ -1,9 +1,12 @@
 //! On PostgreSQL with filled tables, nothing that is done often reads a whole table.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use countersign_domain::{Area, Kind, SystemRole, Timestamp};
-use countersign_store::{About, Committed, MemberCommit, MemberWrite, RequestFilter, RequestStateName};
+use countersign_domain::{
+    Area, Invitation, Kind, Member, Role, RulesWrite, SystemRole, Timestamp, invitation::InvitationState,
+    loss::Concern,
+};
+use countersign_store::{About, Committed, RequestFilter, RequestStateName, RulesCommit};
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
@@ -11,23 +14,33 @@ use crate::support::*;
 
 /// Rows of other accounts, and old rows of this one: enough that reading a table through would be noticed.
 const FILL: &str = "
-INSERT INTO accounts SELECT gen_random_uuid(), 'a', '', 1, 0 FROM generate_series(1, 5000);
+INSERT INTO accounts (account_id, name, features, rules_version, created_at_us)
+    SELECT gen_random_uuid(), 'a', '', 1, 0 FROM generate_series(1, 5000);
 INSERT INTO members SELECT account_id, gen_random_uuid(), 'e', gen_random_uuid()::text, 'n', 'en', 'CREATOR', false, 'ACTIVE', 1, 0
     FROM accounts, generate_series(1, 2);
+INSERT INTO roles SELECT account_id, gen_random_uuid(), 'r', gen_random_uuid()::text, '{}', false, NULL, false, 1, 0, 0
+    FROM accounts;
+INSERT INTO member_roles SELECT m.account_id, m.member_id, r.role_id
+    FROM members AS m JOIN roles AS r ON r.account_id = m.account_id WHERE r.name = 'r';
+INSERT INTO invitations SELECT account_id, gen_random_uuid(), 'e', 'e', 'en', 'MEMBER', '[]', false, gen_random_uuid()::text,
+    'PENDING', NULL, NULL, 'n', NULL, 0, 0, 1 FROM accounts WHERE name = 'a';
+INSERT INTO sweeps SELECT account_id, 1, NULL, 1000 FROM accounts WHERE name = 'a';
 INSERT INTO policies SELECT account_id, area, true, 1, false, false, 'NOBODY', NULL, 0, 1, 0
     FROM accounts, unnest(ARRAY['CAMPAIGNS', 'PRODUCT_EXPERIENCES']) AS area;
 INSERT INTO resources SELECT r.account_id, gen_random_uuid(), r.kind, gen_random_uuid()::text, r.title, r.owner_id, r.state,
     r.approval_status, NULL, NULL, NULL, r.live_body, r.live_digest, r.live_revision, NULL, NULL, NULL, NULL, NULL, r.variants,
-    NULL, NULL, 1, 0, 0, NULL FROM resources AS r, generate_series(1, 10000);
+    NULL, NULL, 1, 0, 0, NULL, '{}', '[]' FROM resources AS r, generate_series(1, 10000);
 INSERT INTO requests SELECT q.account_id, gen_random_uuid(), r.resource_id, q.kind, q.resource_title, q.area, q.action,
     q.from_state, q.pending_label, q.target_state, NULL, 'n', NULL, '', q.digest, NULL, NULL, NULL, NULL, 1, 0, 0, 'REJECTED',
     2, NULL, 'n', NULL, 0, '', NULL, NULL FROM requests AS q, resources AS r WHERE r.version = 1;
 INSERT INTO history SELECT account_id, resource_id, 1, NULL, 'REGISTERED', NULL, NULL, 'n', NULL, 0, NULL, 'DRAFT', '', 'd'
     FROM resources WHERE version = 1;
-INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1 FROM requests;
+INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1, NULL FROM requests;
 INSERT INTO decisions SELECT account_id, request_id, gen_random_uuid(), 'n', NULL, 'REJECTED', '', 0, 2 FROM requests;
 INSERT INTO idempotency SELECT account_id, 'a', gen_random_uuid(), '', '', 1000 FROM resources;
 INSERT INTO outbox SELECT account_id, gen_random_uuid(), 't', 's', 1, 'p', NULL, 0 FROM resources;
+UPDATE accounts SET state = 'DELETED', erase_at_us = 0 WHERE account_id = (
+    SELECT account_id FROM accounts WHERE name = 'a' LIMIT 1);
 ANALYZE;
 ";
 
@@ -50,13 +63,23 @@ async fn only_session(raw: &DatabaseConnection) {
 /// Proves REQ-19: the cost does not grow with the tables.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_table_is_read_through() {
-    let world = World::new(TestDatabase::postgres().await).await;
+    let mut world = World::new(TestDatabase::postgres().await).await;
     let (resource, request) = world.submitted().await;
+    let held = role(&world.account, "Held");
+    let holder = Member { roles: vec![held.id], ..member(&world.account, SystemRole::Creator) };
+    let invited = invitation(&world.account, &world.admin, "new@example.com");
+    world
+        .changed(vec![
+            RulesWrite::InsertRole(held.clone()),
+            RulesWrite::InsertMember(holder.clone()),
+            RulesWrite::InsertInvitation(invited.clone()),
+        ])
+        .await;
     let filling = world.raw().await;
     filling.execute_unprepared(FILL).await.unwrap();
     filling.close().await.unwrap();
     world.store.clone().close().await.unwrap();
-    // One session: of a pool's others none would end.
+    // One connection: a pool opens another when the first is not back in time, and that one would be waited for in vain.
     let mut options = ConnectOptions::new(world.db.url());
     options.max_connections(1);
     let raw = Database::connect(options).await.unwrap();
@@ -89,6 +112,23 @@ async fn no_table_is_read_through() {
     store.list_history(account, resource.id, 0, 50).await.unwrap();
     store.list_members(account, Some(world.admin.id), 50).await.unwrap();
     store.count_pending(account, &Area::CAMPAIGNS).await.unwrap();
+    assert_eq!(store.holders(account, held.id).await.unwrap().len(), 1);
+    assert!(store.all_members(account).await.unwrap().len() > 1);
+    assert!(store.member_by_email(account, &holder.email).await.unwrap().is_some());
+    store.list_roles(account, None, 50).await.unwrap();
+    store.list_roles(account, Some(held.id), 50).await.unwrap();
+    assert!(store.invitation(account, invited.id).await.unwrap().is_some());
+    assert!(store.invitation_by_token(account, &invited.token).await.unwrap().is_some());
+    assert!(store.pending_invitation(account, &invited.email).await.unwrap().is_some());
+    store.list_invitations(account, None, 50).await.unwrap();
+    store.list_invitations(account, Some(invited.id), 50).await.unwrap();
+    let concern = Concern { members: BTreeSet::from([world.admin.id, holder.id]), unassigned: true };
+    store.concerned(account, &concern, 50).await.unwrap();
+    store.pending_request_ids(account, None, 50).await.unwrap();
+    assert_eq!(store.claim_sweep(Timestamp(500), Duration::from_secs(1)).await.unwrap(), None);
+    let to_erase = store.accounts_to_erase(NOW, 50).await.unwrap();
+    assert_eq!(to_erase.len(), 1);
+    while store.erase_account(to_erase[0], NOW, 1).await.unwrap() {}
     store.due(after(1_000_000), 50).await.unwrap();
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();
@@ -105,9 +145,26 @@ async fn no_table_is_read_through() {
     let new = campaign(&world.account, &world.admin);
     assert_eq!(store.commit(world.commit(registration(&new))).await.unwrap(), Committed::Done);
     assert_eq!(store.commit(world.commit(edit(&new, "t"))).await.unwrap(), Committed::Done);
-    let member = MemberWrite::Insert(member(&world.account, SystemRole::Approver));
-    let join = MemberCommit { account_id: account, rules_version: 1, member, idempotency: None };
-    assert_eq!(store.commit_member(join).await.unwrap(), Committed::Done);
+    let joining = member(&world.account, SystemRole::Approver);
+    let join = RulesCommit {
+        sweep: true,
+        ..world.change(vec![
+            RulesWrite::UpdateRole(Role { version: 2, ..held.clone() }),
+            RulesWrite::UpdateMember(Member { version: 2, roles: vec![], ..holder.clone() }),
+            RulesWrite::InsertMember(Member { roles: vec![held.id], ..joining.clone() }),
+            RulesWrite::UpdateMember(Member { version: 2, ..joining }),
+            RulesWrite::DeleteRole(held.id),
+            RulesWrite::UpdateInvitation(Invitation {
+                state: InvitationState::Withdrawn,
+                version: 2,
+                ..invited.clone()
+            }),
+        ])
+    };
+    assert_eq!(store.commit_rules(join).await.unwrap(), Committed::Done);
+    let sweep = store.claim_sweep(Timestamp(500), Duration::from_secs(1)).await.unwrap().unwrap();
+    store.advance_sweep(&sweep, Some(request.id), NOW, Duration::from_secs(1)).await.unwrap();
+    store.finish_sweep(&sweep).await.unwrap();
 
     store.close().await.unwrap();
     only_session(&raw).await;

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_domain::{
-    ApprovalStatus, Member, MemberState, RequestState, Resource, SystemRole,
+    ApprovalStatus, Member, MemberState, RequestState, Resource, RulesWrite, SystemRole,
     request::{Ending, ExpiryReason},
 };
-use countersign_store::{About, Commit, Committed, MemberCommit, MemberWrite, Store};
+use countersign_store::{About, Commit, Committed, RulesCommit, Store};
 use countersign_testkit::{TestDatabase, both_databases, wait_for};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use tokio::{sync::Barrier, task::JoinSet};
@@ -100,27 +100,23 @@ async fn of_32_submitters_one_wins(db: TestDatabase) {
 
 async fn revoke(store: &Store, member: &Member, rules_version: i64) -> Committed {
     let after = Member { state: MemberState::Revoked, version: member.version + 1, ..member.clone() };
-    let commit = MemberCommit {
+    let commit = RulesCommit {
         account_id: member.account_id,
         rules_version,
-        member: MemberWrite::Update(after),
+        writes: vec![RulesWrite::UpdateMember(after)],
+        settled: vec![],
+        sweep: false,
+        outbox: vec![],
+        only_without_pending: None,
         idempotency: None,
     };
-    store.commit_member(commit).await.unwrap()
+    store.commit_rules(commit).await.unwrap()
 }
 
 /// An approver, and the account's rules after they joined.
 async fn with_approver(world: &mut World) -> Member {
     let approver = member(&world.account, SystemRole::Approver);
-    let commit = MemberCommit {
-        account_id: world.account.id,
-        rules_version: world.account.rules_version,
-        member: MemberWrite::Insert(approver.clone()),
-        idempotency: None,
-    };
-    assert_eq!(world.store.commit_member(commit).await.unwrap(), Committed::Done);
-    world.account.rules_version += 1;
-    approver
+    world.joined(approver).await
 }
 
 /// Proves REQ-9: the decision was right when it was made, and is refused all the same.

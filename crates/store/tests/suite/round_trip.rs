@@ -3,16 +3,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Account, Action, ActorRef, ApprovalStatus, Area, Feature, Kind, LaunchMode, Member, MemberId,
-    MemberState, Policies, Policy, Request, RequestState, RequestWrite, Resource, Schedule, State,
-    SystemRole, Timestamp,
+    Account, AccountState, Action, ActorRef, ApprovalStatus, Area, Assignment, Audience, Feature, Kind,
+    LaunchMode, Member, MemberId, MemberState, Pointer, Policies, Policy, Request, RequestState,
+    RequestWrite, Resource, RulesWrite, Schedule, State, SystemRole, Timestamp,
     history::HistoryEvent,
     policy::Cancellation,
     request::{Ending, ExpiryReason},
 };
-use countersign_store::{
-    About, AccountCreation, Committed, MemberCommit, MemberWrite, PolicyCommit, RequestFilter,
-};
+use countersign_store::{About, AccountCreation, Committed, RequestFilter, RulesCommit};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -27,6 +25,10 @@ both_databases! {
     content_stays_what_its_digest_says,
 }
 
+fn audience(countries: &[&str]) -> Audience {
+    Audience([("Country".to_owned(), countries.iter().map(ToString::to_string).collect())].into())
+}
+
 /// Every optional part there and not there, every value of every closed set.
 fn resources(world: &World) -> Vec<Resource> {
     let plain = || campaign(&world.account, &world.admin);
@@ -38,6 +40,8 @@ fn resources(world: &World) -> Vec<Resource> {
             schedule: Schedule { start: None, end: Some(Timestamp(-1)) },
             variants: vec!["a".into(), "b \"quoted\" \\ü\u{1F600}".into()],
             winner: Some("a".into()),
+            audience: audience(&["US", "\u{1F600}"]),
+            pii_fields: vec![Pointer::from_text("/customer/na~1me"), Pointer::from_text("/ü")],
             ..plain()
         },
         Resource { schedule: Schedule::default(), title: String::new(), ..plain() },
@@ -62,6 +66,9 @@ async fn resources_come_back(db: TestDatabase) {
         changed.resource.live = content("newer", 10);
         changed.resource.winner = Some("w".into());
         changed.resource.variants = vec!["x".into()];
+        changed.resource.audience =
+            if resource.audience == Audience::default() { audience(&["CA"]) } else { Audience::default() };
+        changed.resource.pii_fields = vec![Pointer::from_text("/a")];
         changed.resource.updated_at = after(5);
         world.done(changed.clone()).await;
         assert_eq!(world.resource(resource.id).await, changed.resource);
@@ -73,7 +80,11 @@ fn requests(world: &World, resource: &Resource) -> Vec<Request> {
     vec![
         plain(),
         Request {
-            approvers: vec![MemberId(id()), world.admin.id, MemberId(id())].into_iter().rev().collect(),
+            assignments: [MemberId(id()), world.admin.id, MemberId(id())]
+                .map(Assignment::new)
+                .into_iter()
+                .rev()
+                .collect(),
             change: Some(content("change", 3)),
             required_approvals: 10,
             area: Area::PRODUCT_EXPERIENCES,
@@ -113,7 +124,7 @@ async fn requests_come_back(db: TestDatabase) {
             assert_eq!(read.request.as_ref(), Some(&written));
             let listed =
                 world.store.list_requests(world.account.id, &RequestFilter::default(), None, 1).await;
-            assert_eq!(listed.unwrap().items, std::slice::from_ref(&written));
+            assert_eq!(listed.unwrap().items, [(written.clone(), Audience::default())]);
             now = (outcome.resource, written);
         }
         assert_eq!(now.1.decisions.len(), 2);
@@ -163,22 +174,16 @@ async fn history_comes_back(db: TestDatabase) {
 }
 
 async fn members_come_back(db: TestDatabase) {
-    let world = World::new(db).await;
-    let mut rules_version = world.account.rules_version;
-    let mut write = async |member: MemberWrite| {
-        let commit = MemberCommit { account_id: world.account.id, rules_version, member, idempotency: None };
-        assert_eq!(world.store.commit_member(commit).await.unwrap(), Committed::Done);
-        rules_version += 1;
-    };
+    let mut world = World::new(db).await;
     let mut expected = vec![world.admin.clone()];
     for role in [None].into_iter().chain(SystemRole::ALL.map(Some)) {
         let mut member = Member { system_role: role, ..member(&world.account, SystemRole::Member) };
-        write(MemberWrite::Insert(member.clone())).await;
+        world.joined(member.clone()).await;
         member.version = 2;
         member.email = format!("Ü-{}", member.email);
         member.approval_right = role == Some(SystemRole::Editor);
         member.state = if role.is_none() { MemberState::Revoked } else { MemberState::Active };
-        write(MemberWrite::Update(member.clone())).await;
+        world.changed(vec![RulesWrite::UpdateMember(member.clone())]).await;
         expected.push(member);
     }
     let listed = world.store.list_members(world.account.id, None, 100).await.unwrap();
@@ -195,8 +200,11 @@ async fn members_come_back(db: TestDatabase) {
 
 async fn accounts_and_policies_come_back(db: TestDatabase) {
     let world = World::new(db).await;
-    for features in [vec![], vec![Feature::AbTesting], Feature::ALL.to_vec()] {
-        let account = Account { features: BTreeSet::from_iter(features), ..account() };
+    let states =
+        [AccountState::Active, AccountState::Suspended, AccountState::Deleted { erase_at: after(9) }];
+    let features = [vec![], vec![Feature::AbTesting], Feature::ALL.to_vec()];
+    for (state, features) in states.into_iter().zip(features) {
+        let account = Account { state, features: BTreeSet::from_iter(features), ..account() };
         let admin = member(&account, SystemRole::Admin);
         let mut policy = Policy {
             enabled: true,
@@ -226,15 +234,13 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
         policy.request_max_age = None;
         let other = Policy { version: 1, enabled: true, ..Policy::default_of(Area::PRODUCT_EXPERIENCES) };
         for (rules_version, policy) in (1..).zip([policy.clone(), other.clone()]) {
-            let commit = PolicyCommit {
+            let commit = RulesCommit {
                 account_id: account.id,
                 rules_version,
-                policy,
-                only_without_pending: true,
-                outbox: None,
-                idempotency: None,
+                only_without_pending: Some(policy.area.clone()),
+                ..world.change(vec![RulesWrite::Policy(policy)])
             };
-            assert_eq!(world.store.commit_policy(commit).await.unwrap(), Committed::Done);
+            assert_eq!(world.store.commit_rules(commit).await.unwrap(), Committed::Done);
         }
         let read = world.store.snapshot(account.id, None, &About::Nothing, &[], None).await.unwrap().unwrap();
         assert_eq!(read.account.rules_version, 3);

@@ -4,17 +4,21 @@
 use std::collections::BTreeSet;
 
 use countersign_domain::{
-    Account, AccountId, Action, ActorRef, ApprovalStatus, Area, Content, EventId, Feature, Kind, Member,
-    MemberId, MemberState, Outcome, PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource,
-    ResourceId, Schedule, State, SystemRole, Timestamp,
+    Account, AccountId, AccountState, Action, ActorRef, ApprovalStatus, Area, Assignment, Audience, Content,
+    DataScope, EventId, Feature, Invitation, InvitationId, Kind, Member, MemberId, MemberState, Outcome,
+    PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Rights, Role, RoleId,
+    RulesWrite, Schedule, State, SystemRole, Timestamp,
+    access::Component,
     history::{HistoryEntry, HistoryEvent},
+    invitation::{InvitationState, TokenHash},
+    membership::Given,
     outcome::{Event, EventKind},
     request::{Decision, Ending, Verdict},
     resource::Lock,
 };
 use countersign_store::{
-    About, AccountCreation, Commit, Committed, IdempotencyKey, IdempotencyRecord, OutboxRow, Snapshot, Store,
-    StoreConfig,
+    About, AccountCreation, Commit, Committed, IdempotencyKey, IdempotencyRecord, OutboxRow, RulesCommit,
+    Snapshot, Store, StoreConfig,
 };
 use countersign_testkit::TestDatabase;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -84,6 +88,48 @@ impl World {
         assert_eq!(self.store.commit(commit).await.unwrap(), Committed::Done);
     }
 
+    /// A change of the rules as they were created.
+    pub(crate) fn change(&self, writes: Vec<RulesWrite>) -> RulesCommit {
+        RulesCommit {
+            account_id: self.account.id,
+            rules_version: self.account.rules_version,
+            writes,
+            settled: vec![],
+            sweep: false,
+            outbox: vec![],
+            only_without_pending: None,
+            idempotency: None,
+        }
+    }
+
+    /// What becomes of it; the next one is based on it.
+    pub(crate) async fn try_change(&mut self, commit: RulesCommit) -> Committed {
+        let answer = self.store.commit_rules(commit).await.unwrap();
+        self.account.rules_version += i64::from(answer == Committed::Done);
+        answer
+    }
+
+    pub(crate) async fn changed(&mut self, writes: Vec<RulesWrite>) {
+        let commit = self.change(writes);
+        assert_eq!(self.try_change(commit).await, Committed::Done);
+    }
+
+    /// A member who joins.
+    pub(crate) async fn joined(&mut self, member: Member) -> Member {
+        self.changed(vec![RulesWrite::InsertMember(member.clone())]).await;
+        member
+    }
+
+    /// A campaign with a pending request to chosen approvers.
+    pub(crate) async fn submitted_to(&self, chosen: &[&Member]) -> (Resource, Request) {
+        let resource = self.registered().await;
+        let mut request = request(&resource, &self.admin);
+        request.assignments = chosen.iter().map(|member| Assignment::new(member.id)).collect();
+        let outcome = submission_of(&resource, request.clone());
+        self.done(outcome.clone()).await;
+        (outcome.resource, request)
+    }
+
     /// A campaign in DRAFT.
     pub(crate) async fn registered(&self) -> Resource {
         let resource = campaign(&self.account, &self.admin);
@@ -132,6 +178,7 @@ pub(crate) fn account() -> Account {
         id: AccountId(id()),
         name: "Acme".into(),
         features: BTreeSet::from(Feature::ALL),
+        state: AccountState::Active,
         rules_version: 1,
         created_at: NOW,
     }
@@ -146,10 +193,46 @@ pub(crate) fn member(account: &Account, role: SystemRole) -> Member {
         display_name: "Ada Ångström".into(),
         locale: "en".into(),
         system_role: Some(role),
+        roles: vec![],
         approval_right: false,
         state: MemberState::Active,
         version: 1,
         created_at: NOW,
+    }
+}
+
+/// A custom role that approves campaigns, of one country.
+pub(crate) fn role(account: &Account, name: &str) -> Role {
+    Role {
+        account_id: account.id,
+        id: RoleId(id()),
+        name: name.into(),
+        accesses: [(Component::CAMPAIGNS, Rights::APPROVE)].into(),
+        scope: Some(DataScope {
+            property: "Country".into(),
+            values: BTreeSet::from(["US".into(), "Ü".into()]),
+        }),
+        masks_pii: true,
+        version: 1,
+        created_at: NOW,
+        updated_at: after(1),
+    }
+}
+
+pub(crate) fn invitation(account: &Account, by: &Member, email: &str) -> Invitation {
+    let id = InvitationId(id());
+    Invitation {
+        account_id: account.id,
+        id,
+        email: email.into(),
+        locale: "en".into(),
+        given: Given { system_role: Some(SystemRole::Editor), roles: vec![], approval_right: true },
+        token: TokenHash::of(&id.to_string()),
+        state: InvitationState::Pending,
+        invited_by: actor(by),
+        created_at: NOW,
+        expires_at: after(3_600),
+        version: 1,
     }
 }
 
@@ -175,6 +258,8 @@ pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
         variants: vec![],
         winner: None,
         launch_mode: None,
+        audience: Audience::default(),
+        pii_fields: vec![],
         version: 1,
         created_at: NOW,
         updated_at: NOW,
@@ -266,7 +351,7 @@ pub(crate) fn request(resource: &Resource, submitter: &Member) -> Request {
         digest: resource.live.digest.clone(),
         change: None,
         launch_mode: None,
-        approvers: vec![],
+        assignments: vec![],
         required_approvals: 1,
         decisions: vec![],
         deadline: resource.schedule.end,
@@ -310,7 +395,7 @@ pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member
     history.request_id = Some(request.id);
     history.action = Some(request.action.clone());
     history.note = "fine".into();
-    let write = RequestWrite::Update { request: decided, decision: Some(decision) };
+    let write = RequestWrite::Update { request: decided, decision: Some(decision), lost: vec![] };
     outcome(after, Some(write), history, EventKind::RequestApproved)
 }
 
@@ -335,7 +420,7 @@ pub(crate) fn ended(resource: &Resource, request: &Request, state: RequestState)
     let mut decided = request.clone();
     decided.version += 1;
     decided.state = state;
-    outcome.request = Some(RequestWrite::Update { request: decided, decision: None });
+    outcome.request = Some(RequestWrite::Update { request: decided, decision: None, lost: vec![] });
     outcome
 }
 
