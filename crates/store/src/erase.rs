@@ -16,9 +16,9 @@ use crate::{
     store::statement,
 };
 
-/// What is deleted, row by row: what refers to something before what it refers to. Requests before resources, so that none is ever
-/// without its own. Beside each table what follows the account in its key: in that order the key's index is read, and not the
-/// table, however few of its rows are the account's.
+/// What is deleted, row by row: what refers to something before what it refers to, so that no request is ever without its
+/// resource. Beside each table what follows the account in its key: in that order the key's index is read, and not the table,
+/// however few of its rows are the account's.
 const TABLES: [(&str, &str); 8] = [
     ("idempotency", "actor"),
     ("invitations", "invitation_id"),
@@ -126,7 +126,8 @@ impl Step<'_> {
     /// Members stay, without anything that tells who they were: history names them by their ids.
     async fn anonymise(&self, limit: u64) -> Result<u64, StoreError> {
         let source = "(SELECT * FROM members WHERE account_id = $1 AND NOT (state = 'REVOKED' \
-            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased-%@invalid') ORDER BY member_id LIMIT $2) AS m";
+            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased-%@invalid') \
+            ORDER BY member_id LIMIT $2) AS m";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![self.account.0.into(), limit.into()];
         let known =

@@ -22,83 +22,94 @@ pub(super) const BATCH: usize = 1_000;
 struct Texts {
     insert: String,
     update: String,
-    drop_roles: &'static str,
-    add_roles: &'static str,
+    drop_roles: String,
+    add_roles: String,
 }
 
 /// `$1` is the account, `$2` the members. PostgreSQL types them by the table's columns; SQLite has no bytes in JSON, and true is
 /// its 1.
 fn texts(backend: DbBackend) -> &'static Texts {
-    static POSTGRES: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::of(
-            "json_populate_recordset(NULL::members, $2::json) AS n",
-            |column| format!("n.{column}"),
-            "DELETE FROM member_roles AS h USING json_to_recordset($2::json) AS n (member_id uuid, role_ids json) \
-             WHERE h.account_id = $1 AND h.member_id = n.member_id AND NOT EXISTS ( \
-             SELECT 1 FROM json_array_elements_text(n.role_ids) AS kept WHERE kept.value::uuid = h.role_id)",
-            "INSERT INTO member_roles (account_id, member_id, role_id) \
-             SELECT $1, n.member_id, given.value::uuid \
-             FROM json_to_recordset($2::json) AS n (member_id uuid, role_ids json) \
-             CROSS JOIN json_array_elements_text(n.role_ids) AS given \
-             ON CONFLICT (account_id, member_id, role_id) DO NOTHING",
-        )
-    });
-    static SQLITE: LazyLock<Texts> = LazyLock::new(|| {
-        Texts::of(
-            "json_each($2) AS n",
-            |column| match column {
-                "account_id" | "member_id" => format!("unhex(n.value ->> '{column}', '-')"),
-                _ => format!("n.value ->> '{column}'"),
-            },
-            "DELETE FROM member_roles WHERE (account_id, member_id, role_id) IN ( \
-             SELECT h.account_id, h.member_id, h.role_id FROM json_each($2) AS n CROSS JOIN member_roles AS h \
-             ON h.account_id = $1 AND h.member_id = unhex(n.value ->> 'member_id', '-') \
-             WHERE h.role_id NOT IN (SELECT unhex(kept.value, '-') FROM json_each(n.value, '$.role_ids') AS kept))",
-            "INSERT INTO member_roles (account_id, member_id, role_id) \
-             SELECT $1, unhex(n.value ->> 'member_id', '-'), unhex(given.value, '-') \
-             FROM json_each($2) AS n CROSS JOIN json_each(n.value, '$.role_ids') AS given \
-             WHERE true ON CONFLICT (account_id, member_id, role_id) DO NOTHING",
-        )
-    });
+    static POSTGRES: LazyLock<Texts> = LazyLock::new(postgres);
+    static SQLITE: LazyLock<Texts> = LazyLock::new(sqlite);
     match backend {
         DbBackend::Sqlite => &SQLITE,
         _ => &POSTGRES,
     }
 }
 
-impl Texts {
-    fn of(
-        source: &str,
-        value: impl Fn(&str) -> String,
-        drop_roles: &'static str,
-        add_roles: &'static str,
-    ) -> Self {
-        let columns = columns::<members::Entity>();
-        let values: Vec<String> = columns.iter().map(|column| value(column)).collect();
-        let set: Vec<String> = columns
-            .iter()
-            .filter(|column| !["account_id", "member_id"].contains(column))
-            .map(|column| format!("{column} = {}", value(column)))
-            .collect();
-        Self {
-            // The account is given twice: every text has the same parameters.
-            insert: format!(
-                "INSERT INTO members ({}) SELECT {} FROM {source} WHERE {} = $1",
-                columns.join(", "),
-                values.join(", "),
-                value("account_id"),
-            ),
-            update: format!(
-                "UPDATE members AS m SET {} FROM {source} \
-                 WHERE m.account_id = $1 AND m.member_id = {} AND m.version = {} - 1",
-                set.join(", "),
-                value("member_id"),
-                value("version"),
-            ),
-            drop_roles,
-            add_roles,
-        }
+fn postgres() -> Texts {
+    const MEMBERS: &str = "json_populate_recordset(NULL::members, $2::json) AS n";
+    const ROLES: &str = "json_to_recordset($2::json) AS n (member_id uuid, role_ids json)";
+    let set = changing().map(|column| format!("{column} = n.{column}")).collect::<Vec<_>>();
+    Texts {
+        // The account is given twice: every text has the same parameters.
+        insert: format!(
+            "INSERT INTO members ({columns}) SELECT {columns} FROM {MEMBERS} WHERE n.account_id = $1",
+            columns = columns::<members::Entity>().join(", "),
+        ),
+        update: format!(
+            "UPDATE members AS m SET {} FROM {MEMBERS} \
+             WHERE m.account_id = $1 AND m.member_id = n.member_id AND m.version = n.version - 1",
+            set.join(", ")
+        ),
+        drop_roles: format!(
+            "DELETE FROM member_roles AS h USING {ROLES} \
+             WHERE h.account_id = $1 AND h.member_id = n.member_id AND NOT EXISTS ( \
+             SELECT 1 FROM json_array_elements_text(n.role_ids) AS kept WHERE kept.value::uuid = h.role_id)"
+        ),
+        add_roles: format!(
+            "INSERT INTO member_roles (account_id, member_id, role_id) \
+             SELECT $1, n.member_id, given.value::uuid \
+             FROM {ROLES} CROSS JOIN json_array_elements_text(n.role_ids) AS given \
+             ON CONFLICT (account_id, member_id, role_id) DO NOTHING"
+        ),
     }
+}
+
+/// Each CROSS JOIN keeps its order, so that the JSON is read once and members are looked up by their key. UPDATE … FROM can't be
+/// told to: it would go through the account's members and read all of the JSON for each. So a change is an insertion that finds
+/// the row there.
+fn sqlite() -> Texts {
+    const MEMBER: &str = "unhex(n.value ->> 'member_id', '-')";
+    let columns = columns::<members::Entity>();
+    let values: Vec<String> = columns
+        .iter()
+        .map(|column| match *column {
+            "account_id" | "member_id" => format!("unhex(n.value ->> '{column}', '-')"),
+            column => format!("n.value ->> '{column}'"),
+        })
+        .collect();
+    let (columns, values) = (columns.join(", "), values.join(", "));
+    let set = changing().map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>();
+    Texts {
+        insert: format!(
+            "INSERT INTO members ({columns}) SELECT {values} FROM json_each($2) AS n \
+             WHERE unhex(n.value ->> 'account_id', '-') = $1"
+        ),
+        update: format!(
+            "INSERT INTO members ({columns}) SELECT {values} FROM json_each($2) AS n CROSS JOIN members AS m \
+             ON m.account_id = $1 AND m.member_id = {MEMBER} AND m.version = (n.value ->> 'version') - 1 \
+             WHERE true ON CONFLICT (account_id, member_id) DO UPDATE SET {}",
+            set.join(", ")
+        ),
+        drop_roles: format!(
+            "DELETE FROM member_roles WHERE (account_id, member_id, role_id) IN ( \
+             SELECT h.account_id, h.member_id, h.role_id FROM json_each($2) AS n CROSS JOIN member_roles AS h \
+             ON h.account_id = $1 AND h.member_id = {MEMBER} WHERE h.role_id NOT IN ( \
+             SELECT unhex(kept.value, '-') FROM json_each(n.value, '$.role_ids') AS kept))"
+        ),
+        add_roles: format!(
+            "INSERT INTO member_roles (account_id, member_id, role_id) \
+             SELECT $1, {MEMBER}, unhex(given.value, '-') \
+             FROM json_each($2) AS n CROSS JOIN json_each(n.value, '$.role_ids') AS given \
+             WHERE true ON CONFLICT (account_id, member_id, role_id) DO NOTHING"
+        ),
+    }
+}
+
+/// Everything but the key.
+fn changing() -> impl Iterator<Item = &'static str> {
+    columns::<members::Entity>().into_iter().filter(|column| !["account_id", "member_id"].contains(column))
 }
 
 /// Adds members, with their roles.
@@ -131,7 +142,7 @@ pub(crate) async fn update(
         if tried != Tried::Done {
             return Ok(tried);
         }
-        execute(database, account, &rows, texts(database.get_database_backend()).drop_roles).await?;
+        execute(database, account, &rows, &texts(database.get_database_backend()).drop_roles).await?;
         add_roles(database, account, batch, &rows).await?;
     }
     Ok(Tried::Done)
@@ -163,7 +174,7 @@ async fn add_roles(
     let hold =
         |member: &members::Model| member.role_ids.as_ref().is_some_and(|ids: &Vec<Uuid>| !ids.is_empty());
     if members.iter().any(hold) {
-        execute(database, account, rows, texts(database.get_database_backend()).add_roles).await?;
+        execute(database, account, rows, &texts(database.get_database_backend()).add_roles).await?;
     }
     Ok(())
 }
