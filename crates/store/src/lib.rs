@@ -27,7 +27,7 @@ mod settling;
 mod snapshot;
 mod store;
 
-pub use commit::{AccountCreation, Commit, Committed, Duplicate, RulesCommit};
+pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, RulesCommit};
 pub use due::Due;
 pub use error::{Corruption, StoreError};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};

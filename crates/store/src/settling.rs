@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use countersign_domain::{AccountId, Request, RequestId, Resource, Timestamp, loss::Concern};
-use sea_orm::{ConnectionTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -43,12 +43,7 @@ impl Store {
         if concern.is_empty() {
             return Ok(Vec::new());
         }
-        let values = vec![
-            account.0.into(),
-            members::ids(self.backend, concern.members.iter().copied()),
-            concern.unassigned.into(),
-            i64::from(limit).into(),
-        ];
+        let values = values(self.backend, account, concern, limit);
         let select = statement(&self.read, &concerned(self.backend), values);
         let rows = self.read.query_all_raw(select).await.map_err(failed(WHAT))?;
         let mut found = Vec::with_capacity(rows.len());
@@ -138,22 +133,54 @@ impl Store {
     }
 }
 
+/// The ids of what [`Store::concerned`] reads, in a transaction: one more than `expected` at the most.
+pub(crate) async fn concerned_ids(
+    transaction: &DatabaseTransaction,
+    backend: Backend,
+    account: AccountId,
+    concern: &Concern,
+    expected: usize,
+) -> Result<Vec<RequestId>, StoreError> {
+    let what = failed("read the requests that a loss of rights concerns");
+    let limit = u32::try_from(expected).unwrap_or(u32::MAX).saturating_add(1);
+    let select = statement(transaction, &found(backend), values(backend, account, concern, limit));
+    let rows = transaction.query_all_raw(select).await.map_err(what)?;
+    rows.iter().map(|row| row.try_get("", "request_id").map(RequestId).map_err(what)).collect()
+}
+
+/// The parameters of [`found`].
+fn values(backend: Backend, account: AccountId, concern: &Concern, limit: u32) -> Vec<Value> {
+    vec![
+        account.0.into(),
+        members::ids(backend, concern.members.iter().copied()),
+        concern.unassigned.into(),
+        i64::from(limit).into(),
+    ]
+}
+
 /// It walks the pending requests and looks each one's approvers up by their key. Counting keeps that order of things:
 /// PostgreSQL may turn EXISTS into a pass over the whole table.
-fn concerned(backend: Backend) -> String {
+fn found(backend: Backend) -> String {
     const CHOSEN: &str = "SELECT count(*) FROM request_approvers AS c \
         WHERE c.account_id = p.account_id AND c.request_id = p.request_id";
     format!(
-        "SELECT {resource}, {request} FROM (SELECT p.account_id, p.request_id FROM requests AS p \
+        "SELECT p.account_id, p.request_id FROM requests AS p \
          WHERE p.account_id = $1 AND p.state = 'PENDING' \
          AND (({CHOSEN} AND c.expired_at_us IS NULL AND {concerned}) > 0 OR ($3 AND ({CHOSEN}) = 0)) \
-         ORDER BY p.request_id LIMIT $4) AS found \
+         ORDER BY p.request_id LIMIT $4",
+        concerned = members::is_among(backend, "c.member_id", 2),
+    )
+}
+
+fn concerned(backend: Backend) -> String {
+    format!(
+        "SELECT {resource}, {request} FROM ({found}) AS found \
          JOIN requests AS q ON q.account_id = found.account_id AND q.request_id = found.request_id \
          JOIN resources AS r ON r.account_id = q.account_id AND r.resource_id = q.resource_id \
          ORDER BY q.request_id",
         resource = select_list::<resources::Entity>("r", "r_"),
         request = requests::selected(backend),
-        concerned = members::is_among(backend, "c.member_id", 2),
+        found = found(backend),
     )
 }
 

@@ -9,7 +9,7 @@ mod steps;
 use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
-pub use self::rules::{AccountCreation, RulesCommit};
+pub use self::rules::{AccountCreation, Concerned, RulesCommit};
 pub(crate) use self::{members::update as update_members, postgres::rules_lock};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,

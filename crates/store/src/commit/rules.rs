@@ -4,11 +4,16 @@
 //! They are rare, so they are written statement by statement in a transaction on both databases. Their first statement locks
 //! the account's row exclusively: on `PostgreSQL` it waits for decisions that are being committed, and later ones wait for it.
 
-use countersign_domain::{Account, AccountId, Area, Member, Outcome, Policy, RulesWrite};
+use countersign_domain::{
+    Account, AccountId, Area, Member, Outcome, Policy, RequestId, RulesWrite, loss::Concern,
+};
 use sea_orm::DatabaseTransaction;
 
 use super::{Commit, Committed, Tried, steps::Steps};
-use crate::{IdempotencyRecord, OutboxRow, Store, StoreError, error::failed, list::count_pending_on};
+use crate::{
+    IdempotencyRecord, OutboxRow, Store, StoreError, error::failed, list::count_pending_on,
+    settling::concerned_ids,
+};
 
 /// A new account.
 #[derive(Clone, Debug)]
@@ -34,7 +39,10 @@ pub struct RulesCommit {
     pub rules_version: i64,
     /// What is written, in this order.
     pub writes: Vec<RulesWrite>,
-    /// Pending requests that are settled with it (REQ-10), each with the event that tells of it.
+    /// The pending requests that it concerns, where they are few: refused if others are by then, since whoever is assigned in
+    /// the last moment must be settled too.
+    pub concerned: Option<Concerned>,
+    /// Those of them that are settled with it (REQ-10), each with the event that tells of it.
     pub settled: Vec<(Outcome, OutboxRow)>,
     /// Whether more are to be settled: a sweep is then owed.
     pub sweep: bool,
@@ -45,6 +53,15 @@ pub struct RulesCommit {
     pub only_without_pending: Option<Area>,
     /// What a repeated call is answered (REQ-18).
     pub idempotency: Option<IdempotencyRecord>,
+}
+
+/// The pending requests that a change of the rules concerns, as they were read.
+#[derive(Clone, Debug)]
+pub struct Concerned {
+    /// What concerns them.
+    pub concern: Concern,
+    /// All of them, oldest first.
+    pub requests: Vec<RequestId>,
 }
 
 impl Store {
@@ -77,6 +94,7 @@ impl Store {
             account_id,
             rules_version,
             writes,
+            concerned,
             settled,
             sweep,
             outbox,
@@ -91,6 +109,13 @@ impl Store {
             if pending > 0 {
                 transaction.rollback().await.map_err(failed(WHAT))?;
                 return Ok(Committed::StillPending(pending));
+            }
+        }
+        if let (Tried::Done, Some(Concerned { concern, requests })) = (steps.tried, &concerned) {
+            // Under the account's lock, so none can be submitted between this and the commit.
+            let now = concerned_ids(&transaction, self.backend, account_id, concern, requests.len()).await?;
+            if now != *requests {
+                steps.tried = Tried::Conflict;
             }
         }
         steps.write(&writes).await?;

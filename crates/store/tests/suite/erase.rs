@@ -96,6 +96,7 @@ async fn neighbour(world: &World) -> World {
         account: account.clone(),
         admin: admin.clone(),
         policies: vec![],
+        outbox: vec![],
         idempotency: None,
     };
     assert_eq!(world.store.create_account(creation).await.unwrap(), Committed::Done);

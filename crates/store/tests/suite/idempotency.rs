@@ -99,6 +99,7 @@ async fn rules_are_written_once(db: TestDatabase) {
             admin: member(&account, SystemRole::Admin),
             account,
             policies: vec![],
+            outbox: vec![],
             idempotency: Some(record(&key, answer)),
         };
         world.store.create_account(creation).await.unwrap()

@@ -1,7 +1,7 @@
 //! What is remembered of a commit: what would be read, as far as it is known, and nothing else.
 
-use countersign_domain::{MemberId, Outcome, SystemRole};
-use countersign_store::{About, Committed, MemberCommit, MemberWrite, Snapshot};
+use countersign_domain::{Assignment, MemberId, Outcome, SystemRole};
+use countersign_store::{About, Snapshot};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -42,14 +42,7 @@ impl World {
 /// A creator who owns a campaign: no approver, so not among the account's rules.
 async fn with_campaign(world: &mut World) -> (countersign_domain::Member, countersign_domain::Resource) {
     let creator = member(&world.account, SystemRole::Creator);
-    let joined = MemberCommit {
-        account_id: world.account.id,
-        rules_version: world.account.rules_version,
-        member: MemberWrite::Insert(creator.clone()),
-        idempotency: None,
-    };
-    assert_eq!(world.store.commit_member(joined).await.unwrap(), Committed::Done);
-    world.account.rules_version += 1;
+    world.joined(creator.clone()).await;
     let resource = campaign(&world.account, &creator);
     world.done(registration(&resource)).await;
     (creator, resource)
@@ -65,7 +58,7 @@ async fn what_is_remembered_is_what_is_read(db: TestDatabase) {
     world.assert_as_read(&of_resource).await;
 
     let mut asked = request(&edited.resource, &creator);
-    asked.approvers = vec![world.admin.id];
+    asked.assignments = vec![Assignment::new(world.admin.id)];
     asked.required_approvals = 2;
     let submitted = submission_of(&edited.resource, asked.clone());
     let of_request = About::Request(asked.id);

@@ -94,6 +94,7 @@ impl World {
             account_id: self.account.id,
             rules_version: self.account.rules_version,
             writes,
+            concerned: None,
             settled: vec![],
             sweep: false,
             outbox: vec![],

@@ -13,7 +13,7 @@ use countersign_domain::{
     rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
 };
 use countersign_runtime::ids;
-use countersign_store::{About, Committed, Duplicate, OutboxRow, RulesCommit, Snapshot};
+use countersign_store::{About, Committed, Concerned, Duplicate, OutboxRow, RulesCommit, Snapshot};
 use prost::Message;
 
 use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_row, replay};
@@ -153,11 +153,15 @@ impl Road {
     ) -> Result<RulesCommit, Fault> {
         let mut rules = RulesAfter::of(context, &change);
         let concern = loss::concern(context, &rules.context(context));
-        let (mut settled, mut sweep) = (Vec::new(), false);
+        let (mut settled, mut known, mut sweep) = (Vec::new(), None, false);
         if !concern.is_empty() {
             let mut concerned = self.store.concerned(call.account, &concern, AT_ONCE + 1).await?;
             sweep = concerned.len() > AT_ONCE as usize;
             concerned.truncate(AT_ONCE as usize);
+            if !sweep {
+                let requests = concerned.iter().map(|(_, request)| request.id).collect();
+                known = Some(Concerned { concern, requests });
+            }
             let told: Vec<MemberId> =
                 concerned.iter().filter_map(|(_, request)| request.submitter.member_id).collect();
             rules.introduce(self.store.members(call.account, &told).await?);
@@ -174,6 +178,7 @@ impl Road {
             account_id: call.account,
             rules_version: snapshot.account.rules_version,
             writes: change.writes,
+            concerned: known,
             settled,
             sweep,
             outbox,

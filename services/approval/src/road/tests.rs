@@ -75,6 +75,7 @@ impl World {
             account_id: snapshot.account.id,
             rules_version: snapshot.account.rules_version,
             writes: vec![member],
+            concerned: None,
             settled: vec![],
             sweep: false,
             outbox: vec![],
