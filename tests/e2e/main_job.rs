@@ -1,7 +1,7 @@
 //! The main job, end to end: submit, decide, notify; the same scenarios and the same mails on the services with their
 //! servers and on the all-in-one binary.
 
-use crate::{lost_rights, scenarios, snapshots::assert_mails, system::System};
+use crate::{scenarios, snapshots::assert_mails, system::System};
 
 macro_rules! on_both_systems {
     ($($(#[$proves:meta])* $scenario:ident),+ $(,)?) => { $(
@@ -38,6 +38,8 @@ on_both_systems! {
     campaign_expired,
     /// Proves LIF-5, LIF-11, LIF-12, LIF-21, LIF-22.
     edits_are_staged_or_void_the_approval,
+    /// Proves REQ-10, NOT-6, NOT-12.
+    assignees_are_lost,
     /// Proves LIF-1, LIF-4, REQ-13, NOT-2, NOT-4.
     ab_test_finished,
 }

@@ -9,6 +9,7 @@ use countersign_proto::{
 };
 use countersign_testkit::wait_for;
 
+pub use crate::lost_rights::assignees_are_lost;
 use crate::{
     client::{Caller, Team, content},
     system::{PATIENCE, System},

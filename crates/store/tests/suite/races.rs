@@ -104,6 +104,7 @@ async fn revoke(store: &Store, member: &Member, rules_version: i64) -> Committed
         account_id: member.account_id,
         rules_version,
         writes: vec![RulesWrite::UpdateMember(after)],
+        concerned: None,
         settled: vec![],
         sweep: false,
         outbox: vec![],

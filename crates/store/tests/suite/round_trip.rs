@@ -222,6 +222,7 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
             account: account.clone(),
             admin,
             policies: vec![policy.clone()],
+            outbox: vec![],
             idempotency: None,
         };
         assert_eq!(world.store.create_account(creation).await.unwrap(), Committed::Done);

@@ -22,7 +22,13 @@ fn insertion(world: &World, rules_version: i64, member: Member) -> RulesCommit {
 
 async fn names_are_unique(db: TestDatabase) {
     let world = World::new(db).await;
-    let creation = |account, admin| AccountCreation { account, admin, policies: vec![], idempotency: None };
+    let creation = |account, admin| AccountCreation {
+        account,
+        admin,
+        policies: vec![],
+        outbox: vec![],
+        idempotency: None,
+    };
     let again = creation(world.account.clone(), member(&world.account, SystemRole::Admin));
     let answer = world.store.create_account(again).await.unwrap();
     assert_eq!(answer, Committed::Duplicate(Duplicate::AccountId));
@@ -143,6 +149,7 @@ async fn an_unknown_account_has_no_snapshot(db: TestDatabase) {
         admin: member(&other, SystemRole::Admin),
         account: other.clone(),
         policies: vec![],
+        outbox: vec![],
         idempotency: None,
     };
     assert_eq!(world.store.create_account(creation).await.unwrap(), Committed::Done);

@@ -10,7 +10,7 @@ use countersign_domain::{
     outcome::EventKind,
     request::{Ending, ExpiryReason},
 };
-use countersign_store::{About, Committed, RulesCommit, Store, StoreError, Sweep};
+use countersign_store::{About, Committed, Concerned, RulesCommit, Store, StoreError, Sweep};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -20,6 +20,7 @@ both_databases! {
     a_right_goes_with_the_requests_that_it_leaves,
     a_conflict_in_the_last_settled_request_leaves_nothing,
     an_assignment_that_is_none_is_refused,
+    a_request_submitted_in_the_last_moment_refuses_the_loss,
     concerned_requests_are_found,
     pending_requests_are_listed,
     a_sweep_is_claimed_until_its_lease_runs_out,
@@ -283,4 +284,33 @@ async fn replicas_share_the_sweeps() {
     }
     claimed.sort_unstable();
     assert_eq!(claimed, (2..=9).collect::<Vec<_>>());
+}
+
+/// Proves REQ-10: the requests that a loss concerns are read before its commit, and one more may come in between.
+async fn a_request_submitted_in_the_last_moment_refuses_the_loss(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let [approver] = approvers(&mut world).await;
+    let (resource, request) = world.submitted_to(&[&approver]).await;
+    let concern = Concern { members: [approver.id].into(), unassigned: false };
+    let read = world.store.concerned(world.account.id, &concern, 10).await.unwrap();
+    let requests: Vec<RequestId> = read.iter().map(|(_, request)| request.id).collect();
+    assert_eq!(requests, [request.id]);
+    let outcome = settled(&resource, &request, &approver, true);
+    let commit = RulesCommit {
+        concerned: Some(Concerned { concern: concern.clone(), requests }),
+        settled: vec![(outcome.clone(), event_of(&outcome))],
+        ..world.change(vec![revoked(&approver)])
+    };
+    let (_, late) = world.submitted_to(&[&approver]).await;
+    assert_eq!(world.try_change(commit.clone()).await, Committed::Conflict);
+    assert_eq!(request_of(&world, request.id).await, request, "nothing of it is left");
+
+    let read = world.store.concerned(world.account.id, &concern, 10).await.unwrap();
+    let late_resource = read[1].0.clone();
+    let late_outcome = settled(&late_resource, &late, &approver, true);
+    let mut settled = commit.settled.clone();
+    settled.push((late_outcome.clone(), event_of(&late_outcome)));
+    let requests = vec![request.id, late.id];
+    let commit = RulesCommit { concerned: Some(Concerned { concern, requests }), settled, ..commit };
+    assert_eq!(world.try_change(commit).await, Committed::Done);
 }
