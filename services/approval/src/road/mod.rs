@@ -202,17 +202,15 @@ impl Road {
         let outbox = outbox_row(call, &snapshot.account, &outcome)?;
         let event = outcome.history.event;
         let left = snapshot.after(&outcome);
-        let committed = self
-            .store
-            .commit(Commit {
-                account_id: call.account,
-                rules_version: snapshot.account.rules_version,
-                outcome,
-                outbox,
-                idempotency,
-            })
-            .await
-            .inspect_err(|_| self.store.forget_all())?;
+        let commit = Commit {
+            account_id: call.account,
+            rules_version: snapshot.account.rules_version,
+            outcome,
+            outbox,
+            idempotency,
+        };
+        // Boxed: it is as large as all else that a call in progress holds.
+        let committed = Box::pin(self.store.commit(commit)).await.inspect_err(|_| self.store.forget_all())?;
         if committed == Committed::Done {
             if let Some(left) = left {
                 self.store.remember(left);
