@@ -12,7 +12,7 @@ pub mod rules;
 use std::sync::Arc;
 
 use countersign_domain::{
-    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp,
+    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp, refusal::Missing,
 };
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
@@ -111,7 +111,11 @@ impl Road {
     pub async fn snapshot(&self, call: &Call, about: &About, named: &[MemberId]) -> Result<Snapshot, Fault> {
         let key = call.idempotency.as_ref().map(|given| &given.key);
         let snapshot = self.store.snapshot(call.account, call.actor, about, named, key).await?;
-        snapshot.ok_or(Fault::OtherAccount)
+        match snapshot {
+            Some(snapshot) => Ok(snapshot),
+            None if call.operator => Err(Refusal::NotFound(Missing::Account(call.account)).into()),
+            None => Err(Fault::OtherAccount),
+        }
     }
 
     /// A command about a resource or its request. Fields that the edge found wrong are answered together with those that the
