@@ -10,6 +10,7 @@ use crate::{
     recipients,
     request::{Decision, Ending, ExpiryReason, Verdict},
     resource::ApprovalStatus,
+    revert::check_workflow_is_on,
 };
 
 /// An approval.
@@ -187,6 +188,7 @@ fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
             at: ending.at,
         });
     }
+    check_workflow_is_on(context, request)?;
     match request.deadline {
         Some(deadline) if deadline <= context.now => Err(Refusal::Decided {
             request: request.id,
@@ -227,7 +229,7 @@ fn decision(context: &Context<'_>, verdict: Verdict, note: &str) -> Decision {
     Decision { by: context.actor.to_ref(), verdict, note: note.to_owned(), at: context.now }
 }
 
-fn unlock(resource: &mut Resource, status: ApprovalStatus) {
+pub(crate) fn unlock(resource: &mut Resource, status: ApprovalStatus) {
     resource.lock = None;
     resource.approval_status = status;
 }

@@ -15,7 +15,7 @@
 //! | [`member`], [`membership`] | who gets, changes and loses access (ACC-8, ACC-9, ACC-11) |
 //! | [`roles`] | creating, changing and giving custom roles (ACC-2, ACC-3, ACC-7) |
 //! | [`invitation`] | how people join (ACC-14) |
-//! | [`loss`] | what becomes of requests when a right to decide is lost (REQ-10) |
+//! | [`loss`] | what becomes of requests when a right to decide is lost (REQ-10) or a workflow is switched off (POL-2) |
 //! | [`mask`] | masking personal data (ACC-13) |
 //! | [`document`] | an account's members and roles as one document |
 //! | [`tenancy`] | running accounts: features, suspension, deletion |
@@ -48,6 +48,7 @@ pub mod recipients;
 pub mod refusal;
 pub mod request;
 pub mod resource;
+mod revert;
 pub mod roles;
 pub mod rules;
 pub mod tenancy;

@@ -1,13 +1,13 @@
-//! What becomes of pending requests when a right to decide is lost (REQ-10).
+//! What becomes of pending requests when a right to decide is lost (REQ-10), or their workflow is switched off (POL-2).
 //!
-//! The right itself is gone with the commit that takes it, whatever is still to be settled (REQ-9). What a request shows of it is
-//! settled request by request, each in one outcome: no request is ever half settled. [`settle`] only looks at how things are
+//! The right itself is gone with the commit that takes it, whatever is still to be settled (REQ-9); so is the workflow. What a
+//! request shows of it is settled request by request, each in one outcome: no request is ever half settled. [`settle`] only looks at how things are
 //! now, so it can be asked again and again, in any order, and after a crash.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    ActorRef, Context, MemberId, Outcome, Request, RequestState, RequestWrite, Resource,
+    ActorRef, Area, Context, Member, MemberId, Outcome, Request, RequestState, RequestWrite, Resource,
     access::Component,
     decide::{advance, ending, go_back, history},
     history::HistoryEvent,
@@ -17,6 +17,7 @@ use crate::{
     recipients,
     request::ExpiryReason,
     resource::ApprovalStatus,
+    revert::revert,
 };
 
 /// Which pending requests a change of the rules can concern.
@@ -24,24 +25,30 @@ use crate::{
 pub struct Concern {
     /// Requests to which one of these is assigned.
     pub members: BTreeSet<MemberId>,
-    /// Requests without chosen approvers: so few approvers are left that one of them may have none.
-    pub unassigned: bool,
+    /// All of them: so few approvers are left that any request may have too few.
+    pub everything: bool,
+    /// All requests of these areas: their workflow was switched off (POL-2).
+    pub areas: BTreeSet<Area>,
 }
 
 impl Concern {
     /// Whether no request can be concerned.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty() && !self.unassigned
+        self.members.is_empty() && !self.everything && self.areas.is_empty()
     }
 }
 
-/// So many who may decide everything leave no unassigned request without an approver: one may be its submitter, and as many as it
-/// needs approvals, less one, may have given theirs.
+/// So many who may decide everything are enough for any request: one of them may be its submitter, and it may need as many
+/// approvals as a policy can ask for.
 const ALWAYS_ENOUGH: usize = *limits::REQUIRED_APPROVALS.end() as usize + 1;
 
 /// Which pending requests may have to be settled after the rules changed from `before` to `after`.
 pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
-    let mut concern = Concern::default();
+    let switched_off = |area: &Area| before.workflow_is_on(area) && !after.workflow_is_on(area);
+    let areas = Area::ALL.into_iter().filter(switched_off).collect();
+    let mut concern = Concern { areas, ..Concern::default() };
+    let left: HashMap<MemberId, &Member> =
+        after.directory.candidates().iter().map(|member| (member.id, member)).collect();
     for component in Component::WITH_WORKFLOW {
         let area = component.area();
         let self_approval = |context: &Context<'_>| {
@@ -50,7 +57,7 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
         let submitters_lost_it = self_approval(before) && !self_approval(after);
         let mut lost = false;
         for member in before.approvers_of(component, None) {
-            let now = after.directory.active(member.id).map(|member| after.access(member));
+            let now = left.get(&member.id).map(|member| after.access(member));
             let then = before.access(member);
             let keeps = now.is_some_and(|now| {
                 now.rights(component).approve && (now.scope().is_none() || now.scope() == then.scope())
@@ -60,23 +67,29 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
                 lost = true;
             }
         }
-        // Whoever is not limited can decide every request but their own and those that they have decided.
         let unlimited = after
             .approvers_of(component, None)
             .filter(|member| after.access(member).scope().is_none())
             .take(ALWAYS_ENOUGH)
             .count();
-        concern.unassigned |= lost && unlimited < ALWAYS_ENOUGH;
+        concern.everything |= lost && unlimited < ALWAYS_ENOUGH;
     }
+    // Whoever was chosen, Admins may decide as well (REQ-7).
+    let is_admin_no_more = |admin: &Member| !left.get(&admin.id).is_some_and(|member| member.is_admin());
+    concern.everything |= before.directory.admins().any(is_admin_no_more)
+        && after.directory.admins().take(ALWAYS_ENOUGH).count() < ALWAYS_ENOUGH;
     concern
 }
 
-/// Settles one pending request: assignments of those who can't decide it any more are EXPIRED, and where nobody is left the
-/// request ends. Who has approved already is not left: where more approvals are needed, only others can give them. None:
-/// nothing has changed for it.
+/// Settles one pending request: without a workflow it is reverted. Else assignments of those who can't decide it any more are
+/// EXPIRED, and where no assignee is left, or fewer members than the approvals that are missing, the request ends: it could never
+/// be approved, and was refused had it been submitted now (REQ-11). None: nothing has changed for it.
 pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> Option<Outcome> {
     if request.state != RequestState::Pending {
         return None;
+    }
+    if !context.workflow_is_on(&request.area) {
+        return Some(revert(context, resource, request));
     }
     let component = Component::of_area(&request.area);
     let self_approval = context.policies.of(&request.area).allow_self_approval;
@@ -88,13 +101,18 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
                 .is_some_and(|member| context.access(member).rights_on(component, &resource.audience).approve)
     };
     let lost: Vec<MemberId> = request.assigned().filter(|id| !may_decide(*id)).collect();
-    let nobody_left = if request.has_chosen_approvers() {
-        request.assigned().all(|id| lost.contains(&id))
-    } else {
-        !context.approvers_of(component, Some(&resource.audience)).any(|member| {
-            (self_approval || !request.submitted_by(member.id)) && !request.decided_by(member.id)
+    let no_assignee_left = request.has_chosen_approvers() && request.assigned().all(|id| lost.contains(&id));
+    let missing = usize::from(request.required_approvals).saturating_sub(request.approvals());
+    let could_approve = context
+        .approvers_of(component, Some(&resource.audience))
+        .filter(|member| self_approval || !request.submitted_by(member.id))
+        .filter(|member| !request.decided_by(member.id))
+        .filter(|member| {
+            !request.has_chosen_approvers() || request.is_assigned(member.id) || member.is_admin()
         })
-    };
+        .take(missing)
+        .count();
+    let nobody_left = no_assignee_left || could_approve < missing;
     if lost.is_empty() && !nobody_left {
         return None;
     }
@@ -141,7 +159,7 @@ fn named(context: &Context<'_>, id: MemberId) -> ActorRef {
 fn note(lost: &[ActorRef]) -> String {
     let names: Vec<&str> = lost.iter().map(|actor| actor.name.as_str()).collect();
     match names.as_slice() {
-        [] => "nobody is left who could decide".to_owned(),
+        [] => "too few are left who could approve".to_owned(),
         names => format!("can't decide any more: {}", names.join(", ")),
     }
 }

@@ -172,8 +172,8 @@ pub struct PolicyChange {
 }
 
 /// Changes the policy of `area`: Admins only, and the workflow only with its feature (POL-1). `pending` is how many of the
-/// area's requests are pending; they must be decided before the workflow is switched off. With the policy comes the event
-/// that tells of a switch (NOT-7), if it was switched.
+/// area's requests are pending: those that a switch off has still to revert must be done before it is switched on again, or they
+/// would be pending once more (POL-2). With the policy comes the event that tells of a switch (NOT-7), if it was switched.
 pub fn change(
     context: &Context<'_>,
     area: &Area,
@@ -203,7 +203,7 @@ pub fn change(
     if after.enabled && !before.enabled && !context.account.features.contains(&feature) {
         return Err(Refusal::FeatureMissing { area: area.clone(), feature });
     }
-    if before.enabled && !after.enabled && pending > 0 {
+    if after.enabled && !before.enabled && pending > 0 {
         return Err(Refusal::RequestsPending { area: area.clone(), pending });
     }
     let kind = match (before.enabled, after.enabled) {

@@ -200,8 +200,8 @@ pub enum Refusal {
         /// The feature.
         feature: Feature,
     },
-    /// The workflow can't be switched off while requests are pending.
-    #[error("{pending} requests of {area} are pending")]
+    /// The workflow can't be switched on again while requests that it had are still being reverted (POL-2).
+    #[error("{pending} requests of {area} are still being reverted")]
     RequestsPending {
         /// The area.
         area: Area,

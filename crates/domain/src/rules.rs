@@ -1,11 +1,11 @@
 //! A change of what decisions rely on: members, roles, policy, the account itself. It is committed as a whole under the account's
 //! `rules_version`, so that no decision is made half on the old and half on the new (REQ-9).
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    Account, Context, Directory, Invitation, Member, MemberState, Policies, Policy, Role, RoleId, Roles,
-    SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
+    Account, Context, Directory, Invitation, Member, MemberId, MemberState, Policies, Policy, Role, RoleId,
+    Roles, SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
 };
 
 /// One thing to write.
@@ -119,7 +119,8 @@ impl RulesAfter {
         }
         // Members last: who is a candidate depends on the roles.
         let changed = &change.touched;
-        let is_changed = |member: &Member| changed.iter().any(|other| other.id == member.id);
+        let ids: HashSet<MemberId> = changed.iter().map(|member| member.id).collect();
+        let is_changed = |member: &Member| ids.contains(&member.id);
         let mut candidates: Vec<Member> = after
             .directory
             .candidates()

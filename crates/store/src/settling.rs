@@ -1,4 +1,4 @@
-//! What a loss of rights leaves to do (REQ-10): which pending requests it concerns, and the obligation to look at all of them.
+//! What a loss of rights (REQ-10) or a workflow that is switched off (POL-2) leaves to do: which pending requests it concerns, and the obligation to look at all of them.
 //!
 //! Requests that are few are settled in the commit that takes the right. Where they are many, that commit leaves a sweep
 //! instead: a row that stays until somebody has looked at every pending request of the account. Whoever does so claims it for
@@ -150,11 +150,17 @@ pub(crate) async fn concerned_ids(
 
 /// The parameters of [`found`].
 fn values(backend: Backend, account: AccountId, concern: &Concern, limit: u32) -> Vec<Value> {
+    let areas: Vec<String> = concern.areas.iter().map(|area| area.as_str().to_owned()).collect();
+    let areas: Value = match backend {
+        Backend::Postgres => areas.into(),
+        Backend::Sqlite => serde_json::Value::from(areas).to_string().into(),
+    };
     vec![
         account.0.into(),
         members::ids(backend, concern.members.iter().copied()),
-        concern.unassigned.into(),
+        concern.everything.into(),
         i64::from(limit).into(),
+        areas,
     ]
 }
 
@@ -166,9 +172,13 @@ fn found(backend: Backend) -> String {
     format!(
         "SELECT p.account_id, p.request_id FROM requests AS p \
          WHERE p.account_id = $1 AND p.state = 'PENDING' \
-         AND (({CHOSEN} AND c.expired_at_us IS NULL AND {concerned}) > 0 OR ($3 AND ({CHOSEN}) = 0)) \
+         AND (({CHOSEN} AND c.expired_at_us IS NULL AND {concerned}) > 0 OR $3 OR {of_area}) \
          ORDER BY p.request_id LIMIT $4",
         concerned = members::is_among(backend, "c.member_id", 2),
+        of_area = match backend {
+            Backend::Postgres => "p.area = ANY ($5)",
+            Backend::Sqlite => "p.area IN (SELECT value FROM json_each($5))",
+        },
     )
 }
 

@@ -14,4 +14,5 @@ mod membership;
 mod perform;
 mod policy;
 mod recipients;
+mod revert;
 mod timer;

@@ -83,15 +83,21 @@ fn a_workflow_whose_feature_is_gone_can_be_switched_off_and_changed() {
     assert!(world.change_policy(Who::Admin, &Area::CAMPAIGNS, &change).is_ok());
 }
 
-/// Proves POL-1.
+/// What a switch off has still to revert would be pending once more.
+///
+/// Proves POL-2.
 #[test]
-fn an_area_is_not_switched_off_while_requests_are_pending() {
-    let off = |pending| {
-        World::new()
-            .act(Who::Admin, |context| policy::change(context, &Area::CAMPAIGNS, pending, &switch(false)))
+fn an_area_is_not_switched_on_again_while_requests_are_being_reverted() {
+    let switch_to = |world: World, on, pending| {
+        world.act(Who::Admin, |context| policy::change(context, &Area::CAMPAIGNS, pending, &switch(on)))
     };
-    assert!(off(0).is_ok());
-    assert_eq!(off(3), Err(Refusal::RequestsPending { area: Area::CAMPAIGNS, pending: 3 }));
+    assert!(switch_to(World::new(), false, 3).is_ok());
+    assert!(switch_to(World::new(), true, 3).is_ok(), "it is on");
+    assert!(switch_to(World::off(), true, 0).is_ok());
+    assert_eq!(
+        switch_to(World::off(), true, 3),
+        Err(Refusal::RequestsPending { area: Area::CAMPAIGNS, pending: 3 })
+    );
 }
 
 /// Proves POL-1, NOT-7.

@@ -48,8 +48,8 @@ pub struct RulesCommit {
     pub sweep: bool,
     /// The events that tell of it.
     pub outbox: Vec<OutboxRow>,
-    /// Refuses the change while requests of this area are pending. It is checked under the account's lock, so no request can
-    /// be made in between.
+    /// Refuses the change while requests of this area are pending: a workflow is not switched on again before all that it had
+    /// is reverted (POL-2). It is checked under the account's lock.
     pub only_without_pending: Option<Area>,
     /// What a repeated call is answered (REQ-18).
     pub idempotency: Option<IdempotencyRecord>,

@@ -122,7 +122,11 @@ async fn no_table_is_read_through() {
     assert!(store.pending_invitation(account, &invited.email).await.unwrap().is_some());
     store.list_invitations(account, None, 50).await.unwrap();
     store.list_invitations(account, Some(invited.id), 50).await.unwrap();
-    let concern = Concern { members: BTreeSet::from([world.admin.id, holder.id]), unassigned: true };
+    let concern = Concern {
+        members: BTreeSet::from([world.admin.id, holder.id]),
+        everything: true,
+        areas: BTreeSet::from([Area::CAMPAIGNS]),
+    };
     store.concerned(account, &concern, 50).await.unwrap();
     store.pending_request_ids(account, None, 50).await.unwrap();
     assert_eq!(store.claim_sweep(Timestamp(500), Duration::from_secs(1)).await.unwrap(), None);

@@ -181,9 +181,9 @@ async fn concerned_requests_are_found(db: TestDatabase) {
     world.done(outcome.clone()).await;
     let expired = (outcome.resource, outcome.request.unwrap().request().clone());
 
-    let find = async |members: &[&Member], unassigned: bool, limit: u32| {
+    let find = async |members: &[&Member], everything: bool, limit: u32| {
         let members: BTreeSet<_> = members.iter().map(|member| member.id).collect();
-        let concern = Concern { members, unassigned };
+        let concern = Concern { members, everything, areas: BTreeSet::new() };
         world.store.concerned(world.account.id, &concern, limit).await.unwrap()
     };
     assert_eq!(find(&[], false, 9).await, []);
@@ -193,7 +193,7 @@ async fn concerned_requests_are_found(db: TestDatabase) {
     assert_eq!(find(&[], true, 9).await, std::slice::from_ref(&anybody));
     assert_eq!(find(&[&c], true, 9).await, [anybody.clone(), expired.clone()]);
     assert_eq!(find(&[&a, &b, &c, &world.admin], true, 9).await, [both, only_b, anybody, expired]);
-    let elsewhere = Concern { members: BTreeSet::from([a.id]), unassigned: true };
+    let elsewhere = Concern { members: BTreeSet::from([a.id]), everything: true, areas: BTreeSet::new() };
     assert_eq!(world.store.concerned(account().id, &elsewhere, 9).await.unwrap(), []);
 }
 
@@ -291,7 +291,7 @@ async fn a_request_submitted_in_the_last_moment_refuses_the_loss(db: TestDatabas
     let mut world = World::new(db).await;
     let [approver] = approvers(&mut world).await;
     let (resource, request) = world.submitted_to(&[&approver]).await;
-    let concern = Concern { members: [approver.id].into(), unassigned: false };
+    let concern = Concern { members: [approver.id].into(), everything: false, areas: BTreeSet::new() };
     let read = world.store.concerned(world.account.id, &concern, 10).await.unwrap();
     let requests: Vec<RequestId> = read.iter().map(|(_, request)| request.id).collect();
     assert_eq!(requests, [request.id]);

@@ -66,8 +66,8 @@ impl PolicyService for Edge {
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "UpdatePolicy", &request)?;
         let area = Fields::present("area", area)?;
-        // Only a workflow that is switched off has to wait for requests.
-        let pending_of = (request.enabled == Some(false)).then(|| area.clone());
+        // Only a workflow that is switched on may have to wait for requests.
+        let pending_of = (request.enabled == Some(true)).then(|| area.clone());
         let needs = Needs { pending_of, ..Needs::default() };
         let response = self
             .road

@@ -257,11 +257,13 @@ fn refused(refusal: Refusal) -> Draft {
             ),
         )
         .with("feature", feature.as_str()),
-        Refusal::RequestsPending { area, pending } => {
-            Draft::new(FailedPrecondition, ErrorReason::RequestsPending, format!("{text}: decide them first"))
-                .with("area", area.as_str())
-                .with("pending", pending.to_string())
-        }
+        Refusal::RequestsPending { area, pending } => Draft::new(
+            FailedPrecondition,
+            ErrorReason::RequestsPending,
+            format!("{text}: try again in a moment"),
+        )
+        .with("area", area.as_str())
+        .with("pending", pending.to_string()),
         Refusal::ApprovalRightNotAllowed(role) => Draft::new(
             FailedPrecondition,
             ErrorReason::ApprovalRightNotAllowed,

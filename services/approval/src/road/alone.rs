@@ -13,7 +13,11 @@ impl Road {
     pub async fn tick(&self, account: AccountId, about: &About) -> Result<bool, Fault> {
         self.by_itself(account, about, |context, resource, request| {
             context.check_account_is_active().ok()?;
-            request.and_then(|request| expire(context, resource, request)).or_else(|| fire(context, resource))
+            request
+                .and_then(|request| {
+                    settle(context, resource, request).or_else(|| expire(context, resource, request))
+                })
+                .or_else(|| fire(context, resource))
         })
         .await
     }

@@ -38,7 +38,7 @@ pub struct Needs {
     pub invitation: Option<InvitationId>,
     /// The invitation with this token, and the member with its address.
     pub token: Option<TokenHash>,
-    /// How many requests of this area are pending; the commit is refused unless there are none, if it switches the workflow off.
+    /// How many requests of this area are pending.
     pub pending_of: Option<Area>,
 }
 
@@ -85,7 +85,7 @@ impl Road {
             }
             let (change, response) = decide(&Given { context: context.clone(), facts: &facts })?;
             let commit = RulesCommit {
-                only_without_pending: switched_off(&change),
+                only_without_pending: switched_on(&context, &change),
                 idempotency: self.record(call, &response),
                 ..self.effects(call, &snapshot, &context, change).await?
             };
@@ -222,10 +222,12 @@ fn told(
     Ok(rows)
 }
 
-/// The area whose workflow the change switches off: only while nothing there is pending.
-fn switched_off(change: &RulesChange) -> Option<Area> {
+/// The area whose workflow the change switches on: only while nothing there is still to be reverted (POL-2).
+fn switched_on(context: &Context<'_>, change: &RulesChange) -> Option<Area> {
     change.writes.iter().find_map(|write| match write {
-        RulesWrite::Policy(policy) if !policy.enabled => Some(policy.area.clone()),
+        RulesWrite::Policy(policy) if policy.enabled && !context.workflow_is_on(&policy.area) => {
+            Some(policy.area.clone())
+        }
         _ => None,
     })
 }

@@ -128,19 +128,15 @@ fn changed(world: &World, change: &Change) -> (World, RulesChange) {
 }
 
 fn covers(concern: &Concern, pending: &Pending) -> bool {
-    if pending.request.has_chosen_approvers() {
-        pending.request.assigned().any(|id| concern.members.contains(&id))
-    } else {
-        concern.unassigned
-    }
+    concern.everything || pending.request.assigned().any(|id| concern.members.contains(&id))
 }
 
 fn settled(world: &World, pending: &Pending) -> Option<Outcome> {
     world.act(Who::Timer, |context| settle(context, &pending.resource, &pending.request))
 }
 
-/// A request of member 0, for `chosen` to decide.
-fn request(world: &World, audience: Audience, chosen: [bool; MEMBERS]) -> Pending {
+/// A request of member 0, for `chosen` to decide, that needs so many approvals.
+fn request(world: &World, audience: Audience, chosen: [bool; MEMBERS], required: u8) -> Pending {
     let resource = Resource { audience, ..campaign() };
     let approvers: Vec<MemberId> =
         (0..MEMBERS).filter(|index| chosen[*index]).map(|index| world.members[index].id).collect();
@@ -148,6 +144,7 @@ fn request(world: &World, audience: Audience, chosen: [bool; MEMBERS]) -> Pendin
     let command = PerformAction { approvers: Vec::new(), ..doing(Action::LAUNCH) };
     let mut pending = World::new().submit(Who::Creator, &resource, &command);
     pending.request.submitter.member_id = Some(world.members[0].id);
+    pending.request.required_approvals = required;
     pending.request.assignments = approvers.into_iter().map(crate::Assignment::new).collect();
     pending
 }
@@ -164,11 +161,12 @@ proptest! {
         changes in prop::collection::vec(any_change(), 1..4),
         audience in prop::sample::select(vec![&["US"][..], &["CA"], &["US", "CA"], &[]]),
         chosen in any::<[bool; MEMBERS]>(),
+        required in 1_u8..4,
     ) {
         let mut before = World { members, ..World::new() }.with_roles(&roles.iter().collect::<Vec<_>>());
         before.campaigns.allow_self_approval = self_approval;
         before.experiences.enabled = workflow;
-        let pending = request(&before, reaching("Country", audience), chosen);
+        let pending = request(&before, reaching("Country", audience), chosen, required);
         let (after, change) = changed_at_once(&before, &changes);
         // Only from what is settled: whatever is left over from an earlier change was found by that.
         let pending = match settled(&before, &pending) {
@@ -213,11 +211,11 @@ fn nobody_s_loss_concerns_nobody() {
 
 /// Proves REQ-10.
 #[test]
-fn unassigned_requests_are_looked_at_unless_more_are_left_than_could_be_used_up() {
+fn every_request_is_looked_at_unless_more_are_left_than_could_be_used_up() {
     let before = World::new().only(&[Who::Creator, Who::Admin, Who::Approver]);
     let after = before.clone().only(&[Who::Creator, Who::Admin]);
     let concern = concern_of(&before, &after);
-    assert!(concern.unassigned);
+    assert!(concern.everything);
     assert_eq!(concern.members, [Who::Approver.id()].into());
     // A submitter, nine who have approved, and one more: with the Admin eleven, with one fewer somebody could be missing.
     let approves = role(1, &[(CAMPAIGNS, Rights::APPROVE), (EXPERIENCES, Rights::APPROVE)]);
@@ -225,6 +223,6 @@ fn unassigned_requests_are_looked_at_unless_more_are_left_than_could_be_used_up(
         let roles = world.clone().with_roles(&[&approves]);
         holders.fold(roles, |world, number| world.with_member(&someone(number, None, &[&approves])))
     };
-    assert!(concern_of(&with(&before, 1..=9), &with(&after, 1..=9)).unassigned);
-    assert!(!concern_of(&with(&before, 1..=10), &with(&after, 1..=10)).unassigned);
+    assert!(concern_of(&with(&before, 1..=9), &with(&after, 1..=9)).everything);
+    assert!(!concern_of(&with(&before, 1..=10), &with(&after, 1..=10)).everything);
 }

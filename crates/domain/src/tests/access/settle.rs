@@ -114,13 +114,13 @@ fn an_unassigned_request_goes_on_while_anybody_but_the_submitter_could_decide() 
     let approver_left = without(&world, &[Who::Admin]);
     assert_eq!(settled(&approver_left, &by_creator), None);
     let outcome = settled(&approver_left, &by_approver).unwrap();
-    check_ended(&outcome, &by_approver, "nobody is left who could decide");
+    check_ended(&outcome, &by_approver, "too few are left who could approve");
     let trusting = approver_left.with(|policy| policy.allow_self_approval = true);
     assert_eq!(settled(&trusting, &by_approver), None);
     check_ended(
         &settled(&without(&world, &[Who::Admin, Who::Approver]), &by_creator).unwrap(),
         &by_creator,
-        "nobody is left who could decide",
+        "too few are left who could approve",
     );
 }
 
@@ -137,7 +137,23 @@ fn who_has_approved_already_is_not_left() {
     let pending = Pending::after(world.approve(Who::Admin, &submitted).unwrap());
     assert_eq!(settled(&world, &pending), None);
     let outcome = settled(&without(&world, &[Who::Approver]), &pending).unwrap();
-    check_ended(&outcome, &pending, "nobody is left who could decide");
+    check_ended(&outcome, &pending, "too few are left who could approve");
+}
+
+/// It could never be approved, and would have been refused had it been submitted now.
+///
+/// Proves REQ-10, REQ-11, POL-3.
+#[test]
+fn a_request_ends_when_fewer_are_left_than_approvals_are_missing() {
+    let world = World::new()
+        .only(&[Who::Creator, Who::Admin, Who::Approver])
+        .with(|policy| policy.required_approvals = 2);
+    for pending in [world.launch_by_creator(), chosen(&world, &[Who::Approver])] {
+        assert_eq!(settled(&world, &pending), None);
+        let one_left = world.clone().only(&[Who::Creator, Who::Approver]);
+        let outcome = settled(&one_left, &pending).unwrap();
+        check_ended(&outcome, &pending, "too few are left who could approve");
+    }
 }
 
 /// Every way to lose the right.
@@ -189,7 +205,7 @@ fn a_scope_that_narrows_ends_what_nobody_inside_could_decide() {
     let narrowed =
         |values: &[&str]| settled(&before.clone().with_roles(&[&scoped(approves.clone(), values)]), &pending);
     assert_eq!(narrowed(&["US", "CA"]), None);
-    check_ended(&narrowed(&["CA"]).unwrap(), &pending, "nobody is left who could decide");
+    check_ended(&narrowed(&["CA"]).unwrap(), &pending, "too few are left who could approve");
 }
 
 /// Proves POL-4, REQ-5, REQ-10.

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     Action, ActorRef, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal,
-    Request, RequestId, RequestState, RequestWrite, Resource, RulesChange, Schedule, State, SystemRole,
+    Request, RequestId, RequestState, RequestWrite, Resource, RulesChange, RulesWrite, Schedule, State,
+    SystemRole,
     decide::{self, Approve, Cancel, Reject},
     edit::Edit,
     history::{HistoryEntry, HistoryEvent},
-    loss,
+    loss::{self, Concern},
     membership::{self, MemberChange},
     outcome::EventKind,
     perform::PerformAction,
@@ -104,12 +105,14 @@ impl Ledger {
         let pending = u64::from(self.pending().is_some());
         let result = self.world.act(who, |context| policy::change(context, &area, pending, &change));
         if let Ok((policy, _)) = result {
-            assert!(enabled || pending == 0, "switched off while a request was pending");
+            let change = RulesChange::of(RulesWrite::Policy(policy.clone()));
+            let concern = self.concern(who, &change);
             if area == Area::CAMPAIGNS {
                 self.world.campaigns = policy;
             } else {
                 self.world.experiences = policy;
             }
+            self.settle(&concern);
         }
     }
 
@@ -134,19 +137,28 @@ impl Ledger {
     /// The member changes, and what their loss of a right means for the pending request is settled (REQ-10).
     fn change_rules(&mut self, who: Who, index: usize, changed: crate::Member) {
         let change = RulesChange::update_member(changed.clone());
-        let concern = self.world.act(who, |before| {
-            let after = RulesAfter::of(before, &change);
-            loss::concern(before, &after.context(before))
-        });
+        let concern = self.concern(who, &change);
         self.world.members[index] = changed;
+        self.settle(&concern);
+    }
+
+    fn concern(&self, who: Who, change: &RulesChange) -> Concern {
+        self.world.act(who, |before| {
+            let after = RulesAfter::of(before, change);
+            loss::concern(before, &after.context(before))
+        })
+    }
+
+    /// What the change of the rules means for the pending request (REQ-10, POL-2).
+    fn settle(&mut self, concern: &Concern) {
         let Some(pending) = self.pending() else { return };
         let settle = |world: &World, pending: &Pending| {
             world.act(Who::Timer, |context| loss::settle(context, &pending.resource, &pending.request))
         };
         let Some(outcome) = settle(&self.world, &pending) else { return };
         let assigned = pending.request.assigned().any(|id| concern.members.contains(&id));
-        let unassigned = !pending.request.has_chosen_approvers() && concern.unassigned;
-        assert!(assigned || unassigned, "REQ-10: a request is not found that must be settled");
+        let off = concern.areas.contains(&pending.request.area);
+        assert!(assigned || concern.everything || off, "REQ-10: a request is not found that must be settled");
         self.commit(Who::Timer, outcome);
         assert!(self.pending().and_then(|pending| settle(&self.world, &pending)).is_none(), "settled twice");
     }
