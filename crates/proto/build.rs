@@ -31,6 +31,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("descriptors.bin"), set.encode_to_vec())?;
     let mut config = prost_build::Config::new();
     config.enable_type_names();
+    // In order: a message is digested to tell whether a repeated call asks for the same (REQ-18).
+    config.btree_map(["."]);
     tonic_prost_build::configure().compile_fds_with_config(set, config)?;
     Ok(())
 }

@@ -365,7 +365,7 @@ async fn scopes_and_masks_hold_in_every_call() {
     let manager = team.admin.other(team.admin.add_with("Uma US", vec![us.role_id]).await);
     let audience = |values: &[&str]| {
         let values = values.iter().map(ToString::to_string).collect();
-        std::collections::HashMap::from([("Country".to_owned(), AudienceValues { values })])
+        std::collections::BTreeMap::from([("Country".to_owned(), AudienceValues { values })])
     };
     let new = |audience| approval::RegisterResourceRequest {
         kind: "campaign".into(),

@@ -257,6 +257,9 @@ impl World {
                 access::DeleteAccountRequest { account_id: self.throwaway().await, ..Default::default() }
                     .encode_to_vec()
             }
+            "AnnounceMembers" => {
+                access::AnnounceMembersRequest { account_id, ..Default::default() }.encode_to_vec()
+            }
             "CreateMember" => {
                 let (system_role, role_ids) = self.roles(about);
                 access::CreateMemberRequest {

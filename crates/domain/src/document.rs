@@ -141,6 +141,13 @@ pub fn import(
     if !after.iter().any(Member::is_admin) {
         return Err(Refusal::LastAdmin);
     }
+    let before: HashMap<MemberId, MemberState> =
+        members.iter().map(|member| (member.id, member.state)).collect();
+    let came_or_went = change.touched.iter().filter(|member| before.get(&member.id) != Some(&member.state));
+    let addresses: Vec<String> = came_or_went.map(|member| member.email.clone()).collect();
+    if !addresses.is_empty() {
+        change.writes.push(RulesWrite::WithdrawInvitations(addresses));
+    }
     // What is not in the document goes last: nobody holds it any more.
     for role in context.roles.iter().filter(|role| roles.get(role.id).is_none()) {
         change.writes.push(RulesWrite::DeleteRole(role.id));

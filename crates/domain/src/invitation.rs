@@ -5,8 +5,8 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    AccountId, ActorRef, Context, InvitationId, Member, MemberId, Refusal, RoleId, RulesChange, RulesWrite,
-    Timestamp, limits,
+    AccountId, Actor, ActorRef, Context, InvitationId, Member, MemberId, Refusal, RoleId, RulesChange,
+    RulesWrite, Timestamp, limits,
     member::{MemberState, SystemRole},
     membership::{self, Given, NewMember},
     permission,
@@ -193,12 +193,14 @@ pub fn withdraw(
 }
 
 /// Accepts an invitation, once and in time. `invitation` is the one with the token's hash, `known` the member with its address, if
-/// there is one: who was revoked gets access again.
+/// there is one: who was revoked gets access again. `inviter` is who invited: what somebody promised who could not promise it any
+/// more is as good as withdrawn.
 pub fn accept(
     context: &Context<'_>,
     command: Accept,
     invitation: Option<&Invitation>,
     known: Option<&Member>,
+    inviter: Option<&Member>,
 ) -> Result<(Member, Invitation, RulesChange), Refusal> {
     let invitation = invitation
         .filter(|invitation| invitation.token == TokenHash::of(&command.token))
@@ -211,6 +213,13 @@ pub fn accept(
         return Err(Refusal::EmailTaken(invitation.email.clone()));
     }
     let given = still_given(context, &invitation.given);
+    let still_may = inviter.is_some_and(|inviter| {
+        let actor = Actor::Member { member: inviter.clone(), service: None };
+        membership::check_may_give(&Context { actor: &actor, ..context.clone() }, &given).is_ok()
+    });
+    if !still_may {
+        return Err(Refusal::InvitationUsed(InvitationState::Withdrawn.as_str()));
+    }
     let given = membership::settle(context, given, &invitation.email)?;
     let new = NewMember {
         id: command.id,
@@ -222,12 +231,13 @@ pub fn accept(
     let mut member = joined(context, new);
     let mut change = if let Some(known) = known {
         (member.id, member.version, member.created_at) = (known.id, known.version + 1, known.created_at);
-        RulesChange::update_member(member.clone())
+        RulesChange::update_member(known, member.clone())
     } else {
         RulesChange::insert_member(member.clone())
     };
     let after = next(invitation, InvitationState::Accepted(member.id));
-    change.writes.push(RulesWrite::UpdateInvitation(after.clone()));
+    // First: the member's joining withdraws what is still pending.
+    change.writes.insert(0, RulesWrite::UpdateInvitation(after.clone()));
     Ok((member, after, change))
 }
 

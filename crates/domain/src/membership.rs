@@ -2,7 +2,7 @@
 
 use crate::{
     Context, Member, MemberId, Refusal, RoleId, Violation,
-    access::{self, Role, Roles},
+    access::{self, Access, Role, Roles},
     limits,
     member::{MemberState, SystemRole},
     perform::check_version,
@@ -80,16 +80,27 @@ pub(crate) fn give_to_new(context: &Context<'_>, given: Given, who: &str) -> Res
     settle(context, given, who)
 }
 
-/// Whether the actor may give that to somebody new (ACC-8).
+/// Whether the actor may give that to somebody new (ACC-8). Who is limited can't make somebody who is not: they would only have to
+/// invite themselves under another address (ACC-12, ACC-13).
 pub(crate) fn check_may_give(context: &Context<'_>, given: &Given) -> Result<(), Refusal> {
     let may = acts_as(context).is_some_and(|by| match given.system_role {
         Some(role) => access::may_assign_to_new(by, role),
         None => access::may_assign_to_new(by, SystemRole::Member),
     });
-    if may {
+    let limits = context.actors_access();
+    let scope = limits.as_ref().and_then(Access::scope);
+    let masked = limits.as_ref().is_some_and(Access::is_masked);
+    let roles = || given.roles.iter().filter_map(|id| context.roles.get(*id));
+    let inside = scope.is_none_or(|scope| {
+        roles().any(|role| role.scope.as_ref().is_some_and(|given| scope.includes(given)))
+    });
+    if !may {
+        return Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" });
+    }
+    if inside && (!masked || roles().any(|role| role.masks_pii)) {
         return Ok(());
     }
-    Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" })
+    Err(Refusal::LimitNotGiven)
 }
 
 /// What is given, if it can be had at all, whoever gives it.

@@ -281,6 +281,9 @@ pub enum Refusal {
         /// The feature.
         feature: Feature,
     },
+    /// Who is limited can only make members who are limited as much (ACC-12, ACC-13).
+    #[error("you are limited by a data scope or a PII mask: give a role that limits the new member as much")]
+    LimitNotGiven,
     /// Who can't see PII can't unmark it (ACC-13).
     #[error("PII is masked for you, so you can't unmark {0}")]
     PiiMasked(Pointer),

@@ -29,6 +29,9 @@ pub enum RulesWrite {
     InsertInvitation(Invitation),
     /// The invitation after the change: guarded by the version before, one less.
     UpdateInvitation(Invitation),
+    /// The pending invitations of these addresses are withdrawn: who has joined, or whose access has ended, does not come in by a
+    /// link that was sent before.
+    WithdrawInvitations(Vec<String>),
 }
 
 /// What is told of a change, beside what members may see and decide from now on.
@@ -61,14 +64,20 @@ pub struct RulesChange {
 impl RulesChange {
     /// A new member.
     pub fn insert_member(member: Member) -> Self {
+        let withdrawn = RulesWrite::WithdrawInvitations(vec![member.email.clone()]);
         let touched = vec![member.clone()];
-        Self { writes: vec![RulesWrite::InsertMember(member)], touched, told: Vec::new() }
+        Self { writes: vec![RulesWrite::InsertMember(member), withdrawn], touched, told: Vec::new() }
     }
 
-    /// A changed member.
-    pub fn update_member(member: Member) -> Self {
+    /// A member who was `before` what is changed here.
+    pub fn update_member(before: &Member, member: Member) -> Self {
         let touched = vec![member.clone()];
-        Self { writes: vec![RulesWrite::UpdateMember(member)], touched, told: Vec::new() }
+        let mut writes = Vec::new();
+        if before.state != member.state || before.email != member.email {
+            writes.push(RulesWrite::WithdrawInvitations(vec![member.email.clone()]));
+        }
+        writes.push(RulesWrite::UpdateMember(member));
+        Self { writes, touched, told: Vec::new() }
     }
 
     /// One write that touches nobody's access.
@@ -114,7 +123,8 @@ impl RulesAfter {
                 RulesWrite::InsertMember(_)
                 | RulesWrite::UpdateMember(_)
                 | RulesWrite::InsertInvitation(_)
-                | RulesWrite::UpdateInvitation(_) => {}
+                | RulesWrite::UpdateInvitation(_)
+                | RulesWrite::WithdrawInvitations(_) => {}
             }
         }
         // Members last: who is a candidate depends on the roles.

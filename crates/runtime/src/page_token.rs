@@ -1,12 +1,13 @@
-//! Page tokens (AIP-158): opaque to the caller, bound to what was listed, and signed, so that a token from elsewhere or
-//! made up is refused rather than answered with the wrong page.
+//! Page tokens (AIP-158): opaque to the caller and bound to what was listed. They are encrypted and authenticated: a token from
+//! elsewhere or made up is refused rather than answered with the wrong page, and one whose page ended with something that its
+//! reader may not see does not tell what that was.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::{
+    aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use sha2::{Digest as _, Sha256};
-
-/// Bytes of the signature that a token carries: enough that guessing one is hopeless, short enough to paste.
-const SIGNATURE: usize = 16;
 
 /// A page token that this service did not make, or not for this listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +23,11 @@ pub struct PageTokens {
 }
 
 impl PageTokens {
-    /// Tokens signed with a key derived from `secret`. Replicas that share a secret accept each other's tokens; a good one is
-    /// what they share already, the URL of their database.
+    /// Tokens under a key derived from `secret`. Replicas that share a secret accept each other's tokens; a good one is what they
+    /// share already, the URL of their database.
     pub fn new(secret: &str) -> Self {
         let mut hasher = Sha256::new();
-        hasher.update(b"countersign page tokens v1\0");
+        hasher.update(b"countersign page tokens v2\0");
         hasher.update(secret.as_bytes());
         Self { key: hasher.finalize().into() }
     }
@@ -34,8 +35,19 @@ impl PageTokens {
     /// The token for what comes after `cursor` in `listing`, which names everything that the page depends on: the call, the
     /// account, the filters.
     pub fn seal(&self, listing: &[&str], cursor: &str) -> String {
-        let mut token = self.sign(listing, cursor);
-        token.extend_from_slice(cursor.as_bytes());
+        let nonce = self.nonce(listing, cursor);
+        let listing = framed(listing);
+        let mut token = nonce.to_vec();
+        let mut sealed = cursor.as_bytes().to_vec();
+        let done = self.cipher().and_then(|cipher| {
+            let nonce = Nonce::assume_unique_for_key(nonce);
+            cipher.seal_in_place_append_tag(nonce, Aad::from(listing), &mut sealed).ok()
+        });
+        // Keys of this length and texts of less than gigabytes can be sealed.
+        if done.is_none() {
+            return String::new();
+        }
+        token.extend(sealed);
         URL_SAFE_NO_PAD.encode(token)
     }
 
@@ -45,30 +57,42 @@ impl PageTokens {
             return Ok(None);
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| InvalidPageToken)?;
-        let (signature, cursor) = bytes.split_at_checked(SIGNATURE).ok_or(InvalidPageToken)?;
-        let cursor = std::str::from_utf8(cursor).map_err(|_| InvalidPageToken)?;
-        // Nothing secret is behind a cursor: the same listing would show it. A plain comparison is enough.
-        if self.sign(listing, cursor) == signature {
-            Ok(Some(cursor.to_owned()))
-        } else {
-            Err(InvalidPageToken)
-        }
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(InvalidPageToken)?;
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let mut sealed = sealed.to_vec();
+        let cipher = self.cipher().ok_or(InvalidPageToken)?;
+        let cursor = cipher
+            .open_in_place(nonce, Aad::from(framed(listing)), &mut sealed)
+            .map_err(|_| InvalidPageToken)?;
+        String::from_utf8(cursor.to_vec()).map(Some).map_err(|_| InvalidPageToken)
     }
 
-    fn sign(&self, listing: &[&str], cursor: &str) -> Vec<u8> {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            // HMAC takes keys of every length (RFC 2104).
-            return Vec::new();
-        };
-        for part in listing.iter().chain([&cursor]) {
-            // The length keeps ("ab", "c") apart from ("a", "bc").
-            mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        let mut signature = mac.finalize().into_bytes().to_vec();
-        signature.truncate(SIGNATURE);
-        signature
+    fn cipher(&self) -> Option<LessSafeKey> {
+        UnboundKey::new(&CHACHA20_POLY1305, &self.key).ok().map(LessSafeKey::new)
     }
+
+    /// Made from what is sealed, so that no two texts share one, and a page's token is the same each time.
+    fn nonce(&self, listing: &[&str], cursor: &str) -> [u8; NONCE_LEN] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
+        let mut parts = listing.to_vec();
+        parts.push(cursor);
+        let tag = hmac::sign(&key, &framed(&parts));
+        let mut nonce = [0; NONCE_LEN];
+        for (byte, of_tag) in nonce.iter_mut().zip(tag.as_ref()) {
+            *byte = *of_tag;
+        }
+        nonce
+    }
+}
+
+/// The parts one after the other, each with its length, which keeps ("ab", "c") apart from ("a", "bc").
+fn framed(parts: &[&str]) -> Vec<u8> {
+    let mut framed = Vec::new();
+    for part in parts {
+        framed.extend(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        framed.extend(part.as_bytes());
+    }
+    framed
 }
 
 #[cfg(test)]
@@ -87,6 +111,14 @@ mod tests {
             Err(InvalidPageToken)
         );
         assert_eq!(tokens.open(&["resources"], ""), Ok(None));
+    }
+
+    /// A page can end with what its reader may not see, and the token must not show it.
+    #[test]
+    fn a_token_does_not_show_its_cursor() {
+        let token = PageTokens::new("x").seal(&["a"], "01900000-0000-7000-8000-000000000001");
+        let bytes = URL_SAFE_NO_PAD.decode(token).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("0190"));
     }
 
     #[test]

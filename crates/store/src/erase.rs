@@ -43,21 +43,37 @@ impl Store {
         rows.iter().map(|row| row.try_get_by_index(0).map(AccountId).map_err(what)).collect()
     }
 
-    /// Erases a part of an account, at most `limit` rows, and says whether more is left: call it again then. Nothing happens to
-    /// an account that is not due, or not any more.
+    /// Erases a part of an account, at most `limit` rows. Nothing happens to an account that is not due, or not any more.
     pub async fn erase_account(
         &self,
         account: AccountId,
         now: Timestamp,
         limit: u32,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Erased, StoreError> {
         let what = failed(WHAT);
         let transaction = self.begin().await.map_err(what)?;
         let step = Step { transaction: &transaction, store: self, account };
-        let more = step.is_due(now).await? && step.take(limit.max(1)).await?;
+        let erased = if !step.is_due(now).await? {
+            Erased::NotDue
+        } else if step.take(limit.max(1)).await? {
+            Erased::Part
+        } else {
+            Erased::All
+        };
         transaction.commit().await.map_err(what)?;
-        Ok(more)
+        Ok(erased)
     }
+}
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erased {
+    /// A part is gone: more is left for another step.
+    Part,
+    /// All is gone.
+    All,
+    /// Nothing was done: the account is not due.
+    NotDue,
 }
 
 struct Step<'a> {
@@ -123,10 +139,11 @@ impl Step<'_> {
         self.execute(&sql, vec![i64::try_from(limit).unwrap_or(i64::MAX).into()]).await
     }
 
-    /// Members stay, without anything that tells who they were: history names them by their ids.
+    /// Members stay, without anything that tells who they were, because history names them; the names and notes in history stay
+    /// too (HIS-2). Their address holds a blank, so it is nobody's who was added: those have none.
     async fn anonymise(&self, limit: u64) -> Result<u64, StoreError> {
         let source = "(SELECT * FROM members WHERE account_id = $1 AND NOT (state = 'REVOKED' \
-            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased-%@invalid') \
+            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased %') \
             ORDER BY member_id LIMIT $2) AS m";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![self.account.0.into(), limit.into()];
@@ -145,7 +162,7 @@ impl Step<'_> {
 
 fn anonymous(member: &Member) -> Member {
     Member {
-        email: format!("erased-{}@invalid", member.id),
+        email: format!("erased {}", member.id),
         display_name: "erased".to_owned(),
         locale: "en".to_owned(),
         system_role: None,

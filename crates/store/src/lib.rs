@@ -29,6 +29,7 @@ mod store;
 
 pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, RulesCommit};
 pub use due::Due;
+pub use erase::Erased;
 pub use error::{Corruption, StoreError};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use list::{Page, RequestFilter, RequestStateName};

@@ -165,8 +165,10 @@ impl Store {
         }
     }
 
-    /// Forgets all of it, after an error: who answers next may be another database.
+    /// Forgets all of it, and the rules, after an error: who answers next may be another database, which counts the same versions
+    /// up with other content.
     pub fn forget_all(&self) {
         self.recent.0.clear();
+        self.rules.clear();
     }
 }

@@ -58,6 +58,11 @@ impl Default for RulesCache {
 }
 
 impl RulesCache {
+    /// Forgets all of them.
+    pub(crate) fn clear(&self) {
+        self.0.clear();
+    }
+
     /// The rules of `account`, if the newest seen are those of `version`.
     pub(crate) fn of_version(&self, account: AccountId, version: i64) -> Option<Arc<Rules>> {
         self.0.get(&account).filter(|rules| rules.version == version)

@@ -75,23 +75,25 @@ impl Store {
     /// Claims a sweep that nobody works on until `now` plus `lease`: the one that was left alone for longest. None: nothing
     /// is to be done. A claim that is neither renewed nor finished runs out, and somebody else goes on from where it was.
     pub async fn claim_sweep(&self, now: Timestamp, lease: Duration) -> Result<Option<Sweep>, StoreError> {
+        // What is suspended or deleted does not change: its sweeps wait.
+        const FREE: &str = "FROM sweeps AS w WHERE w.claimed_until_us <= $1 AND EXISTS ( \
+            SELECT 1 FROM accounts AS a WHERE a.account_id = w.account_id AND a.state = 'ACTIVE') \
+            ORDER BY w.claimed_until_us LIMIT 1";
         let what = failed("claim a sweep");
         let sql = match self.backend {
-            Backend::Postgres => {
-                "WITH free AS MATERIALIZED (SELECT account_id, rules_version FROM sweeps \
-                 WHERE claimed_until_us <= $1 ORDER BY claimed_until_us LIMIT 1 FOR UPDATE SKIP LOCKED) \
+            Backend::Postgres => format!(
+                "WITH free AS MATERIALIZED (SELECT w.account_id, w.rules_version {FREE} FOR UPDATE SKIP LOCKED) \
                  UPDATE sweeps AS s SET claimed_until_us = $2 FROM free \
                  WHERE s.account_id = free.account_id AND s.rules_version = free.rules_version \
                  RETURNING s.account_id, s.rules_version, s.after_request_id"
-            }
-            Backend::Sqlite => {
-                "UPDATE sweeps SET claimed_until_us = $2 WHERE rowid = (SELECT rowid FROM sweeps \
-                 WHERE claimed_until_us <= $1 ORDER BY claimed_until_us LIMIT 1) \
+            ),
+            Backend::Sqlite => format!(
+                "UPDATE sweeps SET claimed_until_us = $2 WHERE rowid = (SELECT w.rowid {FREE}) \
                  RETURNING account_id, rules_version, after_request_id"
-            }
+            ),
         };
         let values = vec![now.0.into(), now.plus(lease).0.into()];
-        let row = self.write.query_one_raw(statement(&self.write, sql, values)).await.map_err(what)?;
+        let row = self.write.query_one_raw(statement(&self.write, &sql, values)).await.map_err(what)?;
         row.map(|row| sweep(&row).map_err(what)).transpose()
     }
 

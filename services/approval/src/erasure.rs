@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use countersign_domain::AccountId;
 use countersign_runtime::{BoxError, telemetry};
-use countersign_store::StoreError;
+use countersign_store::Erased;
 use tokio_util::sync::CancellationToken;
 
 use crate::road::Road;
@@ -18,8 +19,11 @@ const STEP: u32 = 500;
 /// Runs until `stop` is cancelled.
 pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     loop {
-        if let Err(error) = erase(&road, &stop).await {
-            tracing::warn!(error = %telemetry::chain(&error), "a deleted account waits to be erased");
+        match road.store.accounts_to_erase(road.now(), ACCOUNTS).await {
+            Ok(accounts) => erase(&road, accounts, &stop).await,
+            Err(error) => {
+                tracing::warn!(error = %telemetry::chain(&error), "the accounts to erase could not be read");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -28,10 +32,20 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     }
 }
 
-async fn erase(road: &Road, stop: &CancellationToken) -> Result<(), StoreError> {
-    for account in road.store.accounts_to_erase(road.now(), ACCOUNTS).await? {
-        while !stop.is_cancelled() && road.store.erase_account(account, road.now(), STEP).await? {}
-        tracing::info!(%account, "a deleted account was erased");
+/// One that can't be erased does not hold up the others.
+async fn erase(road: &Road, accounts: Vec<AccountId>, stop: &CancellationToken) {
+    for account in accounts {
+        while !stop.is_cancelled() {
+            match road.store.erase_account(account, road.now(), STEP).await {
+                Ok(Erased::Part) => continue,
+                Ok(Erased::All) => tracing::info!(%account, "a deleted account was erased"),
+                Ok(Erased::NotDue) => {}
+                Err(error) => {
+                    let error = telemetry::chain(&error);
+                    tracing::error!(%account, %error, "a deleted account could not be erased");
+                }
+            }
+            break;
+        }
     }
-    Ok(())
 }

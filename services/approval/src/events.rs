@@ -46,8 +46,8 @@ pub fn of_outcome(
     )
 }
 
-/// So many members are told of in one event.
-pub const MEMBERS_IN_ONE: usize = 500;
+/// So many members are told of in one event: each may have a scope of some kilobytes.
+pub const MEMBERS_IN_ONE: usize = 50;
 
 /// What every event of a change of the rules has.
 #[derive(Clone, Copy, Debug)]

@@ -4,12 +4,12 @@
 //! none is ever half settled, and how far a sweep has come is kept in the database: after a crash, or when a holder is too slow,
 //! whoever claims it next goes on from there. Doing a part twice does nothing.
 
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use countersign_domain::{AccountId, RequestId};
 use countersign_runtime::{BoxError, telemetry};
 use countersign_store::{About, Sweep};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -49,29 +49,49 @@ async fn wait(unsettled: &Arc<Notify>) {
     let _ = timeout(POLL, unsettled.notified()).await;
 }
 
-/// Works on one sweep to its end; whether there was one.
+/// Works on one sweep to its end; whether there was one. A request that can't be settled does not hold up the others; the sweep
+/// stays owed then, and begins again when its claim has run out.
 async fn sweep(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
     let Some(mut sweep) = road.store.claim_sweep(road.now(), LEASE).await? else { return Ok(false) };
+    let mut failed = false;
     while !stop.is_cancelled() {
         let requests = road.store.pending_request_ids(sweep.account_id, sweep.after, BATCH).await?;
         // Made first: a closure in the stream would have to hold for any lifetime.
         let settling: Vec<_> =
             requests.iter().map(|request| settle(road, sweep.account_id, *request)).collect();
-        stream::iter(settling).buffer_unordered(AT_ONCE).try_for_each(|_| ready(Ok(()))).await?;
+        let settled: Vec<bool> = stream::iter(settling).buffer_unordered(AT_ONCE).collect().await;
+        failed |= settled.contains(&false);
         match requests.last() {
             Some(last) if requests.len() == BATCH as usize => {
                 sweep = Sweep { after: Some(*last), ..sweep };
                 road.store.advance_sweep(&sweep, sweep.after, road.now(), LEASE).await?;
             }
+            _ if failed => {
+                road.store.advance_sweep(&sweep, None, road.now(), LEASE).await?;
+                return Ok(true);
+            }
             _ => {
                 road.store.finish_sweep(&sweep).await?;
-                break;
+                return Ok(true);
             }
         }
     }
+    // Given back, so that whoever starts next need not wait for the claim to run out.
+    let after = if failed { None } else { sweep.after };
+    road.store.advance_sweep(&sweep, after, road.now(), Duration::ZERO).await?;
     Ok(true)
 }
 
-async fn settle(road: &Road, account: AccountId, request: RequestId) -> Result<bool, Fault> {
-    road.settle(account, &About::Request(request)).await
+/// Whether nothing went wrong.
+async fn settle(road: &Road, account: AccountId, request: RequestId) -> bool {
+    match road.settle(account, &About::Request(request)).await {
+        Ok(_) => true,
+        Err(fault) => {
+            tracing::warn!(
+                %account, %request, error = %telemetry::chain(&fault),
+                "a request could not be settled after a change of the rules"
+            );
+            false
+        }
+    }
 }

@@ -23,6 +23,11 @@ pub struct DataScope {
 }
 
 impl DataScope {
+    /// Whether what lies inside `other` lies inside this too.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.property == other.property && other.values.is_subset(&self.values)
+    }
+
     /// Whether `audience` lies inside: it declares the property, and nothing beyond the scope's values. What declares nothing
     /// reaches everybody, so it is outside (C13).
     pub fn contains(&self, audience: &Audience) -> bool {

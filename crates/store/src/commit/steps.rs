@@ -12,6 +12,7 @@ use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refu
 use crate::{
     IdempotencyRecord, OutboxRow, StoreError,
     entities::{accounts, idempotency, invitations, members, outbox, policies, roles},
+    error::failed,
     store::statement,
 };
 
@@ -93,6 +94,7 @@ impl<'a> Steps<'a> {
                 self.insert(invitations::Model::from(invitation), Table::Invitations).await
             }
             RulesWrite::UpdateInvitation(invitation) => self.update_invitation(invitation).await,
+            RulesWrite::WithdrawInvitations(addresses) => self.withdraw_invitations(addresses).await,
             // Written in runs.
             RulesWrite::InsertMember(_) | RulesWrite::UpdateMember(_) => Ok(()),
         }
@@ -153,6 +155,22 @@ impl<'a> Steps<'a> {
             .add(invitations::Column::Version.eq(row.version - 1));
         let changes = row.into_active_model().reset_all();
         self.update::<invitations::Entity>(changes, before, Table::Invitations).await
+    }
+
+    /// However many of the addresses have one.
+    async fn withdraw_invitations(&mut self, addresses: &[String]) -> Result<(), StoreError> {
+        let folded: Vec<String> = addresses.iter().map(|address| address.to_lowercase()).collect();
+        let (among, folded): (&str, Value) = match self.transaction.get_database_backend() {
+            DbBackend::Postgres => ("= ANY ($2)", folded.into()),
+            _ => ("IN (SELECT value FROM json_each($2))", serde_json::Value::from(folded).to_string().into()),
+        };
+        let sql = format!(
+            "UPDATE invitations SET state = 'WITHDRAWN', version = version + 1 \
+             WHERE account_id = $1 AND state = 'PENDING' AND email_folded {among}"
+        );
+        let values = vec![self.account.0.into(), folded];
+        let done = self.transaction.execute_raw(statement(self.transaction, &sql, values)).await;
+        done.map(|_| ()).map_err(failed("withdraw invitations"))
     }
 
     /// Version 1 is the first that differs from the defaults.

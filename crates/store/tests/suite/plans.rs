@@ -6,7 +6,7 @@ use countersign_domain::{
     Area, Invitation, Kind, Member, Role, RulesWrite, SystemRole, Timestamp, invitation::InvitationState,
     loss::Concern,
 };
-use countersign_store::{About, Committed, RequestFilter, RequestStateName, RulesCommit};
+use countersign_store::{About, Committed, Erased, RequestFilter, RequestStateName, RulesCommit};
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
@@ -132,7 +132,7 @@ async fn no_table_is_read_through() {
     assert_eq!(store.claim_sweep(Timestamp(500), Duration::from_secs(1)).await.unwrap(), None);
     let to_erase = store.accounts_to_erase(NOW, 50).await.unwrap();
     assert_eq!(to_erase.len(), 1);
-    while store.erase_account(to_erase[0], NOW, 1).await.unwrap() {}
+    while store.erase_account(to_erase[0], NOW, 1).await.unwrap() == Erased::Part {}
     store.due(after(1_000_000), 50).await.unwrap();
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();

@@ -49,6 +49,13 @@ impl AccessService for Edge {
         Ok(Response::new(self.delete(request).await?))
     }
 
+    async fn announce_members(
+        &self,
+        request: Request<api::AnnounceMembersRequest>,
+    ) -> Result<Response<api::AnnounceMembersResponse>, Status> {
+        Ok(Response::new(self.announce(request).await?))
+    }
+
     async fn create_member(
         &self,
         request: Request<api::CreateMemberRequest>,

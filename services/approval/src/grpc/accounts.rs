@@ -190,6 +190,29 @@ impl Edge {
         .await
     }
 
+    pub(super) async fn announce(
+        &self,
+        request: Request<api::AnnounceMembersRequest>,
+    ) -> Result<api::AnnounceMembersResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        caller.operate(AccountId(Uuid::nil()))?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let key = fields.request_id(&request.request_id);
+        fields.finish()?;
+        let account = Fields::present("account_id", account)?;
+        let call = caller.operate_write(account, key, "AnnounceMembers", &request)?;
+        let needs = Needs { everybody: true, ..Needs::default() };
+        self.road
+            .rules(&call, &needs, |given| {
+                let touched = given.facts.members.clone();
+                let members = i32::try_from(touched.len()).unwrap_or(i32::MAX);
+                let change = RulesChange { touched, ..RulesChange::default() };
+                Ok((change, api::AnnounceMembersResponse { members }))
+            })
+            .await
+    }
+
     async fn operated<R: Message + Default>(
         &self,
         call: &Call,

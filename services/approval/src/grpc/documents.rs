@@ -57,7 +57,8 @@ impl Edge {
         let document = fields.document(request.document.as_ref());
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "ImportAccess", &request)?;
-        let needs = Needs { everybody: true, ..Needs::default() };
+        let needs =
+            Needs { permission: Some(Permission::ManageMembers), everybody: true, ..Needs::default() };
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         if let Some(response) = replay(&call, snapshot.replay.as_ref())? {

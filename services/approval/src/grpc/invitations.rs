@@ -45,7 +45,8 @@ impl InvitationService for Edge {
             given,
             token: ids::new_secret(),
         };
-        let needs = Needs { email: Some(request.email), ..Needs::default() };
+        let needs =
+            Needs { permission: Some(Permission::Invite), email: Some(request.email), ..Needs::default() };
         let answer = self
             .road
             .rules(&call, &needs, |given| {
@@ -99,7 +100,7 @@ impl InvitationService for Edge {
         let call =
             caller.write(Fields::present("account_id", account)?, key, "ResendInvitation", &request)?;
         let (id, token) = (Fields::present("invitation_id", id)?, ids::new_secret());
-        let needs = Needs { invitation: Some(id), ..Needs::default() };
+        let needs = Needs { permission: Some(Permission::Invite), invitation: Some(id), ..Needs::default() };
         let answer = self
             .road
             .rules(&call, &needs, |given| {
@@ -125,7 +126,7 @@ impl InvitationService for Edge {
         let call =
             caller.write(Fields::present("account_id", account)?, key, "WithdrawInvitation", &request)?;
         let id = Fields::present("invitation_id", id)?;
-        let needs = Needs { invitation: Some(id), ..Needs::default() };
+        let needs = Needs { permission: Some(Permission::Invite), invitation: Some(id), ..Needs::default() };
         let answer = self
             .road
             .rules(&call, &needs, |given| {
@@ -170,6 +171,7 @@ impl InvitationService for Edge {
                     command.clone(),
                     facts.invitation.as_ref(),
                     facts.known.as_ref(),
+                    facts.inviter.as_ref(),
                 )?;
                 let invitation = Some(convert::invitation(&invitation, given.context.now));
                 Ok((change, api::AcceptInvitationResponse { member_id: member.id.to_string(), invitation }))

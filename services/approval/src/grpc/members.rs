@@ -164,9 +164,10 @@ impl Edge {
         let needs = Needs { named: vec![id], ..Needs::default() };
         self.road
             .rules(call, &needs, |given| {
-                let member = decide(&given.context, find_member(&given.context, id)?)?;
+                let before = find_member(&given.context, id)?;
+                let member = decide(&given.context, before)?;
                 let answer = answer(&member);
-                Ok((RulesChange::update_member(member), answer))
+                Ok((RulesChange::update_member(before, member), answer))
             })
             .await
     }

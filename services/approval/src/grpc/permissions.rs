@@ -104,9 +104,15 @@ impl PermissionService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         let subject = subject(&context, &question).map_err(Fault::Refused)?;
+        if let Err(refusal) = check_seen(&context, &question, &snapshot) {
+            // Nothing of the thing itself: whether it is there is not for the asker to know.
+            let answer = Some(convert::refused(status::reason_of(refusal)));
+            let response = api::ExplainPermissionResponse { answer, in_scope: true, ..Default::default() };
+            return Ok(Response::new(response));
+        }
+        let answer = answer(&context, subject, &question, &snapshot);
         let as_subject = Actor::Member { member: subject.clone(), service: None };
         let context = Context { actor: &as_subject, ..context };
-        let answer = answer(&context, &question, &snapshot);
         let target = target(&question, &snapshot);
         let component = target.as_ref().ok().and_then(Target::component);
         let audience = snapshot.resource.as_ref().map(|resource| &resource.audience);
@@ -191,8 +197,7 @@ impl Edge {
             let actor = actor_of(call, snapshot)?;
             let context = context_of(snapshot, &actor, self.road.now());
             let subject = subject(&context, question)?;
-            let as_subject = Actor::Member { member: subject.clone(), service: None };
-            answers.push(answer(&Context { actor: &as_subject, ..context }, question, snapshot));
+            answers.push(answer(&context, subject, question, snapshot));
         }
         Ok(answers)
     }
@@ -215,30 +220,52 @@ fn subject<'c>(context: &Context<'c>, question: &Question) -> Result<&'c Member,
     }
 }
 
-/// The answer, in a context in which the subject acts.
-fn answer(context: &Context<'_>, question: &Question, snapshot: &Snapshot) -> api::PermissionAnswer {
-    let checked = match target(question, snapshot) {
-        Ok(target) => permission::check(context, question.permission, target),
-        // As the call would answer: whoever may not see such things is not told that it is missing.
-        Err(missing) => permission::view(context, None, missing).map(|_| ()),
-    };
-    match checked {
-        Ok(()) => api::PermissionAnswer { allowed: true, ..Default::default() },
-        Err(refusal) => {
-            let (reason, message) = status::reason_of(refusal);
-            api::PermissionAnswer { allowed: false, reason: reason.to_owned(), message }
+/// Whether the asker may see what the question is about: else they could learn by asking what others may do with it (ACC-16).
+fn check_seen(context: &Context<'_>, question: &Question, snapshot: &Snapshot) -> Result<(), Refusal> {
+    match question.with {
+        With::Account | With::Component(_) => Ok(()),
+        With::Resource(id) => {
+            permission::view(context, snapshot.resource.as_ref(), Missing::Resource(id)).map(|_| ())
+        }
+        With::Request(id) => {
+            permission::view(context, snapshot.resource.as_ref(), Missing::Request(id)).map(|_| ())
         }
     }
 }
 
-fn target<'s>(question: &Question, snapshot: &'s Snapshot) -> Result<Target<'s>, Missing> {
+/// The answer: as the call itself would be answered if `subject` made it.
+fn answer(
+    context: &Context<'_>,
+    subject: &Member,
+    question: &Question,
+    snapshot: &Snapshot,
+) -> api::PermissionAnswer {
+    let check = || {
+        check_seen(context, question, snapshot)?;
+        if !matches!(question.permission, Permission::Read | Permission::ReadPii) {
+            context.check_account_is_active()?;
+        }
+        let as_subject = Actor::Member { member: subject.clone(), service: None };
+        let context = Context { actor: &as_subject, ..context.clone() };
+        permission::check(&context, question.permission, target(question, snapshot)?)
+    };
+    match check() {
+        Ok(()) => api::PermissionAnswer { allowed: true, ..Default::default() },
+        Err(refusal) => convert::refused(status::reason_of(refusal)),
+    }
+}
+
+fn target<'s>(question: &Question, snapshot: &'s Snapshot) -> Result<Target<'s>, Refusal> {
+    let missing = |missing| Refusal::NotFound(missing);
     match question.with {
         With::Account => Ok(Target::Account),
         With::Component(component) => Ok(Target::Component(component)),
-        With::Resource(id) => snapshot.resource.as_ref().map(Target::Resource).ok_or(Missing::Resource(id)),
+        With::Resource(id) => {
+            snapshot.resource.as_ref().map(Target::Resource).ok_or(missing(Missing::Resource(id)))
+        }
         With::Request(id) => match (&snapshot.resource, &snapshot.request) {
             (Some(resource), Some(request)) => Ok(Target::Request(resource, request)),
-            _ => Err(Missing::Request(id)),
+            _ => Err(missing(Missing::Request(id))),
         },
     }
 }

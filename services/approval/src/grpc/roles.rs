@@ -6,6 +6,7 @@ use countersign_domain::{
     Component, DataScope, MemberId, Rights, RoleId, RulesChange, RulesWrite, SystemRole,
     access::TREE,
     limits, permission,
+    refusal::Permission,
     roles::{self, Asked, NewRole, RoleChange, RoleName},
 };
 use countersign_proto::access::{self as api, role_service_server::RoleService};
@@ -254,7 +255,9 @@ impl RoleService for Edge {
 /// A change of a role concerns all who hold it.
 fn holders_of(name: RoleName) -> Needs {
     match name {
-        RoleName::Custom(role) => Needs { holders: Some(role), ..Needs::default() },
+        RoleName::Custom(role) => {
+            Needs { permission: Some(Permission::ManageRoles), holders: Some(role), ..Needs::default() }
+        }
         RoleName::System(_) => Needs::default(),
     }
 }

@@ -331,6 +331,7 @@ fn refused(refusal: Refusal) -> Draft {
                 .with("feature", feature.as_str())
                 .with("area", area.as_str())
         }
+        Refusal::LimitNotGiven => Draft::new(PermissionDenied, ErrorReason::LimitNotGiven, text),
         Refusal::PiiMasked(field) => {
             Draft::new(PermissionDenied, ErrorReason::PiiMasked, text).with("field", field.as_str())
         }

@@ -84,6 +84,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::AccountState(AccountState::Deleted { erase_at: Timestamp(0) }),
         Refusal::OutOfScope(DataScope { property: "Country".into(), values: ["US".to_owned()].into() }),
         Refusal::FeatureInUse { area: Area::CAMPAIGNS, feature: Feature::CampaignApproval },
+        Refusal::LimitNotGiven,
         Refusal::PiiMasked(Pointer::from_text("/customer/name")),
     ]
 }
@@ -145,6 +146,7 @@ fn promised(refusal: &Refusal) -> (Code, &'static str, &'static [&'static str]) 
         }
         Refusal::OutOfScope(_) => (PermissionDenied, "OUT_OF_SCOPE", &["property"]),
         Refusal::FeatureInUse { .. } => (FailedPrecondition, "FEATURE_IN_USE", &["feature", "area"]),
+        Refusal::LimitNotGiven => (PermissionDenied, "LIMIT_NOT_GIVEN", &[]),
         Refusal::PiiMasked(_) => (PermissionDenied, "PII_MASKED", &["field"]),
     }
 }

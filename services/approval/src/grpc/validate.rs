@@ -3,7 +3,7 @@
 //! What needs only the field itself is checked here; what needs the resource, the policy or the members is checked by the
 //! domain, and joins the same answer.
 
-use std::{collections::HashMap, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use countersign_domain::{
     AccountId, Action, Area, Audience, Content, Digest, Kind, Lifecycle, MemberId, Pointer, Refusal,
@@ -287,7 +287,7 @@ impl Fields {
     }
 
     /// Whom a resource reaches.
-    pub fn audience(&mut self, given: &HashMap<String, approval::AudienceValues>) -> Audience {
+    pub fn audience(&mut self, given: &BTreeMap<String, approval::AudienceValues>) -> Audience {
         if given.len() > limits::AUDIENCE_PROPERTIES {
             let (most, count) = (limits::AUDIENCE_PROPERTIES, given.len());
             self.violation("audience", format!("must have at most {most} properties, has {count}"));

@@ -10,6 +10,8 @@ use countersign_domain::{
     history::HistoryEvent,
     invitation::TokenHash,
     loss,
+    permission::{Target, check},
+    refusal::Permission,
     rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
 };
 use countersign_runtime::ids;
@@ -26,6 +28,8 @@ const AT_ONCE: u32 = 50;
 /// up the `rules_version` that guards the commit: what no longer holds is refused.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
+    /// What the actor must have before any of it is read: it can be much.
+    pub permission: Option<Permission>,
     /// Further members.
     pub named: Vec<MemberId>,
     /// All who hold this role.
@@ -36,7 +40,7 @@ pub struct Needs {
     pub email: Option<String>,
     /// This invitation.
     pub invitation: Option<InvitationId>,
-    /// The invitation with this token, and the member with its address.
+    /// The invitation with this token, the member with its address, and who invited.
     pub token: Option<TokenHash>,
     /// How many requests of this area are pending.
     pub pending_of: Option<Area>,
@@ -49,6 +53,8 @@ pub struct Facts {
     pub members: Vec<Member>,
     /// The member with the address.
     pub known: Option<Member>,
+    /// Who invited.
+    pub inviter: Option<Member>,
     /// The invitation asked for, or the pending one for the address.
     pub invitation: Option<Invitation>,
     /// How many requests are pending.
@@ -77,12 +83,15 @@ impl Road {
             if let Some(response) = replay(call, snapshot.replay.as_ref())? {
                 return Ok(response);
             }
-            let facts = self.facts(call.account, needs).await?;
             let context = context_of(&snapshot, &actor, self.now());
             // The operator's decisions say themselves what they may do with an account that is suspended.
             if !call.operator {
                 context.check_account_is_active()?;
             }
+            if let Some(permission) = needs.permission {
+                check(&context, permission, Target::Account)?;
+            }
+            let facts = self.facts(call.account, needs).await?;
             let (change, response) = decide(&Given { context: context.clone(), facts: &facts })?;
             let commit = RulesCommit {
                 only_without_pending: switched_on(&context, &change),
@@ -131,6 +140,8 @@ impl Road {
             facts.invitation = self.store.invitation_by_token(account, token).await?;
             if let Some(invitation) = &facts.invitation {
                 facts.known = self.store.member_by_email(account, &invitation.email).await?;
+                let inviter: Vec<MemberId> = invitation.invited_by.member_id.into_iter().collect();
+                facts.inviter = self.store.members(account, &inviter).await?.pop();
             }
         }
         if let Some(email) = &needs.email {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{super::builders::*, CAMPAIGNS, component, role, scoped};
+use super::{super::builders::*, CAMPAIGNS, component, masking, role, scoped, someone};
 use crate::{
     Actor, InvitationId, Member, MemberState, Refusal, Rights, Role, RulesChange, RulesWrite, SystemRole,
     Timestamp,
@@ -58,7 +58,10 @@ fn accept(
 ) -> Result<(Member, Invitation, RulesChange), Refusal> {
     let command =
         Accept { token: token.into(), id: Who::Stranger.id(), display_name: "Ada".into(), locale: None };
-    world.act_as(&Actor::Platform, |context| invitation::accept(context, command, Some(invitation), known))
+    let inviter = world.members.iter().find(|member| Some(member.id) == invitation.invited_by.member_id);
+    world.act_as(&Actor::Platform, |context| {
+        invitation::accept(context, command, Some(invitation), known, inviter)
+    })
 }
 
 fn resend(world: &World, who: Who, invitation: &Invitation) -> Result<(Invitation, RulesChange), Refusal> {
@@ -151,8 +154,11 @@ fn whoever_accepts_becomes_a_member_with_what_was_promised() {
     assert_eq!(after, Invitation { state: accepted, version: 2, ..invitation });
     assert!(matches!(
         &change.writes[..],
-        [RulesWrite::InsertMember(inserted), RulesWrite::UpdateInvitation(updated)]
-            if *inserted == member && *updated == after
+        [
+            RulesWrite::UpdateInvitation(updated),
+            RulesWrite::InsertMember(inserted),
+            RulesWrite::WithdrawInvitations(addresses),
+        ] if *updated == after && *inserted == member && addresses[..] == [member.email.clone()]
     ));
     assert_eq!(change.touched, [member]);
 }
@@ -238,8 +244,57 @@ fn a_token_that_no_invitation_has_is_unknown() {
     }
     let command =
         Accept { token: "x".into(), id: Who::Stranger.id(), display_name: "A".into(), locale: None };
-    let refused = world.act_as(&Actor::Platform, |context| invitation::accept(context, command, None, None));
+    let refused =
+        world.act_as(&Actor::Platform, |context| invitation::accept(context, command, None, None, None));
     assert_eq!(refused.err(), Some(Refusal::InvitationTokenUnknown));
+}
+
+/// What somebody promised who could not promise it any more is as good as withdrawn.
+///
+/// Proves ACC-9, ACC-14.
+#[test]
+fn an_invitation_is_worth_no_more_than_who_made_it() {
+    let world = World::new();
+    let invitation = invite(&world, as_role(SystemRole::Admin));
+    assert!(accept(&world, "secret", &invitation, None).is_ok());
+    let admin = world.members.iter().find(|member| member.id == Who::Admin.id()).unwrap();
+    for changed in [
+        Member { state: MemberState::Revoked, ..admin.clone() },
+        Member { system_role: Some(SystemRole::Approver), ..admin.clone() },
+    ] {
+        let later = world.clone().with_member(&changed);
+        let refused = accept(&later, "secret", &invitation, None);
+        assert_eq!(refused.err(), Some(Refusal::InvitationUsed("WITHDRAWN")));
+    }
+}
+
+/// Who is limited could else invite themselves under another address and be limited no more.
+///
+/// Proves ACC-8, ACC-12, ACC-13.
+#[test]
+fn who_is_limited_can_t_make_somebody_who_is_not() {
+    let us = scoped(role(1, &[(CAMPAIGNS, Rights::WRITE)]), &["US"]);
+    let masked = masking(role(2, &[(CAMPAIGNS, Rights::READ)]));
+    let both = masking(scoped(role(3, &[(CAMPAIGNS, Rights::READ)]), &["US"]));
+    let wider = masking(scoped(role(4, &[(CAMPAIGNS, Rights::READ)]), &["US", "CA"]));
+    let world = World::new().with_roles(&[&us, &masked, &both, &wider]);
+    let limited = someone(9, Some(SystemRole::Approver), &[&us, &masked]);
+    let may = |given: Given| {
+        let command = Invite {
+            id: INVITATION,
+            email: "ada@example.com".into(),
+            locale: "de".into(),
+            given,
+            token: "secret".into(),
+        };
+        world.by(&limited, |context| invitation::create(context, command, None, None)).is_ok()
+    };
+    assert!(may(with_roles(&[&both])));
+    assert!(may(with_roles(&[&us, &masked])));
+    assert!(!may(with_roles(&[&us])), "unmasked");
+    assert!(!may(with_roles(&[&masked])), "unscoped");
+    assert!(!may(with_roles(&[&wider])), "a wider scope");
+    assert!(!may(as_role(SystemRole::Creator)));
 }
 
 fn ada(state: MemberState) -> Member {
@@ -270,7 +325,14 @@ fn who_was_revoked_comes_back_as_the_same_member() {
     assert_eq!((member.id, member.version, member.created_at), (known.id, 6, known.created_at));
     assert_eq!((member.state, member.system_role), (MemberState::Active, Some(SystemRole::Creator)));
     assert_eq!(after.state, InvitationState::Accepted(known.id));
-    assert!(matches!(&change.writes[0], RulesWrite::UpdateMember(updated) if *updated == member));
+    assert!(matches!(
+        &change.writes[..],
+        [
+            RulesWrite::UpdateInvitation(_),
+            RulesWrite::WithdrawInvitations(_),
+            RulesWrite::UpdateMember(updated),
+        ] if *updated == member
+    ));
 }
 
 /// Proves ACC-14.

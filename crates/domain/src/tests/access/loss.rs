@@ -98,7 +98,7 @@ fn changed(world: &World, change: &Change) -> (World, RulesChange) {
     let mut after = world.clone();
     let policy = |policy: &crate::Policy| RulesChange::of(RulesWrite::Policy(policy.clone()));
     let change = match change {
-        Change::Member(member) => RulesChange::update_member(member.clone()),
+        Change::Member(member) => RulesChange::update_member(member, member.clone()),
         Change::Role(role) => {
             after.roles.insert(role.clone());
             let write = RulesWrite::UpdateRole(role.clone());

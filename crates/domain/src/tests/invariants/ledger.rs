@@ -136,7 +136,7 @@ impl Ledger {
 
     /// The member changes, and what their loss of a right means for the pending request is settled (REQ-10).
     fn change_rules(&mut self, who: Who, index: usize, changed: crate::Member) {
-        let change = RulesChange::update_member(changed.clone());
+        let change = RulesChange::update_member(&self.world.members[index], changed.clone());
         let concern = self.concern(who, &change);
         self.world.members[index] = changed;
         self.settle(&concern);

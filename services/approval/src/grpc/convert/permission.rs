@@ -16,6 +16,11 @@ pub fn approver(member: &Member) -> access::Approver {
     }
 }
 
+/// The answer of who may not, with the reason and the words of the refusal.
+pub fn refused((reason, message): (&str, String)) -> access::PermissionAnswer {
+    access::PermissionAnswer { allowed: false, reason: reason.to_owned(), message }
+}
+
 /// An explanation without its answer.
 pub fn explanation(
     explanation: &Explanation<'_>,

@@ -54,6 +54,7 @@ fn applied(world: &World, change: &RulesChange) -> World {
                 assert!(after.members.iter().all(|member| !member.roles.contains(id)), "somebody holds it");
                 after.roles.remove(*id);
             }
+            RulesWrite::WithdrawInvitations(_) => {}
             other => panic!("an import writes no {other:?}"),
         }
     }
