@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Assignment, Member, MemberState, Outcome, Request, RequestId, RequestState, RequestWrite, Resource,
+    Area, Assignment, Member, MemberState, Outcome, Request, RequestId, RequestState, RequestWrite, Resource,
     RulesWrite, SystemRole,
     history::HistoryEvent,
     loss::Concern,
@@ -190,9 +190,16 @@ async fn concerned_requests_are_found(db: TestDatabase) {
     assert_eq!(find(&[&a], false, 9).await, std::slice::from_ref(&both));
     assert_eq!(find(&[&a, &b], false, 9).await, [both.clone(), only_b.clone()], "each once");
     assert_eq!(find(&[&a, &b], false, 1).await, std::slice::from_ref(&both));
-    assert_eq!(find(&[], true, 9).await, std::slice::from_ref(&anybody));
-    assert_eq!(find(&[&c], true, 9).await, [anybody.clone(), expired.clone()]);
-    assert_eq!(find(&[&a, &b, &c, &world.admin], true, 9).await, [both, only_b, anybody, expired]);
+    assert_eq!(find(&[&c], false, 9).await, std::slice::from_ref(&expired));
+    let all = [both, only_b, anybody, expired];
+    assert_eq!(find(&[], true, 9).await, all);
+    assert_eq!(find(&[&a, &b, &c, &world.admin], true, 9).await, all, "each once");
+    let of_area = async |area: Area| {
+        let concern = Concern { areas: BTreeSet::from([area]), ..Concern::default() };
+        world.store.concerned(world.account.id, &concern, 9).await.unwrap()
+    };
+    assert_eq!(of_area(Area::CAMPAIGNS).await, all);
+    assert_eq!(of_area(Area::PRODUCT_EXPERIENCES).await, []);
     let elsewhere = Concern { members: BTreeSet::from([a.id]), everything: true, areas: BTreeSet::new() };
     assert_eq!(world.store.concerned(account().id, &elsewhere, 9).await.unwrap(), []);
 }
