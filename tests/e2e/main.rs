@@ -11,6 +11,7 @@
 mod bad_input;
 mod client;
 mod crash;
+mod documents;
 mod invitations;
 mod lost_rights;
 mod main_job;
