@@ -16,6 +16,7 @@ mod invitations;
 mod lost_rights;
 mod main_job;
 mod matrix;
+mod permissions;
 mod race;
 mod raw;
 mod scenarios;
