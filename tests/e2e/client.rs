@@ -81,6 +81,28 @@ impl Team {
 
     /// Makes it over these connections.
     pub async fn on(approval: Channel, notifier: Channel) -> Self {
+        let admin = Caller::with_new_account(approval, notifier).await;
+        for area in ["CAMPAIGNS", "PRODUCT_EXPERIENCES"] {
+            admin
+                .set_policy(approval::UpdatePolicyRequest {
+                    area: area.into(),
+                    enabled: Some(true),
+                    ..Default::default()
+                })
+                .await
+                .unwrap();
+        }
+        let creator = admin.other(admin.add("Carl Creator", SystemRole::Creator).await);
+        let approver = admin.other(admin.add("Abel Approver", SystemRole::Approver).await);
+        let editor = admin.other(admin.add("Edda Editor", SystemRole::Editor).await);
+        let member = admin.other(admin.add("Mia Member", SystemRole::Member).await);
+        Self { account: admin.account.clone(), admin, creator, approver, editor, member }
+    }
+}
+
+impl Caller {
+    /// The first Admin of a new account.
+    pub async fn with_new_account(approval: Channel, notifier: Channel) -> Self {
         let created = AccessServiceClient::new(approval.clone())
             .create_account(request(
                 &new_id(),
@@ -96,33 +118,10 @@ impl Team {
             .await
             .unwrap()
             .into_inner();
-        let account = created.account.unwrap().account_id;
-        let caller = |id| Caller {
-            account: account.clone(),
-            id,
-            approval: approval.clone(),
-            notifier: notifier.clone(),
-        };
-        let admin = caller(created.admin.unwrap().member_id);
-        for area in ["CAMPAIGNS", "PRODUCT_EXPERIENCES"] {
-            admin
-                .set_policy(approval::UpdatePolicyRequest {
-                    area: area.into(),
-                    enabled: Some(true),
-                    ..Default::default()
-                })
-                .await
-                .unwrap();
-        }
-        let creator = caller(admin.add("Carl Creator", SystemRole::Creator).await);
-        let approver = caller(admin.add("Abel Approver", SystemRole::Approver).await);
-        let editor = caller(admin.add("Edda Editor", SystemRole::Editor).await);
-        let member = caller(admin.add("Mia Member", SystemRole::Member).await);
-        Self { account, admin, creator, approver, editor, member }
+        let (account, id) = (created.account.unwrap().account_id, created.admin.unwrap().member_id);
+        Self { account, id, approval, notifier }
     }
-}
 
-impl Caller {
     /// The same member over another connection.
     pub fn over(&self, approval: Channel) -> Self {
         Self { approval, ..self.clone() }

@@ -23,7 +23,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const ROUNDS: usize = 200;
 
 /// Submits the launch of a campaign to these approvers, or to all.
-async fn launch(team: &Team, approvers: &[&Caller]) -> (String, String) {
+pub async fn launch(team: &Team, approvers: &[&Caller]) -> (String, String) {
     let campaign = team.creator.campaign(HOUR, 2 * HOUR).await.resource_id;
     let answer = team
         .creator
@@ -59,7 +59,7 @@ pub async fn assignees_are_lost(system: &System) -> Vec<String> {
     // In the transaction that took the right: seen by the next call.
     let pending = team.creator.approval_request(&request).await.unwrap();
     assert_eq!(pending.state(), RequestState::Pending);
-    assert_eq!(pending.expired_approver_ids, std::slice::from_ref(&team.approver.id));
+    assert_eq!(pending.expired_approver_ids, [team.approver.id.as_str()]);
     let refused = team.approver.approve(approve(&request)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     wait_for_ribbons(&team.approver, &campaign, &[RibbonKind::Awaiting]).await;
@@ -330,12 +330,12 @@ async fn multiply(database: &DatabaseConnection, campaign: &str, request: &str) 
     database.execute_unprepared(&copies).await.unwrap();
 }
 
-async fn number(database: &DatabaseConnection, sql: &str) -> i64 {
+pub async fn number(database: &DatabaseConnection, sql: &str) -> i64 {
     let statement = Statement::from_string(DbBackend::Postgres, sql.to_owned());
     database.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
 
-async fn some(database: &DatabaseConnection, sql: &str) -> Vec<String> {
+pub async fn some(database: &DatabaseConnection, sql: &str) -> Vec<String> {
     let statement = Statement::from_string(DbBackend::Postgres, sql.to_owned());
     let rows = database.query_all_raw(statement).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()

@@ -8,16 +8,22 @@
     reason = "tests: they are clients with a clock of their own, and fail where they stand"
 )]
 
+mod accounts;
+mod bad_access;
 mod bad_input;
 mod client;
 mod crash;
+mod documents;
+mod invitations;
 mod lost_rights;
 mod main_job;
 mod matrix;
+mod permissions;
 mod race;
 mod raw;
 mod scenarios;
 mod snapshots;
 mod standalone;
+mod switch;
 mod system;
 mod tour;

@@ -40,6 +40,8 @@ on_both_systems! {
     edits_are_staged_or_void_the_approval,
     /// Proves REQ-10, NOT-6, NOT-12.
     assignees_are_lost,
+    /// Proves ACC-8, ACC-14, REQ-18.
+    people_join_by_invitation,
     /// Proves LIF-1, LIF-4, REQ-13, NOT-2, NOT-4.
     ab_test_finished,
 }

@@ -9,11 +9,11 @@ use countersign_proto::{
 };
 use countersign_testkit::wait_for;
 
-pub use crate::lost_rights::assignees_are_lost;
 use crate::{
     client::{Caller, Team, content},
     system::{PATIENCE, System},
 };
+pub use crate::{invitations::people_join_by_invitation, lost_rights::assignees_are_lost};
 
 const HOUR: Duration = Duration::from_hours(1);
 

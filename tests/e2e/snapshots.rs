@@ -1,8 +1,10 @@
 //! Whole mails as snapshots, with only the volatile parts redacted.
 
 /// What differs from run to run, and what stands for it.
-const VOLATILE: [(&str, &str); 4] = [
+const VOLATILE: [(&str, &str); 5] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
+    // An invitation's secret, in its link.
+    (r"#[0-9a-f]{64}", "#<token>"),
     (r"(?m)^Date: .*$", "Date: <date>"),
     (
         r"\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December) \d{4}( at |, )\d\d:\d\d",
@@ -25,7 +27,7 @@ fn header(mail: &str, name: &str) -> String {
 }
 
 /// The mail with its body decoded from quoted-printable, which breaks lines at places that depend on the date.
-fn decoded(mail: &str) -> String {
+pub fn decoded(mail: &str) -> String {
     let mail = mail.replace("\r\n", "\n");
     let (headers, body) = mail.split_once("\n\n").expect("headers and a body");
     format!("{headers}\n\n{}", unquoted(&body.replace("=\n", "")).trim_end())

@@ -179,7 +179,7 @@ pub fn expire(context: &Context<'_>, resource: &Resource, request: &Request) -> 
 }
 
 /// REQ-4: the loser is told who won. A deadline that has passed counts, whether or not the timer has come round to it.
-fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
     if let Some(ending) = request.state.ending() {
         return Err(Refusal::Decided {
             request: request.id,
@@ -200,7 +200,7 @@ fn check_open(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn check_counts_once(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_counts_once(context: &Context<'_>, request: &Request) -> Result<(), Refusal> {
     if context.actor.active_member().is_some_and(|member| request.decided_by(member.id)) {
         return Err(Refusal::AlreadyApproved {
             approvals: request.approvals(),

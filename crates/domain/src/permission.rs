@@ -3,6 +3,7 @@
 use crate::{
     Context, Member, Refusal, Request, Resource,
     access::{Component, Rights},
+    decide::{check_counts_once, check_open},
     lifecycle::Lifecycle,
     member::SystemRole,
     policy::Cancellation,
@@ -60,11 +61,15 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
             let component = target.component().unwrap_or(Component::CAMPAIGNS);
             require(context.rights_on(resource).approve, permission, component)
         }
+        // The right first and then the state, as the calls do: nobody may decide what has ended.
         (Permission::Approve, Target::Request(resource, request)) => {
-            check_may_decide(context, resource, request)
+            check_may_decide(context, resource, request)?;
+            check_open(context, request)?;
+            check_counts_once(context, request)
         }
         (Permission::Cancel, Target::Request(resource, request)) => {
-            check_may_cancel(context, resource, request)
+            check_may_cancel(context, resource, request)?;
+            check_open(context, request)
         }
         (Permission::ReadPii, Target::Resource(_) | Target::Request(..)) => {
             let masked = context.actors_access().is_none_or(|access| access.is_masked());

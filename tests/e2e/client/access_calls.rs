@@ -84,6 +84,18 @@ impl Caller {
         Ok(answer.into_inner().role_ids)
     }
 
+    pub async fn unassign_role(&self, member: &str, role: &str) -> Result<Vec<String>, Status> {
+        let message = access::UnassignRoleRequest {
+            account_id: self.account.clone(),
+            member_id: member.into(),
+            role_id: role.into(),
+            ..Default::default()
+        };
+        let answer =
+            RoleServiceClient::new(self.approval.clone()).unassign_role(self.request(message)).await?;
+        Ok(answer.into_inner().role_ids)
+    }
+
     pub async fn import(
         &self,
         document: Option<access::AccessDocument>,
@@ -137,10 +149,30 @@ impl Caller {
         Ok(answer.into_inner().invitation.unwrap())
     }
 
+    /// The account's invitations, newest first.
+    pub async fn invitations(&self) -> Result<Vec<access::Invitation>, Status> {
+        let message =
+            access::ListInvitationsRequest { account_id: self.account.clone(), ..Default::default() };
+        let answer = InvitationServiceClient::new(self.approval.clone())
+            .list_invitations(self.request(message))
+            .await?;
+        Ok(answer.into_inner().invitations)
+    }
+
     /// The platform accepts an invitation for somebody who followed its link.
     pub async fn accept(&self, token: &str) -> Result<access::AcceptInvitationResponse, Status> {
+        self.accept_once("", token).await
+    }
+
+    /// The same, with a `request_id`.
+    pub async fn accept_once(
+        &self,
+        request_id: &str,
+        token: &str,
+    ) -> Result<access::AcceptInvitationResponse, Status> {
         let message = access::AcceptInvitationRequest {
             account_id: self.account.clone(),
+            request_id: request_id.into(),
             token: token.into(),
             display_name: "Ines Invited".into(),
             ..Default::default()
@@ -149,6 +181,43 @@ impl Caller {
             .accept_invitation(self.as_platform(message))
             .await?;
         Ok(answer.into_inner())
+    }
+
+    pub async fn get_account(&self) -> Result<access::Account, Status> {
+        let message = access::GetAccountRequest { account_id: self.account.clone() };
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).get_account(self.request(message)).await?;
+        Ok(answer.into_inner().account.unwrap())
+    }
+
+    pub async fn get_member(&self, member: &str) -> Result<access::Member, Status> {
+        let message = access::GetMemberRequest { account_id: self.account.clone(), member_id: member.into() };
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).get_member(self.request(message)).await?;
+        Ok(answer.into_inner().member.unwrap())
+    }
+
+    /// The platform changes the account.
+    pub async fn update_account(
+        &self,
+        mut message: access::UpdateAccountRequest,
+    ) -> Result<access::Account, Status> {
+        message.account_id.clone_from(&self.account);
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).update_account(self.as_platform(message)).await?;
+        Ok(answer.into_inner().account.unwrap())
+    }
+
+    /// The platform deletes the account; it can be taken back for so many seconds.
+    pub async fn delete_account(&self, grace: Option<i64>) -> Result<access::Account, Status> {
+        let message = access::DeleteAccountRequest {
+            account_id: self.account.clone(),
+            grace: grace.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+            ..Default::default()
+        };
+        let answer =
+            AccessServiceClient::new(self.approval.clone()).delete_account(self.as_platform(message)).await?;
+        Ok(answer.into_inner().account.unwrap())
     }
 
     pub async fn suspend_account(&self) -> Result<access::Account, Status> {
@@ -177,6 +246,17 @@ impl Caller {
             .check_permission(self.request(message))
             .await?;
         Ok(answer.into_inner().answer.unwrap())
+    }
+
+    pub async fn check_all(
+        &self,
+        questions: Vec<access::PermissionQuestion>,
+    ) -> Result<Vec<access::PermissionAnswer>, Status> {
+        let message = access::BatchCheckPermissionRequest { account_id: self.account.clone(), questions };
+        let answer = PermissionServiceClient::new(self.approval.clone())
+            .batch_check_permission(self.request(message))
+            .await?;
+        Ok(answer.into_inner().answers)
     }
 
     pub async fn explain(

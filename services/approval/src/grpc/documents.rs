@@ -100,14 +100,18 @@ impl Fields {
             return Document::default();
         };
         // Not looked at one by one where there are too many.
+        let mut too_many = false;
         for (field, count, most) in [
             ("document.roles", given.roles.len(), limits::ROLES),
             ("document.members", given.members.len(), limits::DOCUMENT_MEMBERS),
         ] {
             if count > most {
                 self.violation(field, format!("must be at most {most}, are {count}"));
-                return Document::default();
+                too_many = true;
             }
+        }
+        if too_many {
+            return Document::default();
         }
         Document {
             roles: given

@@ -26,7 +26,7 @@ const AT_ONCE: u32 = 50;
 
 /// What a command about the rules needs to know beyond the snapshot. It is read after the snapshot, and every change of it counts
 /// up the `rules_version` that guards the commit: what no longer holds is refused.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Needs {
     /// What the actor must have before any of it is read: it can be much.
     pub permission: Option<Permission>,
@@ -44,6 +44,14 @@ pub struct Needs {
     pub token: Option<TokenHash>,
     /// How many requests of this area are pending.
     pub pending_of: Option<Area>,
+}
+
+impl Needs {
+    /// Whether it takes more reads than the snapshot's.
+    fn more_than_a_snapshot(&self) -> bool {
+        let named = self.named.clone();
+        *self != Self { named, ..Self::default() }
+    }
 }
 
 /// What was needed.
@@ -92,7 +100,17 @@ impl Road {
                 check(&context, permission, Target::Account)?;
             }
             let facts = self.facts(call.account, needs).await?;
-            let (change, response) = decide(&Given { context: context.clone(), facts: &facts })?;
+            let decided = decide(&Given { context: context.clone(), facts: &facts });
+            if decided.is_err() && needs.more_than_a_snapshot() {
+                // No commit guards a refusal. Where something changed between the reads it may be one of something that never
+                // was, such as a pending invitation of somebody who has just accepted it.
+                let now = self.snapshot(call, &About::Nothing, &[]).await?;
+                if now.account.rules_version != snapshot.account.rules_version {
+                    self.metrics.lost();
+                    continue;
+                }
+            }
+            let (change, response) = decided?;
             let commit = RulesCommit {
                 only_without_pending: switched_on(&context, &change),
                 idempotency: self.record(call, &response),
