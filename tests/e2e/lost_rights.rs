@@ -59,7 +59,7 @@ pub async fn assignees_are_lost(system: &System) -> Vec<String> {
     // In the transaction that took the right: seen by the next call.
     let pending = team.creator.approval_request(&request).await.unwrap();
     assert_eq!(pending.state(), RequestState::Pending);
-    assert_eq!(pending.expired_approver_ids, [team.approver.id.as_str()]);
+    assert_eq!(pending.expired_approver_ids, std::slice::from_ref(&team.approver.id));
     let refused = team.approver.approve(approve(&request)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     wait_for_ribbons(&team.approver, &campaign, &[RibbonKind::Awaiting]).await;

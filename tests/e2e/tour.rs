@@ -87,6 +87,8 @@ async fn the_readme_tour_works_with_grpcurl() {
         "\"event\": \"APPROVED\"",
         "REQUEST_DECIDED",
         "\"action\": \"START\"",
+        "\"scope\": \"Country in (US)\"",
+        "\"scopeRoleId\"",
     ] {
         assert!(printed.contains(expected), "the tour does not show {expected}:\n{printed}");
     }

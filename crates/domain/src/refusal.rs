@@ -1,8 +1,8 @@
 //! Why a command is refused. Every refusal leaves everything as it was.
 
 use crate::{
-    ActorRef, Area, DataScope, Digest, InvitationId, MemberId, Pointer, RequestId, ResourceId, RoleId,
-    Timestamp,
+    AccountId, ActorRef, Area, DataScope, Digest, InvitationId, MemberId, Pointer, RequestId, ResourceId,
+    RoleId, Timestamp,
     account::{AccountState, Feature},
     lifecycle::{Action, Kind, State},
     member::SystemRole,
@@ -74,6 +74,8 @@ impl Permission {
 /// A thing that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
+    /// An account: told only to the platform's operator.
+    Account(AccountId),
     /// A resource.
     Resource(ResourceId),
     /// A request.

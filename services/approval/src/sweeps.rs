@@ -4,10 +4,12 @@
 //! none is ever half settled, and how far a sweep has come is kept in the database: after a crash, or when a holder is too slow,
 //! whoever claims it next goes on from there. Doing a part twice does nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 
+use countersign_domain::{AccountId, RequestId};
 use countersign_runtime::{BoxError, telemetry};
 use countersign_store::{About, Sweep};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +17,8 @@ use crate::{fault::Fault, road::Road};
 
 /// How many requests are looked at between two notes of how far it has come.
 const BATCH: u32 = 100;
+/// How many are settled at a time: most of it is waiting for the disk, and others need connections too.
+const AT_ONCE: usize = 4;
 /// Whoever has not come that far in this time is taken to be gone.
 const LEASE: Duration = Duration::from_mins(1);
 /// How often it looks for what other replicas left.
@@ -50,9 +54,10 @@ async fn sweep(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
     let Some(mut sweep) = road.store.claim_sweep(road.now(), LEASE).await? else { return Ok(false) };
     while !stop.is_cancelled() {
         let requests = road.store.pending_request_ids(sweep.account_id, sweep.after, BATCH).await?;
-        for request in &requests {
-            road.settle(sweep.account_id, &About::Request(*request)).await?;
-        }
+        // Made first: a closure in the stream would have to hold for any lifetime.
+        let settling: Vec<_> =
+            requests.iter().map(|request| settle(road, sweep.account_id, *request)).collect();
+        stream::iter(settling).buffer_unordered(AT_ONCE).try_for_each(|_| ready(Ok(()))).await?;
         match requests.last() {
             Some(last) if requests.len() == BATCH as usize => {
                 sweep = Sweep { after: Some(*last), ..sweep };
@@ -65,4 +70,8 @@ async fn sweep(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
         }
     }
     Ok(true)
+}
+
+async fn settle(road: &Road, account: AccountId, request: RequestId) -> Result<bool, Fault> {
+    road.settle(account, &About::Request(request)).await
 }

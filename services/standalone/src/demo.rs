@@ -14,6 +14,7 @@ use countersign_proto::{
     approval::{
         self, policy_service_client::PolicyServiceClient, resource_service_client::ResourceServiceClient,
     },
+    inbox::{self, inbox_service_client::InboxServiceClient},
     types::{Schedule, SystemRole},
 };
 use tonic::{
@@ -30,6 +31,9 @@ const ACCOUNT: &str = "01900000-0000-7000-8000-00000000acc0";
 const REQUEST_ID: &str = "01900000-0000-7000-8000-0000000000";
 /// The file that remembers the ids.
 const FILE: &str = "demo.env";
+/// How often, and how many times, it looks for what events bring.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOKS: u32 = 200;
 /// How far ahead the demo's campaign starts, and how long it runs.
 const START_IN: Duration = Duration::from_hours(24);
 
@@ -162,6 +166,9 @@ impl Demo {
         let editor = self.member(&admin, "Edda Editor", SystemRole::Editor, 6).await?;
         let campaign = self.campaign(&creator).await?;
         let request = self.launch(&creator, &campaign).await?;
+        for viewer in [&approver, &member] {
+            self.wait_for_ribbon(viewer).await?;
+        }
         Ok(format!(
             "ACCOUNT={ACCOUNT}\nADMIN={admin}\nCREATOR={creator}\nMEMBER={member}\nAPPROVER={approver}\nEDITOR={editor}\n\
              CAMPAIGN={campaign}\nREQUEST={request}\n"
@@ -199,6 +206,20 @@ impl Demo {
         let answer =
             AccessServiceClient::new(self.channel.clone()).create_member(by(admin, request)?).await?;
         Ok(answer.into_inner().member.ok_or(DemoError::Answer("the member"))?.member_id)
+    }
+
+    /// Events take a moment: what is printed next asks for what they bring.
+    async fn wait_for_ribbon(&self, viewer: &str) -> Result<(), DemoError> {
+        for _ in 0..LOOKS {
+            let request = inbox::ListRibbonsRequest { account_id: ACCOUNT.to_owned(), ..Default::default() };
+            // Whom the notifier does not know yet is refused.
+            let seen = InboxServiceClient::new(self.channel.clone()).list_ribbons(by(viewer, request)?).await;
+            if seen.is_ok_and(|answer| !answer.get_ref().ribbons.is_empty()) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Err(DemoError::Answer("the ribbons of the campaign"))
     }
 
     async fn campaign(&self, creator: &str) -> Result<String, DemoError> {

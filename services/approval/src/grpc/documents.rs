@@ -4,6 +4,8 @@ use countersign_domain::{
     document::{self, Document, DocumentMember, DocumentRole},
     limits,
     perform::check_version,
+    permission::{self, Target},
+    refusal::Permission,
 };
 use countersign_proto::access as api;
 use countersign_runtime::ids;
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of, rules::Needs},
+    road::{actor_of, context_of, replay, rules::Needs},
 };
 
 impl Edge {
@@ -33,8 +35,8 @@ impl Edge {
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        // Asked for twice, so that nobody is read for somebody who may not see them all at once.
-        document::export(&context, &[])?;
+        // Asked for before everybody is read.
+        permission::check(&context, Permission::ManageMembers, Target::Account)?;
         let members = self.road.store.all_members(call.account).await?;
         let document = document::export(&context, &members)?;
         Ok(api::ExportAccessResponse {
@@ -56,13 +58,21 @@ impl Edge {
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "ImportAccess", &request)?;
         let needs = Needs { everybody: true, ..Needs::default() };
-        if request.dry_run {
-            let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
-            let actor = actor_of(&call, &snapshot)?;
-            let context = context_of(&snapshot, &actor, self.road.now());
-            check_version(expected_version, context.account.rules_version)?;
-            let facts = self.road.facts(call.account, &needs).await?;
-            let (_, differences) = document::import(&context, &facts.members, &document, ids::new_id)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        if let Some(response) = replay(&call, snapshot.replay.as_ref())? {
+            return Ok(response);
+        }
+        let context = context_of(&snapshot, &actor, self.road.now());
+        // Asked for before everybody is read.
+        permission::check(&context, Permission::ManageMembers, Target::Account)?;
+        check_version(expected_version, context.account.rules_version)?;
+        let facts = self.road.facts(call.account, &needs).await?;
+        let decided = document::import(&context, &facts.members, &document, ids::new_id);
+        // An import of what is there changes nothing, not even the etag. One that is refused is decided anew: no commit guards what
+        // was read here.
+        if request.dry_run || matches!(&decided, Ok((_, differences)) if differences.is_empty()) {
+            let (_, differences) = decided?;
             return Ok(api::ImportAccessResponse {
                 differences: differences.iter().map(convert::difference).collect(),
                 etag: etag(context.account.rules_version),

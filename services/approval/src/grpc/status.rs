@@ -164,6 +164,7 @@ fn refused(refusal: Refusal) -> Draft {
         }
         Refusal::NotFound(missing) => {
             let (kind, id) = match missing {
+                Missing::Account(id) => ("account", id.0),
                 Missing::Resource(id) => ("resource", id.0),
                 Missing::Request(id) => ("approval_request", id.0),
                 Missing::Member(id) => ("member", id.0),
@@ -171,7 +172,9 @@ fn refused(refusal: Refusal) -> Draft {
                 Missing::Invitation(id) => ("invitation", id.0),
             };
             let words = kind.replace('_', " ");
-            let message = if id.is_nil() {
+            let message = if kind == "account" {
+                format!("there is no account {id}")
+            } else if id.is_nil() {
                 format!("there is no such {words} in this account")
             } else {
                 format!("there is no {words} {id} in this account")

@@ -12,7 +12,7 @@ pub mod rules;
 use std::sync::Arc;
 
 use countersign_domain::{
-    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp,
+    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp, refusal::Missing,
 };
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
@@ -111,7 +111,11 @@ impl Road {
     pub async fn snapshot(&self, call: &Call, about: &About, named: &[MemberId]) -> Result<Snapshot, Fault> {
         let key = call.idempotency.as_ref().map(|given| &given.key);
         let snapshot = self.store.snapshot(call.account, call.actor, about, named, key).await?;
-        snapshot.ok_or(Fault::OtherAccount)
+        match snapshot {
+            Some(snapshot) => Ok(snapshot),
+            None if call.operator => Err(Refusal::NotFound(Missing::Account(call.account)).into()),
+            None => Err(Fault::OtherAccount),
+        }
     }
 
     /// A command about a resource or its request. Fields that the edge found wrong are answered together with those that the
@@ -202,17 +206,15 @@ impl Road {
         let outbox = outbox_row(call, &snapshot.account, &outcome)?;
         let event = outcome.history.event;
         let left = snapshot.after(&outcome);
-        let committed = self
-            .store
-            .commit(Commit {
-                account_id: call.account,
-                rules_version: snapshot.account.rules_version,
-                outcome,
-                outbox,
-                idempotency,
-            })
-            .await
-            .inspect_err(|_| self.store.forget_all())?;
+        let commit = Commit {
+            account_id: call.account,
+            rules_version: snapshot.account.rules_version,
+            outcome,
+            outbox,
+            idempotency,
+        };
+        // Boxed: it is as large as all else that a call in progress holds.
+        let committed = Box::pin(self.store.commit(commit)).await.inspect_err(|_| self.store.forget_all())?;
         if committed == Committed::Done {
             if let Some(left) = left {
                 self.store.remember(left);
