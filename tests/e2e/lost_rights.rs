@@ -59,7 +59,7 @@ pub async fn assignees_are_lost(system: &System) -> Vec<String> {
     // In the transaction that took the right: seen by the next call.
     let pending = team.creator.approval_request(&request).await.unwrap();
     assert_eq!(pending.state(), RequestState::Pending);
-    assert_eq!(pending.expired_approver_ids, [team.approver.id.as_str()]);
+    assert_eq!(pending.expired_approver_ids, std::slice::from_ref(&team.approver.id));
     let refused = team.approver.approve(approve(&request)).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     wait_for_ribbons(&team.approver, &campaign, &[RibbonKind::Awaiting]).await;
@@ -365,7 +365,7 @@ async fn scopes_and_masks_hold_in_every_call() {
     let manager = team.admin.other(team.admin.add_with("Uma US", vec![us.role_id]).await);
     let audience = |values: &[&str]| {
         let values = values.iter().map(ToString::to_string).collect();
-        std::collections::BTreeMap::from([("Country".to_owned(), AudienceValues { values })])
+        std::collections::HashMap::from([("Country".to_owned(), AudienceValues { values })])
     };
     let new = |audience| approval::RegisterResourceRequest {
         kind: "campaign".into(),

@@ -69,9 +69,11 @@ impl Edge {
         permission::check(&context, Permission::ManageMembers, Target::Account)?;
         check_version(expected_version, context.account.rules_version)?;
         let facts = self.road.facts(call.account, &needs).await?;
-        let (_, differences) = document::import(&context, &facts.members, &document, ids::new_id)?;
-        // An import of what is there changes nothing, not even the etag.
-        if request.dry_run || differences.is_empty() {
+        let decided = document::import(&context, &facts.members, &document, ids::new_id);
+        // An import of what is there changes nothing, not even the etag. One that is refused is decided anew: no commit guards what
+        // was read here.
+        if request.dry_run || matches!(&decided, Ok((_, differences)) if differences.is_empty()) {
+            let (_, differences) = decided?;
             return Ok(api::ImportAccessResponse {
                 differences: differences.iter().map(convert::difference).collect(),
                 etag: etag(context.account.rules_version),
