@@ -21,6 +21,8 @@ pub struct EventHandler {
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) wake: Arc<Notify>,
+    /// Notified when an account is to be erased.
+    pub(crate) erase: Arc<Notify>,
     pub(crate) changes: Changes,
 }
 
@@ -47,7 +49,10 @@ impl Handler for EventHandler {
                 if !plan.mails.is_empty() {
                     self.wake.notify_one();
                 }
-                if plan.ribbons.is_some() || plan.access.is_some() {
+                if plan.erases {
+                    self.erase.notify_one();
+                }
+                if plan.ribbons.is_some() || plan.access.is_some() || plan.erases {
                     self.changes.announce(account_id);
                 }
                 Verdict::Done

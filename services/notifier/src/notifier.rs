@@ -66,6 +66,7 @@ pub struct Notifier {
     clock: Clock,
     metrics: Metrics,
     wake: Arc<Notify>,
+    erase: Arc<Notify>,
     changes: Changes,
 }
 
@@ -89,6 +90,7 @@ impl Notifier {
             clock,
             metrics: Metrics::default(),
             wake: Arc::default(),
+            erase: Arc::default(),
             changes: Changes::default(),
         })
     }
@@ -125,6 +127,7 @@ impl Notifier {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             wake: Arc::clone(&self.wake),
+            erase: Arc::clone(&self.erase),
             changes: self.changes.clone(),
         })
     }
@@ -143,9 +146,9 @@ impl Notifier {
         deliveries.run(stop)
     }
 
-    /// The removal of what is older than the configuration keeps, until `stop`.
+    /// The removal of what is older than the configuration keeps, and of all that is kept of erased accounts, until `stop`.
     pub fn purge(&self, stop: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
-        purge::run(self.storage.clone(), self.clock.clone(), self.keep, stop)
+        purge::run(self.storage.clone(), self.clock.clone(), self.keep, Arc::clone(&self.erase), stop)
     }
 
     /// Ribbons over gRPC. Streams end when `stop` is cancelled.

@@ -23,6 +23,9 @@ pub const EVERYBODY: Uuid = Uuid::nil();
 /// The approval service's events begin so; all others are somebody else's.
 const OURS: &str = "countersign.";
 
+/// The type of the event that an account is gone for good. Nobody is told of it: nobody is left.
+const ACCOUNT_ERASED: &str = "countersign.account.erased.v1";
+
 /// Why an event can never be acted on. Quotes nothing of its data.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -109,6 +112,8 @@ pub struct Plan {
     pub ribbons: Option<RibbonChange>,
     /// Who may see and decide what, if the event says so.
     pub access: Option<AccessChange>,
+    /// Whether all that is kept of the account is to go, and nothing may be kept of it again.
+    pub erases: bool,
 }
 
 /// One mail to one member.
@@ -176,23 +181,18 @@ pub struct NewRibbon {
 
 impl Plan {
     /// Works out what `event` asks for.
-    pub fn of(event: Event) -> Result<Self, Unusable> {
+    pub fn of(mut event: Event) -> Result<Self, Unusable> {
         if !event.event_type.starts_with(OURS) {
             return Err(Unusable::Foreign);
         }
-        let mut data: event::Event = json::from_value(event.data).map_err(Unusable::Data)?;
+        let mut data: event::Event =
+            json::from_value(std::mem::take(&mut event.data)).map_err(Unusable::Data)?;
         if event.event_type == ACCESS_CHANGED {
             let access = Some(access_change(&data, event.sequence)?);
-            return Ok(Self {
-                account_id: event.account_id,
-                event_id: event.id,
-                event_type: event.event_type,
-                occurred_at: event.time_us,
-                data: None,
-                mails: Vec::new(),
-                ribbons: None,
-                access,
-            });
+            return Ok(Self { access, ..Self::silent(event) });
+        }
+        if event.event_type == ACCOUNT_ERASED {
+            return Ok(Self { erases: true, ..Self::silent(event) });
         }
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
         let topic = Topic::of(&event.event_type);
@@ -217,16 +217,27 @@ impl Plan {
         } else {
             Some(json::to_value(&data).map_err(Unusable::Data)?.to_string())
         };
-        Ok(Self {
+        Ok(Self { data, mails, ribbons, ..Self::silent(event) })
+    }
+
+    /// What is done about an event that asks for nothing: its id is kept.
+    fn silent(event: Event) -> Self {
+        Self {
             account_id: event.account_id,
             event_id: event.id,
             event_type: event.event_type,
             occurred_at: event.time_us,
-            data,
-            mails,
-            ribbons,
+            data: None,
+            mails: Vec::new(),
+            ribbons: None,
             access: None,
-        })
+            erases: false,
+        }
+    }
+
+    /// Whether more than the event's id is kept of it.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.mails.is_empty() || self.ribbons.is_some() || self.access.is_some()
     }
 }
 

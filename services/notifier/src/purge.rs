@@ -1,9 +1,11 @@
-//! Removes what was told long ago, a batch at a time.
+//! Removes what was told long ago, and what is kept of erased accounts, a batch at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_runtime::clock::Clock;
 use countersign_runtime::telemetry::chain;
+use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -20,35 +22,71 @@ pub const LEAST_KEEP_DAYS: u64 = 7;
 /// How often it is looked for what is old.
 const LOOK: Duration = Duration::from_mins(10);
 
-/// Events removed in one transaction: small enough that nobody waits for it.
+/// Events, or rows of a table, removed in one transaction: small enough that nobody waits for it.
 const BATCH: u32 = 500;
 
 /// Between two batches, so that a backlog of old events does not take the database for itself.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Removes until `stop` what was taken, and sent, longer than `keep` ago.
-pub(crate) async fn run(storage: Storage, clock: Clock, keep: Duration, stop: CancellationToken) {
+/// Until `stop`, removes what was taken, and sent, longer than `keep` ago, and what is kept of erased accounts: of these at
+/// once when `wake` is notified, else with the next look, which finds what another process left undone.
+pub(crate) async fn run(
+    storage: Storage,
+    clock: Clock,
+    keep: Duration,
+    wake: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let keep_us = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let before = clock.now_us().saturating_sub(keep_us);
-        let mut total = 0;
-        loop {
-            match storage.purge(before, BATCH).await {
-                Ok(0) => break,
-                Ok(purged) => total += purged,
-                Err(error) => {
-                    tracing::warn!(error = chain(&error), "old events can't be removed");
-                    break;
-                }
-            }
-            if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
-                return;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = wake.notified() => {}
+            _ = ticks.tick() => {}
+        }
+        erase(&storage, &clock, &stop).await;
+        remove_old(&storage, clock.now_us().saturating_sub(keep_us), &stop).await;
+    }
+}
+
+async fn erase(storage: &Storage, clock: &Clock, stop: &CancellationToken) {
+    let mut total = 0;
+    loop {
+        match storage.erase(BATCH, clock.now_us()).await {
+            Ok(None) => break,
+            Ok(Some(removed)) => total += removed,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "what is kept of erased accounts can't be removed");
+                break;
             }
         }
-        if total > 0 {
-            tracing::info!(events = total, "old events removed");
+        if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+            return;
         }
+    }
+    if total > 0 {
+        tracing::info!(rows = total, "what was kept of erased accounts removed");
+    }
+}
+
+async fn remove_old(storage: &Storage, before_us: i64, stop: &CancellationToken) {
+    let mut total = 0;
+    loop {
+        match storage.purge(before_us, BATCH).await {
+            Ok(0) => break,
+            Ok(purged) => total += purged,
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "old events can't be removed");
+                break;
+            }
+        }
+        if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+            return;
+        }
+    }
+    if total > 0 {
+        tracing::info!(events = total, "old events removed");
     }
 }

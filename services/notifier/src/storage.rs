@@ -3,6 +3,7 @@
 //! `SQLite` knows no row locks, so nothing here relies on them alone: there every write goes through one connection.
 
 mod deliveries;
+mod erase;
 mod members;
 mod migrations;
 mod purge;

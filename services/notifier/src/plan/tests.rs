@@ -127,3 +127,16 @@ fn access_has_no_mails_and_no_ribbons() {
     assert_eq!((change.sequence, change.members[0].member_id.to_string().as_str()), (3, LENA));
     assert!(change.members[0].access.reads("campaign") && !change.members[0].access.approves("campaign"));
 }
+
+/// What else it says does not matter: nothing is left to tell, and nobody to tell it to.
+#[test]
+fn an_erased_account_has_no_mails_and_no_ribbons() {
+    let data = request(&[recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)]);
+    let plan = Plan::of(event("countersign.account.erased.v1", data)).unwrap();
+    assert!(plan.erases && !plan.keeps(), "{plan:?}");
+    assert_eq!((plan.account_id, plan.data), (Uuid::from_u128(2), None));
+    let empty = Plan::of(event("countersign.account.erased.v1", json!({}))).unwrap();
+    assert!(empty.erases && !empty.keeps(), "{empty:?}");
+    let other = Plan::of(event("countersign.account.suspended.v1", json!({}))).unwrap();
+    assert!(!other.erases, "{other:?}");
+}

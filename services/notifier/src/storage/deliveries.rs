@@ -96,10 +96,12 @@ pub struct Backlog {
 }
 
 /// A lease that ran out is claimed like a delivery that is due: its sender died (or may have; NOT-11 documents the
-/// window), and the receiver can tell by the Message-ID.
+/// window), and the receiver can tell by the Message-ID. What an erased account still has in the queue waits to be removed.
 const CLAIM: &str = "WITH due AS ( \
        SELECT account_id, event_id, member_id, channel FROM deliveries \
-       WHERE state IN ('QUEUED', 'SENDING') AND due_at <= $1 ORDER BY due_at LIMIT $2 {lock}) \
+       WHERE state IN ('QUEUED', 'SENDING') AND due_at <= $1 \
+       AND NOT EXISTS (SELECT 1 FROM erasures AS gone WHERE gone.account_id = deliveries.account_id) \
+       ORDER BY due_at LIMIT $2 {lock}) \
      UPDATE deliveries SET state = 'SENDING', attempts = attempts + 1, due_at = $3 \
      WHERE (account_id, event_id, member_id, channel) IN (SELECT account_id, event_id, member_id, channel FROM due) \
      RETURNING account_id, event_id, member_id, address, display_name, locale, reason, message_id, attempts, created_at, \

@@ -9,7 +9,8 @@ use super::{Storage, StorageError, failed, statement};
 use crate::plan::{Access, Audience, Scope};
 
 impl Storage {
-    /// What the member may see and decide; none if they are unknown, or have no access to the account any more.
+    /// What the member may see and decide; none if they are unknown, have no access to the account any
+    /// more, or the account is erased, which holds at once: its members are removed only in time.
     pub async fn access(&self, account_id: Uuid, member_id: Uuid) -> Result<Option<Access>, StorageError> {
         let what = "read what a member may see";
         let member = statement(&self.read, MEMBER, [account_id.into(), member_id.into(), true.into()]);
@@ -19,7 +20,8 @@ impl Storage {
 }
 
 const MEMBER: &str = "SELECT readable_kinds, approvable_kinds, scope_property, scope_values FROM members \
-     WHERE account_id = $1 AND member_id = $2 AND active = $3";
+     WHERE account_id = $1 AND member_id = $2 AND active = $3 \
+     AND NOT EXISTS (SELECT 1 FROM erasures AS gone WHERE gone.account_id = members.account_id)";
 
 fn access(row: &QueryResult) -> Result<Access, DbErr> {
     let property: Option<String> = row.try_get("", "scope_property")?;

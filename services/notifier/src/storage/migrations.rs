@@ -9,7 +9,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Initial), Box::new(Access)]
+        vec![Box::new(Initial), Box::new(Access), Box::new(Erasures)]
     }
 }
 
@@ -40,6 +40,21 @@ impl MigrationName for Access {
 impl MigrationTrait for Access {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, ACCESS).await
+    }
+}
+
+struct Erasures;
+
+impl MigrationName for Erasures {
+    fn name(&self) -> &'static str {
+        "m0003_erasures"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Erasures {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, ERASURES).await
     }
 }
 
@@ -170,4 +185,18 @@ CREATE INDEX ribbons_of_viewer_by_kind ON ribbons (account_id, viewer_id, resour
 
 -- What is old enough to be removed.
 CREATE INDEX events_received ON events (received_at);
+";
+
+/// Only expands: the version before goes on with it.
+const ERASURES: &str = "
+-- The accounts that are gone for good. Kept for ever: an event of theirs that comes late must bring nothing back.
+-- `finished_at` is when nothing of the account was left here but ids of events.
+CREATE TABLE erasures (
+    account_id {uuid} NOT NULL,
+    received_at bigint NOT NULL,
+    finished_at bigint,
+    PRIMARY KEY (account_id)
+);
+
+CREATE INDEX erasures_unfinished ON erasures (received_at) WHERE finished_at IS NULL;
 ";

@@ -4,10 +4,10 @@ mod postgres;
 mod sqlite;
 
 use countersign_runtime::ids;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 
 use super::members::{audience_text, list_text};
-use super::{Storage, StorageError, failed};
+use super::{Storage, StorageError, failed, statement};
 use crate::plan::{MemberChange, NewRibbon, Plan, RibbonChange, RibbonEffect};
 
 /// What became of a plan.
@@ -21,6 +21,8 @@ pub enum Recorded {
 
 /// An event that was not taken before, and where its resource's ribbons stand.
 struct Taken {
+    /// Whether its account is erased, so that nothing is kept of it but its id.
+    erased: bool,
     /// The sequence of the newest event that set the resource's ribbons, this one included; none if the plan has no
     /// ribbons.
     newest: Option<i64>,
@@ -37,7 +39,8 @@ impl Storage {
     /// Makes `plan` durable, once, however often and however concurrently it comes (NOT-11).
     ///
     /// The resource's cursor is locked in one statement and its ribbons are changed in the next: a statement that waited
-    /// for the lock would not see what the holder wrote.
+    /// for the lock would not see what the holder wrote. For the same reason the account is locked in the very first: an
+    /// erasure and an event that would leave something behind wait for each other.
     pub async fn record(
         &self,
         plan: &Plan,
@@ -59,12 +62,22 @@ impl Storage {
         now_us: i64,
     ) -> Result<Recorded, DbErr> {
         let sqlite = self.is_sqlite();
+        if !sqlite {
+            postgres::lock(transaction, plan).await?;
+        }
         let taken = if sqlite {
             sqlite::take(transaction, plan, now_us).await?
         } else {
             postgres::take(transaction, plan, now_us).await?
         };
         let Some(taken) = taken else { return Ok(Recorded::Duplicate) };
+        if plan.erases {
+            let values = [plan.account_id.into(), now_us.into()];
+            transaction.execute_raw(statement(transaction, ERASURE, values)).await?;
+        }
+        if taken.erased {
+            return Ok(Recorded::New);
+        }
         if let Some(change) = &plan.access {
             if sqlite {
                 sqlite::access(transaction, plan, change).await?;
@@ -81,6 +94,10 @@ impl Storage {
         Ok(Recorded::New)
     }
 }
+
+/// What the account still has is removed in time; that it is erased holds at once.
+const ERASURE: &str =
+    "INSERT INTO erasures (account_id, received_at) VALUES ($1, $2) ON CONFLICT (account_id) DO NOTHING";
 
 /// How far the cursor is moved: a withdrawal moves it nowhere, since an older event may still have to set the ribbons
 /// that it withdraws from, but it takes its lock.

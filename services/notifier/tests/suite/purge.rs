@@ -15,7 +15,8 @@ both_databases! {
 
 const SOON: Duration = Duration::from_secs(20);
 
-async fn rows(db: &TestDatabase, table: &str) -> i64 {
+/// How many rows there are of `table`, which may say which.
+pub async fn rows(db: &TestDatabase, table: &str) -> i64 {
     let database = sea_orm::Database::connect(db.url()).await.unwrap();
     let count = sea_orm::Statement::from_string(
         database.get_database_backend(),

@@ -9,6 +9,22 @@ use super::{Taken, Write, audience_text, cursor_target, list_text, new_ribbon_id
 use crate::plan::{AccessChange, NewRibbon, Plan, PlannedMail, RibbonChange};
 use crate::storage::statement;
 
+/// Until the transaction's end: what keeps something of the account shares the lock, an erasure has it alone. So an erasure
+/// begins when all that came before it is there to be removed, and all that comes after it finds it.
+pub(super) async fn lock(tx: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    let sql = if plan.erases {
+        "SELECT pg_advisory_xact_lock($1)"
+    } else if plan.keeps() {
+        "SELECT pg_advisory_xact_lock_shared($1)"
+    } else {
+        return Ok(());
+    };
+    // The random half of a UUIDv7. Two accounts with the same would wait for each other, and that is all.
+    let key = plan.account_id.as_u64_pair().1.cast_signed();
+    tx.execute_raw(statement(tx, sql, [key.into()])).await?;
+    Ok(())
+}
+
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
     let mut values: Vec<Value> = vec![
         plan.account_id.into(),
@@ -19,23 +35,34 @@ pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> 
         plan.data.clone().into(),
     ];
     let Some(change) = &plan.ribbons else {
-        let event = statement(tx, EVENT, values);
-        return Ok((tx.execute_raw(event).await?.rows_affected() > 0).then_some(Taken { newest: None }));
+        let row = tx.query_one_raw(statement(tx, EVENT, values)).await?;
+        return row.map(|row| Ok(Taken { erased: row.try_get("", "erased")?, newest: None })).transpose();
     };
     values.extend([change.resource_id.into(), cursor_target(change).into()]);
     let row = tx.query_one_raw(statement(tx, EVENT_AND_CURSOR, values)).await?;
-    row.map(|row| Ok(Taken { newest: Some(row.try_get("", "sequence")?) })).transpose()
+    row.map(|row| Ok(Taken { erased: row.try_get("", "erased")?, newest: row.try_get("", "sequence")? }))
+        .transpose()
 }
 
-const EVENT: &str = "INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
-     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, event_id) DO NOTHING";
-
-const EVENT_AND_CURSOR: &str = "WITH fresh AS ( \
+const EVENT: &str = "WITH account AS (SELECT EXISTS (SELECT 1 FROM erasures WHERE account_id = $1) AS erased), \
+     fresh AS ( \
        INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
-       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (account_id, event_id) DO NOTHING RETURNING account_id) \
-     INSERT INTO ribbon_cursors AS held (account_id, resource_id, sequence) SELECT account_id, $7, $8 FROM fresh \
-     ON CONFLICT (account_id, resource_id) DO UPDATE SET sequence = greatest(held.sequence, excluded.sequence) \
-     RETURNING sequence";
+       SELECT $1, $2, $3, $4, $5, CASE WHEN account.erased THEN NULL ELSE $6 END FROM account \
+       ON CONFLICT (account_id, event_id) DO NOTHING RETURNING account_id) \
+     SELECT account.erased FROM fresh CROSS JOIN account";
+
+const EVENT_AND_CURSOR: &str = "WITH account AS ( \
+       SELECT EXISTS (SELECT 1 FROM erasures WHERE account_id = $1) AS erased), \
+     fresh AS ( \
+       INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
+       SELECT $1, $2, $3, $4, $5, CASE WHEN account.erased THEN NULL ELSE $6 END FROM account \
+       ON CONFLICT (account_id, event_id) DO NOTHING RETURNING account_id), \
+     resource AS ( \
+       INSERT INTO ribbon_cursors AS held (account_id, resource_id, sequence) \
+       SELECT fresh.account_id, $7, $8 FROM fresh CROSS JOIN account WHERE NOT account.erased \
+       ON CONFLICT (account_id, resource_id) DO UPDATE SET sequence = greatest(held.sequence, excluded.sequence) \
+       RETURNING sequence) \
+     SELECT account.erased, (SELECT sequence FROM resource) AS sequence FROM fresh CROSS JOIN account";
 
 pub(super) async fn write(
     tx: &DatabaseTransaction,

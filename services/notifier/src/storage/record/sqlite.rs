@@ -9,6 +9,8 @@ use crate::plan::{AccessChange, NewRibbon, Plan, RibbonChange};
 use crate::storage::statement;
 
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
+    let erased = statement(tx, "SELECT 1 FROM erasures WHERE account_id = $1", [plan.account_id.into()]);
+    let erased = tx.query_one_raw(erased).await?.is_some();
     let event = execute(
         tx,
         "INSERT INTO events (account_id, event_id, event_type, occurred_at, received_at, data) \
@@ -19,13 +21,15 @@ pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> 
             plan.event_type.clone().into(),
             plan.occurred_at.into(),
             now_us.into(),
-            plan.data.clone().into(),
+            plan.data.clone().filter(|_| !erased).into(),
         ],
     );
     if event.await? == 0 {
         return Ok(None);
     }
-    let Some(change) = &plan.ribbons else { return Ok(Some(Taken { newest: None })) };
+    let Some(change) = plan.ribbons.as_ref().filter(|_| !erased) else {
+        return Ok(Some(Taken { erased, newest: None }));
+    };
     let cursor = statement(
         tx,
         "INSERT INTO ribbon_cursors (account_id, resource_id, sequence) VALUES ($1, $2, $3) \
@@ -34,7 +38,7 @@ pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> 
         [plan.account_id.into(), change.resource_id.into(), cursor_target(change).into()],
     );
     let row = tx.query_one_raw(cursor).await?.ok_or_else(|| DbErr::RecordNotInserted)?;
-    Ok(Some(Taken { newest: Some(row.try_get("", "sequence")?) }))
+    Ok(Some(Taken { erased, newest: Some(row.try_get("", "sequence")?) }))
 }
 
 pub(super) async fn write(
