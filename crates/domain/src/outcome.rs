@@ -65,6 +65,8 @@ pub enum EventKind {
     AccessChanged,
     /// Somebody is invited, or invited again.
     InvitationSent,
+    /// A deleted account was erased.
+    AccountErased,
 }
 
 impl EventKind {
@@ -84,6 +86,7 @@ impl EventKind {
             Self::WorkflowDisabled => "countersign.workflow.disabled.v1",
             Self::AccessChanged => "countersign.access.changed.v1",
             Self::InvitationSent => "countersign.invitation.sent.v1",
+            Self::AccountErased => "countersign.account.erased.v1",
         }
     }
 }

@@ -8,9 +8,9 @@ use countersign_domain::{AccountId, Member, MemberState, Timestamp};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};
 
 use crate::{
-    Store, StoreError,
-    commit::{Tried, rules_lock, update_members},
-    entities::members as rows,
+    OutboxRow, Store, StoreError,
+    commit::{Table, Tried, insert, rules_lock, update_members},
+    entities::{members as rows, outbox},
     error::{Corruption, failed},
     members,
     store::statement,
@@ -43,22 +43,28 @@ impl Store {
         rows.iter().map(|row| row.try_get_by_index(0).map(AccountId).map_err(what)).collect()
     }
 
-    /// Erases a part of an account, at most `limit` rows. Nothing happens to an account that is not due, or not any more.
+    /// Erases a part of an account, at most `limit` rows. Nothing happens to an account that is not due, or not any more. With the
+    /// last part goes `told`, the event that tells of it; its sequence is set to the account's `rules_version`.
     pub async fn erase_account(
         &self,
         account: AccountId,
         now: Timestamp,
         limit: u32,
+        told: OutboxRow,
     ) -> Result<Erased, StoreError> {
         let what = failed(WHAT);
         let transaction = self.begin().await.map_err(what)?;
         let step = Step { transaction: &transaction, store: self, account };
-        let erased = if !step.is_due(now).await? {
-            Erased::NotDue
-        } else if step.take(limit.max(1)).await? {
-            Erased::Part
-        } else {
-            Erased::All
+        let erased = match step.is_due(now).await? {
+            None => Erased::NotDue,
+            Some(_) if step.take(limit.max(1)).await? => Erased::Part,
+            Some(version) => {
+                let told = outbox::Model::from(&OutboxRow { sequence: version, ..told });
+                if insert(&transaction, told, Table::Other).await? != Tried::Done {
+                    return Err(StoreError::Unstorable { what: "an event that is told already" });
+                }
+                Erased::All
+            }
         };
         transaction.commit().await.map_err(what)?;
         Ok(erased)
@@ -90,18 +96,22 @@ impl Step<'_> {
         Ok(done.map_err(failed(WHAT))?.rows_affected())
     }
 
-    /// Whether the account is to be erased; and keeps it so until the step's end, as a change of the rules does. Every decision
+    /// The account's new version if it is to be erased; and keeps it so until the step's end, as a change of the rules does. Every decision
     /// that was made before is refused.
-    async fn is_due(&self, now: Timestamp) -> Result<bool, StoreError> {
+    async fn is_due(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
         let mut sql = "UPDATE accounts SET rules_version = rules_version + 1 \
             WHERE account_id = $1 AND state = 'DELETED' AND erase_at_us <= $2"
             .to_owned();
-        let mut values: Vec<Value> = vec![now.0.into()];
+        let what = failed(WHAT);
+        let mut values: Vec<Value> = vec![self.account.0.into(), now.0.into()];
         if self.store.is_postgres() {
             sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
             values.push(rules_lock(self.account.0).into());
         }
-        Ok(self.execute(&sql, values).await? == 1)
+        sql.push_str(" RETURNING rules_version");
+        let update = statement(self.transaction, &sql, values);
+        let row = self.transaction.query_one_raw(update).await.map_err(what)?;
+        row.map(|row| row.try_get_by_index(0).map_err(what)).transpose()
     }
 
     /// Whether more is left after it.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use countersign_domain::AccountId;
-use countersign_runtime::{BoxError, telemetry};
+use countersign_domain::{AccountId, EventId};
+use countersign_runtime::{BoxError, ids, telemetry};
 use countersign_store::Erased;
 use tokio_util::sync::CancellationToken;
 
-use crate::road::Road;
+use crate::{events, road::Road};
 
 /// How often it looks.
 const POLL: Duration = Duration::from_secs(30);
@@ -36,7 +36,8 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
 async fn erase(road: &Road, accounts: Vec<AccountId>, stop: &CancellationToken) {
     for account in accounts {
         while !stop.is_cancelled() {
-            match road.store.erase_account(account, road.now(), STEP).await {
+            let told = events::of_erasure(account, road.now(), EventId(ids::new_id()));
+            match road.store.erase_account(account, road.now(), STEP, told).await {
                 Ok(Erased::Part) => continue,
                 Ok(Erased::All) => tracing::info!(%account, "a deleted account was erased"),
                 Ok(Erased::NotDue) => {}

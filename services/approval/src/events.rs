@@ -1,8 +1,8 @@
 //! From an outcome to the event that tells of it: the outbox row that is written with it.
 
 use countersign_domain::{
-    Account, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request, RequestWrite,
-    Resource, Timestamp,
+    Account, AccountId, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
+    RequestWrite, Resource, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
     recipients::{Reason, Recipient, RibbonKind},
@@ -136,6 +136,20 @@ pub fn of_invitation(
     let subject = Subject { text: invitation.id.to_string(), sequence: invitation.version, at: envelope.at };
     let traceparent = envelope.traceparent.map(str::to_owned);
     row(envelope.account, envelope.actor, &told, payload, subject, id, traceparent)
+}
+
+/// The outbox row of an account that is erased: whoever keeps something of it forgets it too. It holds nothing but its type.
+pub fn of_erasure(account: AccountId, at: Timestamp, id: EventId) -> OutboxRow {
+    OutboxRow {
+        account_id: account,
+        event_id: id,
+        event_type: EventKind::AccountErased.as_str().to_owned(),
+        subject: account.to_string(),
+        sequence: 0,
+        payload: "{}".to_owned(),
+        traceparent: None,
+        occurred_at: at,
+    }
 }
 
 struct Subject {

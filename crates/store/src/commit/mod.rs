@@ -208,7 +208,11 @@ impl Lost {
 }
 
 /// Inserts a row in a transaction.
-async fn insert<M, A>(transaction: &DatabaseTransaction, model: M, table: Table) -> Result<Tried, StoreError>
+pub(crate) async fn insert<M, A>(
+    transaction: &DatabaseTransaction,
+    model: M,
+    table: Table,
+) -> Result<Tried, StoreError>
 where
     M: IntoActiveModel<A>,
     A: ActiveModelTrait,
@@ -234,7 +238,7 @@ fn refused(error: sea_orm::DbErr, on_sqlite: Table) -> Result<Tried, StoreError>
 
 /// A table whose keys a commit may find taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Table {
+pub(crate) enum Table {
     Accounts,
     Members,
     Policies,

@@ -118,7 +118,8 @@ async fn an_account_is_erased_step_by_step(db: TestDatabase) {
     assert_eq!(world.store.accounts_to_erase(after(8), 10).await.unwrap(), []);
     assert_eq!(world.store.accounts_to_erase(after(9), 10).await.unwrap(), [account]);
     let mut steps = 1;
-    while world.store.erase_account(account, after(9), 2).await.unwrap() == Erased::Part {
+    while world.store.erase_account(account, after(9), 2, erasure_of(account)).await.unwrap() == Erased::Part
+    {
         steps += 1;
         assert!(steps < 50, "it comes to an end");
     }
@@ -128,7 +129,8 @@ async fn an_account_is_erased_step_by_step(db: TestDatabase) {
     // Of its own there are only history, what is not published yet, and members without a name.
     let expected = before.iter().map(|(table, count)| match *table {
         "history" => (*table, history),
-        "outbox" => (*table, count + 5),
+        // With the one that tells of the erasure.
+        "outbox" => (*table, count + 6),
         "members" => (*table, count + 1),
         _ => (*table, *count),
     });
@@ -146,11 +148,18 @@ async fn an_account_is_erased_step_by_step(db: TestDatabase) {
         "SELECT count(*) FROM accounts WHERE state = 'ERASED' AND name = '' AND erase_at_us IS NULL";
     assert_eq!(number(&raw, nameless).await, 1);
 
+    let told = "SELECT count(*) FROM outbox AS o JOIN accounts AS a ON a.account_id = o.account_id \
+        WHERE o.event_type = 'countersign.account.erased.v1' AND o.sequence = a.rules_version";
+    assert_eq!(number(&raw, told).await, 1);
+
     // As if it were not there.
     let snapshot = world.store.snapshot(account, None, &About::Nothing, &[], None).await.unwrap();
     assert!(snapshot.is_none());
     assert_eq!(world.store.commit(late).await.unwrap(), Committed::Conflict);
-    assert_eq!(world.store.erase_account(account, after(9), 2).await.unwrap(), Erased::NotDue);
+    assert_eq!(
+        world.store.erase_account(account, after(9), 2, erasure_of(account)).await.unwrap(),
+        Erased::NotDue
+    );
     assert_eq!(world.store.due(after(1_000_000), 10).await.unwrap().len(), 2, "the other account's");
     assert_eq!(other.snapshot(&About::Nothing).await.account.rules_version, other.account.rules_version);
 }
@@ -163,7 +172,14 @@ async fn what_is_not_due_is_not_erased(db: TestDatabase) {
     {
         set_state(&mut world, state).await;
         assert_eq!(world.store.accounts_to_erase(after(8), 10).await.unwrap(), []);
-        assert_eq!(world.store.erase_account(world.account.id, after(8), 100).await.unwrap(), Erased::NotDue);
+        assert_eq!(
+            world
+                .store
+                .erase_account(world.account.id, after(8), 100, erasure_of(world.account.id))
+                .await
+                .unwrap(),
+            Erased::NotDue
+        );
         assert_eq!(world.snapshot(&About::Nothing).await.account, world.account);
     }
     assert_eq!(counts(&world).await, before);
@@ -174,10 +190,16 @@ async fn erasing_is_taken_up_again(db: TestDatabase) {
     let mut world = World::new(db).await;
     fill(&mut world).await;
     set_state(&mut world, AccountState::Deleted { erase_at: after(9) }).await;
-    assert_eq!(world.store.erase_account(world.account.id, after(9), 1).await.unwrap(), Erased::Part);
+    assert_eq!(
+        world.store.erase_account(world.account.id, after(9), 1, erasure_of(world.account.id)).await.unwrap(),
+        Erased::Part
+    );
     let replica = if world.db.is_postgres() { connect(&world.db).await } else { world.store.clone() };
     assert_eq!(replica.accounts_to_erase(after(9), 10).await.unwrap(), [world.account.id]);
-    assert_eq!(replica.erase_account(world.account.id, after(9), 1_000).await.unwrap(), Erased::All);
+    assert_eq!(
+        replica.erase_account(world.account.id, after(9), 1_000, erasure_of(world.account.id)).await.unwrap(),
+        Erased::All
+    );
     assert_eq!(replica.accounts_to_erase(after(9), 10).await.unwrap(), []);
     assert_eq!(world.count("roles").await, 0);
 }

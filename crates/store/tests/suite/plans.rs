@@ -132,7 +132,7 @@ async fn no_table_is_read_through() {
     assert_eq!(store.claim_sweep(Timestamp(500), Duration::from_secs(1)).await.unwrap(), None);
     let to_erase = store.accounts_to_erase(NOW, 50).await.unwrap();
     assert_eq!(to_erase.len(), 1);
-    while store.erase_account(to_erase[0], NOW, 1).await.unwrap() == Erased::Part {}
+    while store.erase_account(to_erase[0], NOW, 1, erasure_of(to_erase[0])).await.unwrap() == Erased::Part {}
     store.due(after(1_000_000), 50).await.unwrap();
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();

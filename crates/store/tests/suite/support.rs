@@ -288,6 +288,20 @@ pub(crate) fn event_of(outcome: &Outcome) -> OutboxRow {
     }
 }
 
+/// The event that tells that the account is gone.
+pub(crate) fn erasure_of(account: AccountId) -> OutboxRow {
+    OutboxRow {
+        account_id: account,
+        event_id: EventId(id()),
+        event_type: EventKind::AccountErased.as_str().into(),
+        subject: account.to_string(),
+        sequence: 0,
+        payload: "{}".into(),
+        traceparent: None,
+        occurred_at: NOW,
+    }
+}
+
 pub(crate) fn entry(
     resource: &Resource,
     event: HistoryEvent,

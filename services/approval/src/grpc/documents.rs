@@ -65,6 +65,9 @@ impl Edge {
             return Ok(response);
         }
         let context = context_of(&snapshot, &actor, self.road.now());
+        if !request.dry_run {
+            context.check_account_is_active()?;
+        }
         // Asked for before everybody is read.
         permission::check(&context, Permission::ManageMembers, Target::Account)?;
         check_version(expected_version, context.account.rules_version)?;
