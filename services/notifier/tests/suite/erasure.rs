@@ -30,6 +30,7 @@ both_databases! {
     a_crash_in_between_resumes,
     a_step_passes_over_what_others_hold,
     events_at_the_same_time_leave_nothing,
+    an_erasure_waits_for_what_is_being_taken,
     the_loop_erases_when_it_is_told,
 }
 
@@ -308,6 +309,43 @@ async fn events_at_the_same_time_leave_nothing(db: TestDatabase) {
     }
     one.stop().await;
     two.stop().await;
+}
+
+/// An erasure that overtook an event in the middle of its transaction would not find what that leaves. `SQLite` has one
+/// writer, so that there is no middle.
+async fn an_erasure_waits_for_what_is_being_taken(db: TestDatabase) {
+    let running = Arc::new(Running::silent(&db).await);
+    tell(&running, ACCOUNT).await;
+    if db.is_postgres() {
+        let holder = sea_orm::Database::connect(db.url()).await.unwrap();
+        let held = holder.begin().await.unwrap();
+        held.execute_unprepared("SELECT 1 FROM ribbon_cursors FOR UPDATE").await.unwrap();
+        let one = Arc::clone(&running);
+        let taking = tokio::spawn(async move {
+            one.take(&about("submitted", 2, 2, vec![approver(ADA)])).await;
+        });
+        let blocked = "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        wait_for("the event in the middle", SOON, async || (rows(&db, blocked).await == 1).then_some(()))
+            .await;
+        let one = Arc::clone(&running);
+        let erasing = tokio::spawn(async move { one.take(&erased()).await });
+        wait_for("the erasure behind it", SOON, async || {
+            assert!(!erasing.is_finished(), "it overtook the event");
+            (rows(&db, blocked).await == 2).then_some(())
+        })
+        .await;
+        timeout(SOON, running.take(&of(OTHER, erased()))).await.unwrap();
+        held.rollback().await.unwrap();
+        holder.close().await.unwrap();
+        taking.await.unwrap();
+        erasing.await.unwrap();
+    } else {
+        running.take(&erased()).await;
+    }
+    erase_all(&running, 100).await;
+    assert_eq!(everything(&db).await, [0; TABLES.len()]);
+    assert_eq!(rows(&db, "events WHERE data IS NOT NULL").await, 0);
+    Arc::into_inner(running).unwrap().stop().await;
 }
 
 /// Not only with the next look, which may be minutes away.
