@@ -73,6 +73,15 @@ pub fn restore(given: &Content, before: &Content, fields: &[Pointer]) -> Result<
             *place = was.clone();
         }
     }
-    Content::new(&value, given.revision)
-        .map_err(|error: ContentError| Refusal::Invalid(vec![Violation::new("content", error.to_string())]))
+    Content::new(&value, given.revision).map_err(|error| {
+        let text = match error {
+            // The size would tell how long the hidden values are.
+            ContentError::TooLarge { .. } => {
+                let limit = limits::CONTENT_BYTES;
+                format!("must be at most {limit} bytes as canonical JSON, with what is masked for you")
+            }
+            other => other.to_string(),
+        };
+        Refusal::Invalid(vec![Violation::new("content", text)])
+    })
 }

@@ -106,6 +106,17 @@ fn a_mask_is_restored_in_its_own_place_alone() {
     }
 }
 
+/// Proves ACC-13.
+#[test]
+fn what_is_too_large_with_what_is_masked_does_not_tell_by_how_much() {
+    let refused = |hidden: usize| {
+        let before = content_of(&json!({ "name": "x".repeat(hidden) }));
+        let given = json!({ "name": MASK, "text": "x".repeat(crate::limits::CONTENT_BYTES - 40) });
+        restore(&content_of(&given), &before, &pointers(&["/name"])).unwrap_err()
+    };
+    assert_eq!(refused(100), refused(200));
+}
+
 fn writer() -> (World, Member) {
     let masking = masking(role(1, &[(CAMPAIGNS, Rights::WRITE)]));
     (World::new().with_roles(&[&masking]), someone(1, Some(SystemRole::Creator), &[&masking]))
