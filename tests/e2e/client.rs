@@ -285,6 +285,25 @@ impl Caller {
         Ok(answer.into_inner().approval_request.unwrap())
     }
 
+    /// The first page of the requests on a resource.
+    pub async fn requests_on(
+        &self,
+        resource: &str,
+        page_size: i32,
+    ) -> approval::ListApprovalRequestsResponse {
+        let message = approval::ListApprovalRequestsRequest {
+            account_id: self.account.clone(),
+            resource_id: resource.into(),
+            page_size,
+            ..Default::default()
+        };
+        ApprovalServiceClient::new(self.approval.clone())
+            .list_approval_requests(self.request(message))
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
     pub async fn approve(
         &self,
         mut message: approval::ApproveRequest,

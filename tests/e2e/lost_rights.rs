@@ -365,7 +365,7 @@ async fn scopes_and_masks_hold_in_every_call() {
     let manager = team.admin.other(team.admin.add_with("Uma US", vec![us.role_id]).await);
     let audience = |values: &[&str]| {
         let values = values.iter().map(ToString::to_string).collect();
-        std::collections::HashMap::from([("Country".to_owned(), AudienceValues { values })])
+        std::collections::BTreeMap::from([("Country".to_owned(), AudienceValues { values })])
     };
     let new = |audience| approval::RegisterResourceRequest {
         kind: "campaign".into(),
@@ -449,6 +449,29 @@ async fn scopes_and_masks_hold_in_every_call() {
     assert_eq!((explained.scope.as_str(), explained.in_scope), ("Country in (US)", false));
     assert_eq!(explained.grants[0].role_name, "US managers");
     assert!(explained.grants[0].write);
+    // Nothing outside shows by asking why, or for somebody else, or by a list that would go on.
+    team.admin.assign_role(&manager.id, "APPROVER").await.unwrap();
+    let reject =
+        approval::RejectRequest { approval_request_id: outside, note: "Again".into(), ..Default::default() };
+    team.admin.reject(reject).await.unwrap();
+    team.creator.submit(&mixed.resource_id, "LAUNCH").await;
+    let nowhere = new_id();
+    assert_eq!(team.creator.requests_on(&mixed.resource_id, 1).await.approval_requests.len(), 1);
+    for hidden in [&mixed.resource_id, &nowhere] {
+        assert_eq!(manager.requests_on(hidden, 1).await, approval::ListApprovalRequestsResponse::default());
+        let explained = manager.explain(question(hidden)).await.unwrap();
+        assert_eq!(explained, manager.explain(question(&nowhere)).await.unwrap());
+        assert_eq!(explained.component, "");
+        let of_admin = || access::PermissionQuestion { member_id: team.admin.id.clone(), ..question(hidden) };
+        let explained = manager.explain(of_admin()).await.unwrap().answer.unwrap();
+        for answer in [manager.check(of_admin()).await.unwrap(), explained] {
+            assert!(!answer.allowed);
+            assert_eq!(answer.message, manager.resource(&nowhere).await.unwrap_err().message());
+        }
+    }
+    let of_admin =
+        access::PermissionQuestion { member_id: team.admin.id.clone(), ..question(&american.resource_id) };
+    assert!(manager.check(of_admin).await.unwrap().allowed);
     // Ribbons keep to the scope as well.
     team.admin.wait_until_known(&[&manager.id]).await;
     wait_for_ribbons(&team.member, &mixed.resource_id, &[RibbonKind::Awaiting]).await;

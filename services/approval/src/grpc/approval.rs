@@ -52,10 +52,15 @@ impl ApprovalService for Edge {
         let after = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;
         let call = caller.call(Fields::present("account_id", account)?)?;
-        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        let about = resource.map_or(About::Nothing, About::Resource);
+        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         edit::readable_kinds(&context, None).map_err(Fault::Refused)?;
+        if resource.is_some() && snapshot.resource.as_ref().is_none_or(|it| !context.rights_on(it).read) {
+            // No next page either: it would tell that there are requests (ACC-16).
+            return Ok(Response::new(api::ListApprovalRequestsResponse::default()));
+        }
         let filter = RequestFilter { state, resource };
         let page =
             self.road.store.list_requests(call.account, &filter, after, size).await.map_err(Fault::Store)?;
