@@ -294,7 +294,7 @@ async fn an_account_is_erased_but_for_its_history() {
     // Members stay as ids that history refers to, without who they were.
     let members = format!(
         "SELECT count(*) FROM members WHERE account_id = '{}' AND state = 'REVOKED' AND display_name = 'erased' \
-         AND email LIKE 'erased-%'",
+         AND email LIKE 'erased %'",
         team.account
     );
     assert_eq!((number(&database, &members).await, count("members").await), (6, 6));

@@ -292,11 +292,18 @@ async fn what_changed_since_the_invitation_counts() {
     let back = admin.other(kim.member_id.clone()).get_member(&kim.member_id).await.unwrap();
     assert_eq!(back.system_role(), SystemRole::Creator);
 
-    // Added by hand meanwhile.
+    // Added by hand meanwhile: then the invitation is withdrawn.
     admin.invite(creator("carl.second@acme.example")).await.unwrap();
     let token = tokens_of(&system, account, "carl.second@acme.example", 1).await.remove(0);
     admin.add("Carl Second", SystemRole::Member).await;
-    assert_eq!(reason(&admin.accept(&token).await.unwrap_err()), "ALREADY_EXISTS");
+    assert_eq!(reason(&admin.accept(&token).await.unwrap_err()), "INVITATION_USED");
+
+    // Who invited may not any more.
+    let second = admin.other(admin.add("Otto Other", SystemRole::Admin).await);
+    second.invite(creator("olga@acme.example")).await.unwrap();
+    let token = tokens_of(&system, account, "olga@acme.example", 1).await.remove(0);
+    admin.revoke(&second.id).await.unwrap();
+    assert_eq!(reason(&admin.accept(&token).await.unwrap_err()), "INVITATION_USED");
 
     let switch = async |enabled| {
         for area in ["CAMPAIGNS", "PRODUCT_EXPERIENCES"] {

@@ -1,7 +1,5 @@
 //! `PermissionService`: the answers that every other call would give (ACC-15).
 
-use std::collections::{HashMap, hash_map::Entry};
-
 use countersign_domain::{
     Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId,
     access::explain,
@@ -32,7 +30,7 @@ struct Question {
 }
 
 /// What it is about.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
     Account,
     Component(Component),
@@ -104,13 +102,13 @@ impl PermissionService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         let subject = subject(&context, &question).map_err(Fault::Refused)?;
-        if let Err(refusal) = check_seen(&context, &question, &snapshot) {
+        let answer = answer(&context, subject, &question, &snapshot);
+        if check_seen(&context, &question, &snapshot).is_err() {
             // Nothing of the thing itself: whether it is there is not for the asker to know.
-            let answer = Some(convert::refused(status::reason_of(refusal)));
+            let answer = Some(answer);
             let response = api::ExplainPermissionResponse { answer, in_scope: true, ..Default::default() };
             return Ok(Response::new(response));
         }
-        let answer = answer(&context, subject, &question, &snapshot);
         let as_subject = Actor::Member { member: subject.clone(), service: None };
         let context = Context { actor: &as_subject, ..context };
         let target = target(&question, &snapshot);
@@ -177,23 +175,24 @@ impl PermissionService for Edge {
 }
 
 impl Edge {
-    /// One snapshot for each thing that is asked about, however many questions there are about it.
+    /// One snapshot for questions in a row about one thing; no more are held at a time, since each may have a resource's content.
     async fn answers(
         &self,
         call: &Call,
         questions: &[Question],
     ) -> Result<Vec<api::PermissionAnswer>, Fault> {
-        let mut snapshots: HashMap<With, Snapshot> = HashMap::new();
+        let mut held: Option<(With, Snapshot)> = None;
         let mut answers = Vec::with_capacity(questions.len());
         for question in questions {
             let with = match question.with {
                 With::Component(_) => With::Account,
                 with => with,
             };
-            let snapshot = match snapshots.entry(with) {
-                Entry::Occupied(read) => read.into_mut(),
-                Entry::Vacant(unread) => unread.insert(self.asked(call, with, questions).await?),
+            let snapshot = match held.take() {
+                Some((last, snapshot)) if last == with => snapshot,
+                _ => self.asked(call, with, questions).await?,
             };
+            let (_, snapshot) = held.insert((with, snapshot));
             let actor = actor_of(call, snapshot)?;
             let context = context_of(snapshot, &actor, self.road.now());
             let subject = subject(&context, question)?;
@@ -241,13 +240,18 @@ fn answer(
     snapshot: &Snapshot,
 ) -> api::PermissionAnswer {
     let check = || {
-        check_seen(context, question, snapshot)?;
+        let as_subject = Actor::Member { member: subject.clone(), service: None };
+        let subjects = Context { actor: &as_subject, ..context.clone() };
+        match check_seen(context, question, snapshot) {
+            Ok(()) => {}
+            // What the asker knows to be missing need not be known to the subject.
+            Err(Refusal::NotFound(missing)) => return permission::view(&subjects, None, missing).map(|_| ()),
+            Err(refusal) => return Err(refusal),
+        }
         if !matches!(question.permission, Permission::Read | Permission::ReadPii) {
             context.check_account_is_active()?;
         }
-        let as_subject = Actor::Member { member: subject.clone(), service: None };
-        let context = Context { actor: &as_subject, ..context.clone() };
-        permission::check(&context, question.permission, target(question, snapshot)?)
+        permission::check(&subjects, question.permission, target(question, snapshot)?)
     };
     match check() {
         Ok(()) => api::PermissionAnswer { allowed: true, ..Default::default() },
