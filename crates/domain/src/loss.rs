@@ -1,8 +1,8 @@
 //! What becomes of pending requests when a right to decide is lost (REQ-10), or their workflow is switched off (POL-2).
 //!
 //! The right itself is gone with the commit that takes it, whatever is still to be settled (REQ-9); so is the workflow. What a
-//! request shows of it is settled request by request, each in one outcome: no request is ever half settled. [`settle`] only looks at how things are
-//! now, so it can be asked again and again, in any order, and after a crash.
+//! request shows of it is settled request by request, each in one outcome: no request is ever half settled. [`settle`] only looks
+//! at how things are now, so it can be asked again and again, in any order, and after a crash.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -35,8 +35,8 @@ const SQL: &str = "\
     ORDER BY since_us LIMIT $2";
 
 impl Store {
-    /// What is due at `now` in accounts that are active, the longest overdue first. Any number of replicas may ask: all but one of those that act on an
-    /// answer are refused by the guarded commit.
+    /// What is due at `now` in accounts that are active, the longest overdue first. Any number of replicas may ask: all but one of
+    /// those that act on an answer are refused by the guarded commit.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, StoreError> {
         let what = failed("read what is due");
         let select = statement(&self.read, SQL, vec![now.0.into(), i64::from(limit).into()]);

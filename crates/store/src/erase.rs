@@ -96,8 +96,8 @@ impl Step<'_> {
         Ok(done.map_err(failed(WHAT))?.rows_affected())
     }
 
-    /// The account's new version if it is to be erased; and keeps it so until the step's end, as a change of the rules does. Every decision
-    /// that was made before is refused.
+    /// The account's new version if it is to be erased; and keeps it so until the step's end, as a change of the rules does. Every
+    /// decision that was made before is refused.
     async fn is_due(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
         let mut sql = "UPDATE accounts SET rules_version = rules_version + 1 \
             WHERE account_id = $1 AND state = 'DELETED' AND erase_at_us <= $2"

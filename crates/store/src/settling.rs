@@ -1,4 +1,5 @@
-//! What a loss of rights (REQ-10) or a workflow that is switched off (POL-2) leaves to do: which pending requests it concerns, and the obligation to look at all of them.
+//! What a loss of rights (REQ-10) or a workflow that is switched off (POL-2) leaves to do: which pending requests it concerns, and
+//! the obligation to look at all of them.
 //!
 //! Requests that are few are settled in the commit that takes the right. Where they are many, that commit leaves a sweep
 //! instead: a row that stays until somebody has looked at every pending request of the account. Whoever does so claims it for

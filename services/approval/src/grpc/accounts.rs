@@ -15,7 +15,7 @@ use prost::Message;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::{Edge, convert::access as convert, validate::Fields};
+use super::{Caller, Edge, convert::access as convert, validate::Fields};
 use crate::{
     events,
     fault::Fault,
@@ -140,13 +140,13 @@ impl Edge {
         request: Request<api::SuspendAccountRequest>,
     ) -> Result<api::SuspendAccountResponse, Fault> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        fields.finish()?;
-        let account = Fields::present("account_id", account)?;
-        let call = caller.operate_write(account, key, "SuspendAccount", &request)?;
+        let call = operation(
+            &caller,
+            Fields::default(),
+            [&request.account_id, &request.request_id],
+            "SuspendAccount",
+            &request,
+        )?;
         self.operated(&call, tenancy::suspend, |account| api::SuspendAccountResponse {
             account: Some(account),
         })
@@ -158,13 +158,13 @@ impl Edge {
         request: Request<api::ResumeAccountRequest>,
     ) -> Result<api::ResumeAccountResponse, Fault> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        fields.finish()?;
-        let account = Fields::present("account_id", account)?;
-        let call = caller.operate_write(account, key, "ResumeAccount", &request)?;
+        let call = operation(
+            &caller,
+            Fields::default(),
+            [&request.account_id, &request.request_id],
+            "ResumeAccount",
+            &request,
+        )?;
         self.operated(&call, tenancy::resume, |account| api::ResumeAccountResponse { account: Some(account) })
             .await
     }
@@ -174,14 +174,15 @@ impl Edge {
         request: Request<api::DeleteAccountRequest>,
     ) -> Result<api::DeleteAccountResponse, Fault> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
         let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
         let grace = fields.grace(request.grace);
-        fields.finish()?;
-        let account = Fields::present("account_id", account)?;
-        let call = caller.operate_write(account, key, "DeleteAccount", &request)?;
+        let call = operation(
+            &caller,
+            fields,
+            [&request.account_id, &request.request_id],
+            "DeleteAccount",
+            &request,
+        )?;
         self.operated(
             &call,
             |context| tenancy::delete(context, grace),
@@ -195,13 +196,13 @@ impl Edge {
         request: Request<api::AnnounceMembersRequest>,
     ) -> Result<api::AnnounceMembersResponse, Fault> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        fields.finish()?;
-        let account = Fields::present("account_id", account)?;
-        let call = caller.operate_write(account, key, "AnnounceMembers", &request)?;
+        let call = operation(
+            &caller,
+            Fields::default(),
+            [&request.account_id, &request.request_id],
+            "AnnounceMembers",
+            &request,
+        )?;
         let needs = Needs { everybody: true, ..Needs::default() };
         self.road
             .rules(&call, &needs, |given| {
@@ -251,6 +252,21 @@ fn told_of_first(
         traceparent: call.traceparent.as_deref(),
     };
     events::of_access(&envelope, &context, &[admin], account.rules_version, EventId(ids::new_id()))
+}
+
+/// The call of the operator about an account, with what the edge has found wrong with further fields.
+fn operation<M: Message>(
+    caller: &Caller,
+    mut fields: Fields,
+    [account_id, request_id]: [&str; 2],
+    method: &str,
+    request: &M,
+) -> Result<Call, Fault> {
+    caller.operate(AccountId(Uuid::nil()))?;
+    let account = fields.account(account_id);
+    let key = fields.request_id(request_id);
+    fields.finish()?;
+    caller.operate_write(Fields::present("account_id", account)?, key, method, request)
 }
 
 impl Fields {

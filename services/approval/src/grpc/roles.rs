@@ -12,13 +12,14 @@ use countersign_domain::{
 use countersign_proto::access::{self as api, role_service_server::RoleService};
 use countersign_runtime::ids;
 use countersign_store::About;
+use prost::Message;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Edge, convert::roles as convert, validate::Fields};
+use super::{Caller, Edge, convert::roles as convert, validate::Fields};
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of, rules::Needs},
+    road::{Call, actor_of, context_of, rules::Needs},
 };
 
 #[tonic::async_trait]
@@ -208,18 +209,12 @@ impl RoleService for Edge {
         request: Request<api::AssignRoleRequest>,
     ) -> Result<Response<api::AssignRoleResponse>, Status> {
         let (caller, request) = self.caller(request)?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        let id = fields.id::<MemberId>("member_id", &request.member_id);
-        let name = fields.role_name("role_id", &request.role_id);
-        fields.finish()?;
-        let call = caller.write(Fields::present("account_id", account)?, key, "AssignRole", &request)?;
-        let name = Fields::present("role_id", name)?;
+        let asked = [&request.account_id, &request.request_id, &request.member_id, &request.role_id];
+        let (call, member, name) = role_of_member(&caller, asked, "AssignRole", &request)?;
         let answer = self
             .member_changed(
                 &call,
-                Fields::present("member_id", id)?,
+                member,
                 |context, member| roles::assign(context, member, name),
                 |member| api::AssignRoleResponse { role_ids: convert::role_ids(member) },
             )
@@ -232,24 +227,35 @@ impl RoleService for Edge {
         request: Request<api::UnassignRoleRequest>,
     ) -> Result<Response<api::UnassignRoleResponse>, Status> {
         let (caller, request) = self.caller(request)?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        let id = fields.id::<MemberId>("member_id", &request.member_id);
-        let name = fields.role_name("role_id", &request.role_id);
-        fields.finish()?;
-        let call = caller.write(Fields::present("account_id", account)?, key, "UnassignRole", &request)?;
-        let name = Fields::present("role_id", name)?;
+        let asked = [&request.account_id, &request.request_id, &request.member_id, &request.role_id];
+        let (call, member, name) = role_of_member(&caller, asked, "UnassignRole", &request)?;
         let answer = self
             .member_changed(
                 &call,
-                Fields::present("member_id", id)?,
+                member,
                 |context, member| roles::unassign(context, member, name),
                 |member| api::UnassignRoleResponse { role_ids: convert::role_ids(member) },
             )
             .await?;
         Ok(Response::new(answer))
     }
+}
+
+/// The fields of a call that gives or takes a role.
+fn role_of_member<M: Message>(
+    caller: &Caller,
+    [account_id, request_id, member_id, role_id]: [&String; 4],
+    method: &str,
+    request: &M,
+) -> Result<(Call, MemberId, RoleName), Fault> {
+    let mut fields = Fields::default();
+    let account = fields.account(account_id);
+    let key = fields.request_id(request_id);
+    let member = fields.id::<MemberId>("member_id", member_id);
+    let name = fields.role_name("role_id", role_id);
+    fields.finish()?;
+    let call = caller.write(Fields::present("account_id", account)?, key, method, request)?;
+    Ok((call, Fields::present("member_id", member)?, Fields::present("role_id", name)?))
 }
 
 /// A change of a role concerns all who hold it.

@@ -1,7 +1,7 @@
 //! Commands about what decisions rely on: the account, its members, roles, policy and invitations.
 //!
 //! The same road, with one more step: a change that takes somebody's right to decide settles the pending requests that it
-//! concerns in its own transaction (REQ-10). Where those are more than [`AT_ONCE`], the transaction also records that the rest is
+//! concerns in its own transaction (REQ-10). Where those are more than `AT_ONCE`, the transaction also records that the rest is
 //! to be settled, and [`crate::sweeps`] does so in batches; nobody who lost the right can decide meanwhile (REQ-9).
 
 use countersign_domain::{
