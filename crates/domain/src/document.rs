@@ -162,16 +162,19 @@ impl Difference {
     }
 }
 
+/// What is wrong with a document of so many roles and members.
+pub fn check_size(roles: usize, members: usize) -> Vec<Violation> {
+    let counts =
+        [("document.roles", roles, limits::ROLES), ("document.members", members, limits::DOCUMENT_MEMBERS)];
+    counts
+        .into_iter()
+        .filter(|(_, count, most)| count > most)
+        .map(|(field, count, most)| Violation::new(field, format!("must be at most {most}, are {count}")))
+        .collect()
+}
+
 fn check_unique(document: &Document) -> Result<(), Refusal> {
-    let mut violations = Vec::new();
-    for (field, count, most) in [
-        ("document.roles", document.roles.len(), limits::ROLES),
-        ("document.members", document.members.len(), limits::DOCUMENT_MEMBERS),
-    ] {
-        if count > most {
-            violations.push(Violation::new(field, format!("must be at most {most}, are {count}")));
-        }
-    }
+    let mut violations = check_size(document.roles.len(), document.members.len());
     let mut names = HashSet::new();
     for (index, role) in document.roles.iter().enumerate() {
         let folded = role.name.to_lowercase();

@@ -80,6 +80,11 @@ impl RulesChange {
         Self { writes, touched, told: Vec::new() }
     }
 
+    /// Whether it changes nothing and tells nothing.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.touched.is_empty() && self.told.is_empty()
+    }
+
     /// One write that touches nobody's access.
     pub fn of(write: RulesWrite) -> Self {
         Self { writes: vec![write], ..Self::default() }

@@ -1,6 +1,7 @@
 //! An account's members and roles as one document.
 
 use countersign_domain::{
+    RulesChange,
     document::{self, Document, DocumentMember, DocumentRole},
     limits,
     perform::check_version,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of, replay, rules::Needs},
+    road::{actor_of, context_of, rules::Needs},
 };
 
 impl Edge {
@@ -57,42 +58,23 @@ impl Edge {
         let document = fields.document(request.document.as_ref());
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "ImportAccess", &request)?;
-        let needs =
-            Needs { permission: Some(Permission::ManageMembers), everybody: true, ..Needs::default() };
-        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
-        let actor = actor_of(&call, &snapshot)?;
-        if let Some(response) = replay(&call, snapshot.replay.as_ref())? {
-            return Ok(response);
-        }
-        let context = context_of(&snapshot, &actor, self.road.now());
-        if !request.dry_run {
-            context.check_account_is_active()?;
-        }
-        // Asked for before everybody is read.
-        permission::check(&context, Permission::ManageMembers, Target::Account)?;
-        check_version(expected_version, context.account.rules_version)?;
-        let facts = self.road.facts(call.account, &needs).await?;
-        let decided = document::import(&context, &facts.members, &document, ids::new_id);
-        // An import of what is there changes nothing, not even the etag. One that is refused is decided anew: no commit guards what
-        // was read here.
-        if request.dry_run || matches!(&decided, Ok((_, differences)) if differences.is_empty()) {
-            let (_, differences) = decided?;
-            return Ok(api::ImportAccessResponse {
-                differences: differences.iter().map(convert::difference).collect(),
-                etag: etag(context.account.rules_version),
-            });
-        }
+        let needs = Needs {
+            permission: Some(Permission::ManageMembers),
+            everybody: true,
+            only_asks: request.dry_run,
+            ..Needs::default()
+        };
         self.road
             .rules(&call, &needs, |given| {
                 let context = &given.context;
                 check_version(expected_version, context.account.rules_version)?;
                 let members = &given.facts.members;
                 let (change, differences) = document::import(context, members, &document, ids::new_id)?;
-                let answer = api::ImportAccessResponse {
-                    differences: differences.iter().map(convert::difference).collect(),
-                    etag: etag(context.account.rules_version + 1),
-                };
-                Ok((change, answer))
+                let change = if request.dry_run { RulesChange::default() } else { change };
+                // An import of what is there changes nothing, not even the etag.
+                let version = context.account.rules_version + i64::from(!change.is_empty());
+                let differences = differences.iter().map(convert::difference).collect();
+                Ok((change, api::ImportAccessResponse { differences, etag: etag(version) }))
             })
             .await
     }
@@ -105,17 +87,11 @@ impl Fields {
             return Document::default();
         };
         // Not looked at one by one where there are too many.
-        let mut too_many = false;
-        for (field, count, most) in [
-            ("document.roles", given.roles.len(), limits::ROLES),
-            ("document.members", given.members.len(), limits::DOCUMENT_MEMBERS),
-        ] {
-            if count > most {
-                self.violation(field, format!("must be at most {most}, are {count}"));
-                too_many = true;
+        let too_many = document::check_size(given.roles.len(), given.members.len());
+        if !too_many.is_empty() {
+            for violation in too_many {
+                self.violation(violation.field, violation.description);
             }
-        }
-        if too_many {
             return Document::default();
         }
         Document {

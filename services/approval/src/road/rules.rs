@@ -15,7 +15,7 @@ use countersign_domain::{
     rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
 };
 use countersign_runtime::ids;
-use countersign_store::{About, Committed, Concerned, Duplicate, OutboxRow, RulesCommit, Snapshot};
+use countersign_store::{About, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit};
 use prost::Message;
 
 use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_row, replay};
@@ -44,13 +44,15 @@ pub struct Needs {
     pub token: Option<TokenHash>,
     /// How many requests of this area are pending.
     pub pending_of: Option<Area>,
+    /// Nothing is to be written, so it may be asked of an account that is suspended too.
+    pub only_asks: bool,
 }
 
 impl Needs {
     /// Whether it takes more reads than the snapshot's.
     fn more_than_a_snapshot(&self) -> bool {
-        let named = self.named.clone();
-        *self != Self { named, ..Self::default() }
+        let (named, only_asks) = (self.named.clone(), self.only_asks);
+        *self != Self { named, only_asks, ..Self::default() }
     }
 }
 
@@ -78,7 +80,7 @@ pub struct Given<'a> {
 }
 
 impl Road {
-    /// A command about the rules.
+    /// A command about the rules. One that changes nothing is answered without a commit.
     pub async fn rules<R: Message + Default>(
         &self,
         call: &Call,
@@ -93,7 +95,7 @@ impl Road {
             }
             let context = context_of(&snapshot, &actor, self.now());
             // The operator's decisions say themselves what they may do with an account that is suspended.
-            if !call.operator {
+            if !call.operator && !needs.only_asks {
                 context.check_account_is_active()?;
             }
             if let Some(permission) = needs.permission {
@@ -111,14 +113,13 @@ impl Road {
                 }
             }
             let (change, response) = decided?;
-            let commit = RulesCommit {
-                only_without_pending: switched_on(&context, &change),
-                idempotency: self.record(call, &response),
-                ..self.effects(call, &snapshot, &context, change).await?
-            };
-            let (sweep, settled) =
-                (commit.sweep, commit.settled.iter().map(|(outcome, _)| outcome.history.event));
-            let settled: Vec<HistoryEvent> = settled.collect();
+            if change.is_empty() {
+                return Ok(response);
+            }
+            let commit = self.effects(call, &context, change, self.record(call, &response)).await?;
+            let sweep = commit.sweep;
+            let settled: Vec<HistoryEvent> =
+                commit.settled.iter().map(|(outcome, _)| outcome.history.event).collect();
             match self.store.commit_rules(commit).await? {
                 Committed::Done => {
                     self.committed.notify_one();
@@ -142,8 +143,8 @@ impl Road {
         Err(Fault::Contended)
     }
 
-    /// A question about the rules: what `needs` asks for, in a context.
-    pub async fn facts(&self, account: AccountId, needs: &Needs) -> Result<Facts, Fault> {
+    /// What `needs` asks for.
+    async fn facts(&self, account: AccountId, needs: &Needs) -> Result<Facts, Fault> {
         let mut facts = Facts::default();
         if let Some(role) = needs.holders {
             facts.members = self.store.holders(account, role).await?;
@@ -176,9 +177,9 @@ impl Road {
     async fn effects(
         &self,
         call: &Call,
-        snapshot: &Snapshot,
         context: &Context<'_>,
         change: RulesChange,
+        idempotency: Option<IdempotencyRecord>,
     ) -> Result<RulesCommit, Fault> {
         let mut rules = RulesAfter::of(context, &change);
         let concern = loss::concern(context, &rules.context(context));
@@ -194,25 +195,25 @@ impl Road {
             let told: Vec<MemberId> =
                 concerned.iter().filter_map(|(_, request)| request.submitter.member_id).collect();
             rules.introduce(self.store.members(call.account, &told).await?);
-            let context = Context { actor: &Actor::Countersign, ..rules.context(context) };
+            let after = Context { actor: &Actor::Countersign, ..rules.context(context) };
             for (resource, request) in &concerned {
-                if let Some(outcome) = loss::settle(&context, resource, request) {
-                    let row = outbox_row(call, &snapshot.account, &outcome)?;
+                if let Some(outcome) = loss::settle(&after, resource, request) {
+                    let row = outbox_row(call, context.account, &outcome)?;
                     settled.push((outcome, row));
                 }
             }
         }
-        let outbox = told(call, snapshot, context, &rules, &change)?;
+        let outbox = told(call, context, &rules, &change)?;
         Ok(RulesCommit {
             account_id: call.account,
-            rules_version: snapshot.account.rules_version,
+            rules_version: context.account.rules_version,
+            only_without_pending: switched_on(context, &change),
             writes: change.writes,
             concerned: known,
             settled,
             sweep,
             outbox,
-            only_without_pending: None,
-            idempotency: None,
+            idempotency,
         })
     }
 }
@@ -220,7 +221,6 @@ impl Road {
 /// The events of a change: what is told, and what members may see and decide from now on.
 fn told(
     call: &Call,
-    snapshot: &Snapshot,
     context: &Context<'_>,
     rules: &RulesAfter,
     change: &RulesChange,
@@ -244,7 +244,7 @@ fn told(
     }
     let switched = touched_by_switch(context, after.policies);
     let touched: Vec<&Member> = change.touched.iter().chain(switched).collect();
-    let version = snapshot.account.rules_version + 1;
+    let version = context.account.rules_version + 1;
     for members in touched.chunks(events::MEMBERS_IN_ONE) {
         rows.push(events::of_access(&envelope, &after, members, version, EventId(ids::new_id()))?);
     }
