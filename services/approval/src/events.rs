@@ -22,7 +22,7 @@ pub fn of_outcome(
     account: &Account,
     outcome: &Outcome,
     id: EventId,
-    traceparent: Option<String>,
+    traceparent: Option<&str>,
 ) -> Result<OutboxRow, Fault> {
     let resource = &outcome.resource;
     let payload = match &outcome.request {
@@ -35,21 +35,20 @@ pub fn of_outcome(
             winning_variant: resource.winner.clone().unwrap_or_default(),
         }),
     };
+    let envelope = Envelope { account, actor: &outcome.history.actor, at: outcome.history.at, traceparent };
     row(
-        account,
-        &outcome.history.actor,
+        &envelope,
         &outcome.event,
         payload,
-        Subject { text: resource.id.to_string(), sequence: resource.version, at: outcome.history.at },
+        Subject { text: resource.id.to_string(), sequence: resource.version },
         id,
-        traceparent,
     )
 }
 
 /// So many members are told of in one event: each may have a scope of some kilobytes.
 pub const MEMBERS_IN_ONE: usize = 50;
 
-/// What every event of a change of the rules has.
+/// What every event has.
 #[derive(Clone, Copy, Debug)]
 pub struct Envelope<'a> {
     /// The account, after the change.
@@ -73,10 +72,8 @@ pub fn of_switch(
         area: policy.area.as_str().to_owned(),
         enabled: told.kind == EventKind::WorkflowEnabled,
     });
-    let subject =
-        Subject { text: policy.area.as_str().to_owned(), sequence: policy.version, at: envelope.at };
-    let traceparent = envelope.traceparent.map(str::to_owned);
-    row(envelope.account, envelope.actor, told, payload, subject, id, traceparent)
+    let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version };
+    row(envelope, told, payload, subject, id)
 }
 
 /// The outbox row of what `members` may see and decide from now on, in `context` after the change that made `version`.
@@ -104,9 +101,8 @@ pub fn of_access(
         .collect();
     let payload = event::event::Payload::Access(event::AccessEvent { members });
     let told = Event { kind: EventKind::AccessChanged, recipients: Vec::new() };
-    let subject = Subject { text: context.account.id.to_string(), sequence: version, at: envelope.at };
-    let traceparent = envelope.traceparent.map(str::to_owned);
-    row(envelope.account, envelope.actor, &told, payload, subject, id, traceparent)
+    let subject = Subject { text: context.account.id.to_string(), sequence: version };
+    row(envelope, &told, payload, subject, id)
 }
 
 /// The outbox row of an invitation that is to be mailed.
@@ -133,9 +129,8 @@ pub fn of_invitation(
         ribbon: None,
     };
     let told = Event { kind: EventKind::InvitationSent, recipients: vec![invited] };
-    let subject = Subject { text: invitation.id.to_string(), sequence: invitation.version, at: envelope.at };
-    let traceparent = envelope.traceparent.map(str::to_owned);
-    row(envelope.account, envelope.actor, &told, payload, subject, id, traceparent)
+    let subject = Subject { text: invitation.id.to_string(), sequence: invitation.version };
+    row(envelope, &told, payload, subject, id)
 }
 
 /// The outbox row of an account that is erased: whoever keeps something of it forgets it too. It holds nothing but its type.
@@ -155,35 +150,32 @@ pub fn of_erasure(account: AccountId, at: Timestamp, id: EventId) -> OutboxRow {
 struct Subject {
     text: String,
     sequence: i64,
-    at: Timestamp,
 }
 
 fn row(
-    account: &Account,
-    actor: &ActorRef,
+    envelope: &Envelope<'_>,
     told: &Event,
     payload: event::event::Payload,
     subject: Subject,
     id: EventId,
-    traceparent: Option<String>,
 ) -> Result<OutboxRow, Fault> {
     let message = event::Event {
-        account_name: account.name.clone(),
-        actor: Some(convert::actor(actor)),
+        account_name: envelope.account.name.clone(),
+        actor: Some(convert::actor(envelope.actor)),
         recipients: told.recipients.iter().map(recipient).collect(),
         payload: Some(payload),
     };
     let payload = json::to_text(&message)
         .map_err(|error| Fault::Internal("an event can't be written as JSON", Some(error.into())))?;
     Ok(OutboxRow {
-        account_id: account.id,
+        account_id: envelope.account.id,
         event_id: id,
         event_type: told.kind.as_str().to_owned(),
         subject: subject.text,
         sequence: subject.sequence,
         payload,
-        traceparent,
-        occurred_at: subject.at,
+        traceparent: envelope.traceparent.map(str::to_owned),
+        occurred_at: envelope.at,
     })
 }
 

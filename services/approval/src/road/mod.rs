@@ -227,7 +227,7 @@ impl Road {
 }
 
 fn outbox_row(call: &Call, account: &Account, outcome: &Outcome) -> Result<OutboxRow, Fault> {
-    events::of_outcome(account, outcome, EventId(ids::new_id()), call.traceparent.clone())
+    events::of_outcome(account, outcome, EventId(ids::new_id()), call.traceparent.as_deref())
 }
 
 fn collision() -> Fault {
