@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};
 
 use crate::{
     OutboxRow, Store, StoreError,
-    commit::{Table, Tried, insert, rules_lock, update_members},
+    commit::{Table, Tried, count_up, insert, update_members},
     entities::{members as rows, outbox},
     error::{Corruption, failed},
     members,
@@ -99,19 +99,8 @@ impl Step<'_> {
     /// The account's new version if it is to be erased; and keeps it so until the step's end, as a change of the rules does. Every
     /// decision that was made before is refused.
     async fn is_due(&self, now: Timestamp) -> Result<Option<i64>, StoreError> {
-        let mut sql = "UPDATE accounts SET rules_version = rules_version + 1 \
-            WHERE account_id = $1 AND state = 'DELETED' AND erase_at_us <= $2"
-            .to_owned();
-        let what = failed(WHAT);
-        let mut values: Vec<Value> = vec![self.account.0.into(), now.0.into()];
-        if self.store.is_postgres() {
-            sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
-            values.push(rules_lock(self.account.0).into());
-        }
-        sql.push_str(" RETURNING rules_version");
-        let update = statement(self.transaction, &sql, values);
-        let row = self.transaction.query_one_raw(update).await.map_err(what)?;
-        row.map(|row| row.try_get_by_index(0).map_err(what)).transpose()
+        let is_due = "state = 'DELETED' AND erase_at_us <= $2";
+        count_up(self.transaction, self.account, is_due, now.0.into()).await.map_err(failed(WHAT))
     }
 
     /// Whether more is left after it.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    entities::{parsed, requests, select_list},
+    entities::{json, parsed, requests, select_list},
     error::{Corruption, failed},
     store::Backend,
 };
@@ -68,14 +68,11 @@ pub(crate) fn from_row(row: &QueryResult, what: &'static str) -> Result<Option<R
 
 /// The rows that a subquery collected as JSON; none at all is null on PostgreSQL.
 pub(crate) fn aggregate<T: for<'de> Deserialize<'de>>(
-    json: Option<&str>,
+    text: Option<&str>,
     table: &'static str,
     key: impl FnOnce() -> String,
 ) -> Result<Vec<T>, Corruption> {
-    json.map_or(Ok(Vec::new()), |json| {
-        serde_json::from_str(json)
-            .map_err(|error| Corruption::new(table, "*", key(), "can't be read").because(error))
-    })
+    text.map_or(Ok(Vec::new()), |text| json(text, table, "*", key))
 }
 
 #[derive(Deserialize)]

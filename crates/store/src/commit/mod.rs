@@ -10,7 +10,7 @@ use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
 pub use self::rules::{AccountCreation, Concerned, RulesCommit};
-pub(crate) use self::{members::update as update_members, postgres::rules_lock};
+pub(crate) use self::{members::update as update_members, steps::count_up};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,
     entities::{decisions, history, idempotency, outbox, requests, resources},

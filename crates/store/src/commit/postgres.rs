@@ -96,7 +96,7 @@ pub(super) async fn write(database: &impl ConnectionTrait, rows: Rows) -> Result
 }
 
 /// The number of the account's advisory lock.
-pub(crate) fn rules_lock(account: Uuid) -> i64 {
+pub(super) fn rules_lock(account: Uuid) -> i64 {
     // The random half of a UUIDv7.
     account.as_u64_pair().1.cast_signed()
 }

@@ -38,17 +38,11 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
-    /// The guard, and the locks that come with it: see `super::postgres` for why there are two.
+    /// The guard.
     pub(super) async fn count_up(&mut self, rules_version: i64) -> Result<(), StoreError> {
-        let mut sql =
-            "UPDATE accounts SET rules_version = rules_version + 1 WHERE account_id = $1 AND rules_version = $2".to_owned();
-        let mut values: Vec<Value> = vec![self.account.0.into(), rules_version.into()];
-        if self.transaction.get_database_backend() == DbBackend::Postgres {
-            sql.push_str(" AND pg_advisory_xact_lock($3) IS NOT NULL");
-            values.push(postgres::rules_lock(self.account.0).into());
-        }
-        let done = self.transaction.execute_raw(statement(self.transaction, &sql, values)).await;
-        self.hit(done.map(|done| done.rows_affected()), Table::Other)
+        let counted =
+            count_up(self.transaction, self.account, "rules_version = $2", rules_version.into()).await;
+        self.hit(counted.map(|version| u64::from(version.is_some())), Table::Other)
     }
 
     /// A new account.
@@ -256,6 +250,29 @@ impl<'a> Steps<'a> {
         }
         Err(StoreError::Unstorable { what: "a change of the rules whose parts don't belong together" })
     }
+}
+
+/// Counts up the account's rules where `condition` holds, of which `value` is the parameter `$2`, and locks them until the
+/// transaction's end: see `super::postgres` for why there are two locks. Answers with the new version.
+pub(crate) async fn count_up(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    condition: &str,
+    value: Value,
+) -> Result<Option<i64>, DbErr> {
+    let mut values: Vec<Value> = vec![account.0.into(), value];
+    let lock = if transaction.get_database_backend() == DbBackend::Postgres {
+        values.push(postgres::rules_lock(account.0).into());
+        " AND pg_advisory_xact_lock($3) IS NOT NULL"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "UPDATE accounts SET rules_version = rules_version + 1 \
+         WHERE account_id = $1 AND {condition}{lock} RETURNING rules_version"
+    );
+    let row = transaction.query_one_raw(statement(transaction, &sql, values)).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
 }
 
 /// Members in a row, each once.
