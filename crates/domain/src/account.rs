@@ -231,6 +231,11 @@ impl<'a> Context<'a> {
         self.actor.active_member().map(|member| self.access(member))
     }
 
+    /// Whether PII is masked for the actor (ACC-13); whoever is no member sees none.
+    pub fn is_masked(&self) -> bool {
+        self.actors_access().is_none_or(|access| access.is_masked())
+    }
+
     /// What the actor may do with `component`, where it is not about one resource.
     pub fn rights(&self, component: Component) -> Rights {
         self.actors_access().map_or(Rights::NONE, |access| access.rights(component))

@@ -15,14 +15,7 @@ pub struct Digest(String);
 
 impl Digest {
     fn of(canonical: &str) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(71);
-        text.push_str("sha256:");
-        for byte in Sha256::digest(canonical.as_bytes()) {
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(format!("sha256:{}", sha256_hex(canonical.as_bytes())))
     }
 
     /// A digest read back from storage, or given by a caller; it is compared, never trusted.
@@ -40,6 +33,17 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The SHA-256 of `bytes`, in 64 hex digits.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// A JSON object in canonical form, with its digest.

@@ -128,7 +128,7 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     if let Some(audience) = &edit.audience {
         check_scope(context, audience)?;
     }
-    let masked = context.actors_access().is_some_and(|access| access.is_masked());
+    let masked = context.is_masked();
     if let (true, Some(fields)) = (masked, &edit.pii_fields)
         && let Some(unmarked) = resource.pii_fields.iter().find(|field| !fields.contains(field))
     {

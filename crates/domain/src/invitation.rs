@@ -1,12 +1,10 @@
 //! Invitations: how people join an account (ACC-14).
 
-use std::fmt;
-
-use sha2::{Digest as _, Sha256};
-
 use crate::{
     AccountId, Actor, ActorRef, Context, InvitationId, Member, MemberId, Refusal, RoleId, RulesChange,
-    RulesWrite, Timestamp, limits,
+    RulesWrite, Timestamp,
+    content::sha256_hex,
+    limits,
     member::{MemberState, SystemRole},
     membership::{self, Given, NewMember},
     permission,
@@ -21,13 +19,7 @@ pub struct TokenHash(String);
 impl TokenHash {
     /// The hash of `token`.
     pub fn of(token: &str) -> Self {
-        use fmt::Write as _;
-        let mut text = String::with_capacity(64);
-        for byte in Sha256::digest(token.as_bytes()) {
-            // Writing to a String can't fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(sha256_hex(token.as_bytes()))
     }
 
     /// One read back from storage.
@@ -228,7 +220,7 @@ pub fn accept(
         locale: command.locale.unwrap_or_else(|| invitation.locale.clone()),
         given,
     };
-    let mut member = joined(context, new);
+    let mut member = membership::joined(context, new);
     let mut change = if let Some(known) = known {
         (member.id, member.version, member.created_at) = (known.id, known.version + 1, known.created_at);
         RulesChange::update_member(known, member.clone())
@@ -239,22 +231,6 @@ pub fn accept(
     // First: the member's joining withdraws what is still pending.
     change.writes.insert(0, RulesWrite::UpdateInvitation(after.clone()));
     Ok((member, after, change))
-}
-
-fn joined(context: &Context<'_>, new: NewMember) -> Member {
-    Member {
-        account_id: context.account.id,
-        id: new.id,
-        email: new.email,
-        display_name: new.display_name,
-        locale: new.locale,
-        system_role: new.given.system_role,
-        roles: new.given.roles,
-        approval_right: new.given.approval_right,
-        state: MemberState::Active,
-        version: 1,
-        created_at: context.now,
-    }
 }
 
 /// What is left of what was promised: custom roles that were deleted since are passed over, and whoever would have none is MEMBER,

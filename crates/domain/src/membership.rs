@@ -57,21 +57,25 @@ pub struct MemberChange {
 
 /// Adds a member: Admins with any role, Approvers as CREATOR or MEMBER and with custom roles (ACC-8).
 pub fn create(context: &Context<'_>, new: NewMember) -> Result<Member, Refusal> {
-    let NewMember { id, email, display_name, locale, given } = new;
-    let Given { system_role, roles, approval_right } = give_to_new(context, given, &email)?;
-    Ok(Member {
+    let given = give_to_new(context, new.given, &new.email)?;
+    Ok(joined(context, NewMember { given, ..new }))
+}
+
+/// Who has just joined, with what was given.
+pub(crate) fn joined(context: &Context<'_>, new: NewMember) -> Member {
+    Member {
         account_id: context.account.id,
-        id,
-        email,
-        display_name,
-        locale,
-        system_role,
-        roles,
-        approval_right,
+        id: new.id,
+        email: new.email,
+        display_name: new.display_name,
+        locale: new.locale,
+        system_role: new.given.system_role,
+        roles: new.given.roles,
+        approval_right: new.given.approval_right,
         state: MemberState::Active,
         version: 1,
         created_at: context.now,
-    })
+    }
 }
 
 /// What somebody new is given, if the actor may give that: to a member or with an invitation.

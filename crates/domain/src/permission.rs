@@ -72,8 +72,7 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
             check_open(context, request)
         }
         (Permission::ReadPii, Target::Resource(_) | Target::Request(..)) => {
-            let masked = context.actors_access().is_none_or(|access| access.is_masked());
-            require(!masked, permission, target.component().unwrap_or(Component::CAMPAIGNS))
+            require(!context.is_masked(), permission, target.component().unwrap_or(Component::CAMPAIGNS))
         }
         (Permission::ManageMembers | Permission::ManageRoles | Permission::ManagePolicy, Target::Account) => {
             require_admin(context, permission)
@@ -149,22 +148,13 @@ pub(crate) fn check_may_decide(
     resource: &Resource,
     request: &Request,
 ) -> Result<(), Refusal> {
-    let component = Component::of_area(&request.area);
-    let rights = context.rights_on(resource);
-    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
-    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
-    if !rights.read {
-        return Err(denied(Permission::Read));
-    }
-    if !rights.approve {
-        return Err(denied(Permission::Approve));
-    }
+    let (member, rights) = reader(context, resource, request)?;
+    require(rights.approve, Permission::Approve, Component::of_area(&request.area))?;
     let policy = context.policies.of(&request.area);
     if request.submitted_by(member.id) && !policy.allow_self_approval {
         return Err(Refusal::SelfApproval(request.id));
     }
-    let admin = member.system_role == Some(SystemRole::Admin);
-    if !admin && request.has_chosen_approvers() && !request.is_assigned(member.id) {
+    if !member.is_admin() && request.has_chosen_approvers() && !request.is_assigned(member.id) {
         return Err(Refusal::NotAssigned(request.id));
     }
     Ok(())
@@ -176,17 +166,23 @@ pub(crate) fn check_may_cancel(
     resource: &Resource,
     request: &Request,
 ) -> Result<(), Refusal> {
-    let component = Component::of_area(&request.area);
-    let rights = context.rights_on(resource);
-    let denied = |permission| Refusal::PermissionDenied { permission, component: component.as_str() };
-    let member = context.actor.active_member().ok_or(denied(Permission::Read))?;
-    if !rights.read {
-        return Err(denied(Permission::Read));
-    }
+    let (member, rights) = reader(context, resource, request)?;
     let assigned = rights.approve && request.is_assigned(member.id);
-    let admin = member.system_role == Some(SystemRole::Admin);
-    match context.policies.of(&request.area).cancellation {
-        Cancellation::Writers if rights.write || assigned || admin => Ok(()),
-        Cancellation::Writers | Cancellation::Nobody => Err(denied(Permission::Cancel)),
-    }
+    let may = match context.policies.of(&request.area).cancellation {
+        Cancellation::Writers => rights.write || assigned || member.is_admin(),
+        Cancellation::Nobody => false,
+    };
+    require(may, Permission::Cancel, Component::of_area(&request.area))
+}
+
+/// The actor, with what they may do with a request that they may see.
+fn reader<'a>(
+    context: &Context<'a>,
+    resource: &Resource,
+    request: &Request,
+) -> Result<(&'a Member, Rights), Refusal> {
+    let (rights, component) = (context.rights_on(resource), Component::of_area(&request.area));
+    let member = context.actor.active_member().filter(|_| rights.read);
+    let denied = Refusal::PermissionDenied { permission: Permission::Read, component: component.as_str() };
+    Ok((member.ok_or(denied)?, rights))
 }

@@ -104,7 +104,7 @@ impl Edge {
         request: Request<api::UpdateAccountRequest>,
     ) -> Result<api::UpdateAccountResponse, Fault> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
+        caller.platform_only()?;
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
@@ -262,7 +262,7 @@ fn operation<M: Message>(
     method: &str,
     request: &M,
 ) -> Result<Call, Fault> {
-    caller.operate(AccountId(Uuid::nil()))?;
+    caller.platform_only()?;
     let account = fields.account(account_id);
     let key = fields.request_id(request_id);
     fields.finish()?;

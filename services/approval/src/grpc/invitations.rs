@@ -1,7 +1,7 @@
 //! `InvitationService`.
 
 use countersign_domain::{
-    AccountId, InvitationId, MemberId,
+    InvitationId, MemberId,
     invitation::{self, Accept, Invite, TokenHash},
     limits,
     permission::{self, Target},
@@ -10,13 +10,13 @@ use countersign_domain::{
 use countersign_proto::access::{self as api, invitation_service_server::InvitationService};
 use countersign_runtime::ids;
 use countersign_store::About;
+use prost::Message;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::{Edge, convert::invitation as convert, validate::Fields};
+use super::{Caller, Edge, convert::invitation as convert, validate::Fields};
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of, rules::Needs},
+    road::{Call, actor_of, context_of, rules::Needs},
 };
 
 /// The longest token that is looked at, in characters.
@@ -92,14 +92,9 @@ impl InvitationService for Edge {
         request: Request<api::ResendInvitationRequest>,
     ) -> Result<Response<api::ResendInvitationResponse>, Status> {
         let (caller, request) = self.caller(request)?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        let id = fields.id::<InvitationId>("invitation_id", &request.invitation_id);
-        fields.finish()?;
-        let call =
-            caller.write(Fields::present("account_id", account)?, key, "ResendInvitation", &request)?;
-        let (id, token) = (Fields::present("invitation_id", id)?, ids::new_secret());
+        let asked = [&request.account_id, &request.request_id, &request.invitation_id];
+        let (call, id) = about_invitation(&caller, asked, "ResendInvitation", &request)?;
+        let token = ids::new_secret();
         let needs = Needs { permission: Some(Permission::Invite), invitation: Some(id), ..Needs::default() };
         let answer = self
             .road
@@ -118,14 +113,8 @@ impl InvitationService for Edge {
         request: Request<api::WithdrawInvitationRequest>,
     ) -> Result<Response<api::WithdrawInvitationResponse>, Status> {
         let (caller, request) = self.caller(request)?;
-        let mut fields = Fields::default();
-        let account = fields.account(&request.account_id);
-        let key = fields.request_id(&request.request_id);
-        let id = fields.id::<InvitationId>("invitation_id", &request.invitation_id);
-        fields.finish()?;
-        let call =
-            caller.write(Fields::present("account_id", account)?, key, "WithdrawInvitation", &request)?;
-        let id = Fields::present("invitation_id", id)?;
+        let asked = [&request.account_id, &request.request_id, &request.invitation_id];
+        let (call, id) = about_invitation(&caller, asked, "WithdrawInvitation", &request)?;
         let needs = Needs { permission: Some(Permission::Invite), invitation: Some(id), ..Needs::default() };
         let answer = self
             .road
@@ -144,7 +133,7 @@ impl InvitationService for Edge {
         request: Request<api::AcceptInvitationRequest>,
     ) -> Result<Response<api::AcceptInvitationResponse>, Status> {
         let (caller, request) = self.caller(request)?;
-        caller.operate(AccountId(Uuid::nil()))?;
+        caller.platform_only()?;
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
@@ -179,4 +168,20 @@ impl InvitationService for Edge {
             .await?;
         Ok(Response::new(answer))
     }
+}
+
+/// The fields of a call about one invitation.
+fn about_invitation<M: Message>(
+    caller: &Caller,
+    [account_id, request_id, invitation_id]: [&String; 3],
+    method: &str,
+    request: &M,
+) -> Result<(Call, InvitationId), Fault> {
+    let mut fields = Fields::default();
+    let account = fields.account(account_id);
+    let key = fields.request_id(request_id);
+    let id = fields.id::<InvitationId>("invitation_id", invitation_id);
+    fields.finish()?;
+    let call = caller.write(Fields::present("account_id", account)?, key, method, request)?;
+    Ok((call, Fields::present("invitation_id", id)?))
 }

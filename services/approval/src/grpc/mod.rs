@@ -115,19 +115,25 @@ impl Caller {
         Ok(call)
     }
 
-    /// A call of the platform's operator about `account`; everybody else is refused.
-    pub fn operate(&self, account: AccountId) -> Result<Call, Fault> {
+    /// Refuses everybody but the platform's operator.
+    pub fn platform_only(&self) -> Result<(), Fault> {
         match self.principal {
-            Principal::Platform => Ok(Call {
-                account,
-                actor: None,
-                operator: true,
-                service: self.service.clone(),
-                traceparent: self.traceparent.clone(),
-                idempotency: None,
-            }),
+            Principal::Platform => Ok(()),
             Principal::Member(_) => Err(Fault::PlatformOnly),
         }
+    }
+
+    /// A call of the platform's operator about `account`; everybody else is refused.
+    pub fn operate(&self, account: AccountId) -> Result<Call, Fault> {
+        self.platform_only()?;
+        Ok(Call {
+            account,
+            actor: None,
+            operator: true,
+            service: self.service.clone(),
+            traceparent: self.traceparent.clone(),
+            idempotency: None,
+        })
     }
 
     /// As [`operate`](Self::operate), for a write that may carry a `request_id`.

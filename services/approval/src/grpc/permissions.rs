@@ -1,7 +1,7 @@
 //! `PermissionService`: the answers that every other call would give (ACC-15).
 
 use countersign_domain::{
-    Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId,
+    Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId, Violation,
     access::explain,
     permission::{self, Target},
     refusal::{Missing, Permission},
@@ -109,8 +109,6 @@ impl PermissionService for Edge {
             let response = api::ExplainPermissionResponse { answer, in_scope: true, ..Default::default() };
             return Ok(Response::new(response));
         }
-        let as_subject = Actor::Member { member: subject.clone(), service: None };
-        let context = Context { actor: &as_subject, ..context };
         let target = target(&question, &snapshot);
         let component = target.as_ref().ok().and_then(Target::component);
         let audience = snapshot.resource.as_ref().map(|resource| &resource.audience);
@@ -152,9 +150,8 @@ impl PermissionService for Edge {
         let component = match (area, resource.and_then(|resource| Lifecycle::of(&resource.kind))) {
             (None, Some(lifecycle)) => lifecycle.component,
             (Some(area), Some(lifecycle)) if area != lifecycle.area => {
-                let mut fields = Fields::default();
-                fields.violation("area", format!("is {} for this resource", lifecycle.area));
-                return Err(fields.finish().err().unwrap_or(Fault::Contended).into());
+                let text = format!("is {} for this resource", lifecycle.area);
+                return Err(Fault::Invalid(vec![Violation::new("area", text)]).into());
             }
             (area, _) => Component::of_area(&area.unwrap_or(Area::CAMPAIGNS)),
         };

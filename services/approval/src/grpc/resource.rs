@@ -1,7 +1,7 @@
 //! `ResourceService`.
 
 use countersign_domain::{
-    Content, Context, ResourceId, edit, limits,
+    Content, ResourceId, edit, limits,
     perform::{PerformAction, perform},
     permission,
     refusal::Missing,
@@ -57,7 +57,7 @@ impl ResourceService for Edge {
                 Subject { about: &About::Nothing, named: &named, violations: &fields },
                 |context, _| edit::register(context, command.clone()),
                 |context, outcome| api::RegisterResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
+                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
                 },
             )
             .await?;
@@ -112,7 +112,7 @@ impl ResourceService for Edge {
                     edit::update(context, resource, command.clone())
                 },
                 |context, outcome| api::UpdateResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
+                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
                     effect: convert::edit_effect(outcome.history.event).into(),
                 },
             )
@@ -149,7 +149,7 @@ impl ResourceService for Edge {
         let resource =
             permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
         Ok(Response::new(api::GetResourceResponse {
-            resource: Some(convert::resource(resource, is_masked(&context))),
+            resource: Some(convert::resource(resource, context.is_masked())),
         }))
     }
 
@@ -217,7 +217,7 @@ impl ResourceService for Edge {
                 },
                 |context, outcome| api::PerformActionResponse {
                     outcome: convert::action_outcome(outcome.history.event).into(),
-                    resource: Some(convert::resource(&outcome.resource, is_masked(context))),
+                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
                     approval_request: outcome
                         .request
                         .as_ref()
@@ -227,9 +227,4 @@ impl ResourceService for Edge {
             .await?;
         Ok(Response::new(response))
     }
-}
-
-/// Whether PII is masked for the actor (ACC-13).
-fn is_masked(context: &Context<'_>) -> bool {
-    context.actors_access().is_none_or(|access| access.is_masked())
 }

@@ -14,9 +14,12 @@ use countersign_runtime::ids;
 use countersign_store::About;
 use prost::Message;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::{Caller, Edge, convert::roles as convert, validate::Fields};
+use super::{
+    Caller, Edge,
+    convert::roles as convert,
+    validate::{Fields, uuid},
+};
 use crate::{
     fault::Fault,
     road::{Call, actor_of, context_of, rules::Needs},
@@ -278,7 +281,7 @@ impl Fields {
         if let Some(role) = SystemRole::parse(text) {
             return Some(RoleName::System(role));
         }
-        let id = (text.len() == 36).then(|| text.parse().ok()).flatten();
+        let id = uuid(text);
         if id.is_none() {
             self.violation(field, "must be a UUID, or a system role's name");
         }
@@ -287,14 +290,7 @@ impl Fields {
 
     /// Custom roles. An id that is none is a violation and stands in the list as the nil UUID.
     pub(super) fn roles(&mut self, field: &str, texts: &[String]) -> Vec<RoleId> {
-        if texts.len() > limits::MEMBER_ROLES {
-            let text = format!("must name at most {}, names {}", limits::MEMBER_ROLES, texts.len());
-            self.violation(field, text);
-            return Vec::new();
-        }
-        let nobody = RoleId(Uuid::nil());
-        let ids = texts.iter().enumerate();
-        ids.map(|(index, text)| self.id(&format!("{field}[{index}]"), text).unwrap_or(nobody)).collect()
+        self.ids(field, texts, limits::MEMBER_ROLES).into_iter().map(RoleId).collect()
     }
 
     /// The name of a role.

@@ -71,7 +71,7 @@ impl Fields {
 
     /// A UUID in its hyphenated form.
     pub fn id<T: FromStr>(&mut self, field: &str, text: &str) -> Option<T> {
-        let id = (text.len() == 36).then(|| text.parse().ok()).flatten();
+        let id = uuid(text);
         if id.is_none() {
             self.violation(field, if text.is_empty() { "is required: a UUID" } else { "must be a UUID" });
         }
@@ -96,13 +96,17 @@ impl Fields {
     /// A list of at most `most` members. An id that is none is a violation and stands in the list as the nil UUID, so that the
     /// others keep their places.
     pub fn members(&mut self, field: &str, texts: &[String], most: usize) -> Vec<MemberId> {
+        self.ids(field, texts, most).into_iter().map(MemberId).collect()
+    }
+
+    /// As [`members`](Self::members), of anything that has an id.
+    pub(super) fn ids(&mut self, field: &str, texts: &[String], most: usize) -> Vec<Uuid> {
         if texts.len() > most {
             self.violation(field, format!("must name at most {most}, names {}", texts.len()));
             return Vec::new();
         }
-        let nobody = MemberId(Uuid::nil());
         let ids = texts.iter().enumerate();
-        ids.map(|(index, text)| self.id(&format!("{field}[{index}]"), text).unwrap_or(nobody)).collect()
+        ids.map(|(index, text)| self.id(&format!("{field}[{index}]"), text).unwrap_or_default()).collect()
     }
 
     /// One line of text of that many characters.
@@ -379,4 +383,9 @@ impl Fields {
             }
         }
     }
+}
+
+/// What a UUID in its hyphenated form is the id of.
+pub(super) fn uuid<T: FromStr>(text: &str) -> Option<T> {
+    (text.len() == 36).then(|| text.parse().ok()).flatten()
 }
