@@ -145,7 +145,7 @@ async fn every_read_works(team: &Team, campaign: &str, request: &str) {
 
 /// A campaign that was approved and starts so far ahead.
 async fn scheduled(team: &Team, ahead: Duration) -> String {
-    let campaign = team.creator.campaign(ahead, HOUR).await.resource_id;
+    let campaign = team.creator.campaign(ahead, ahead + HOUR).await.resource_id;
     let request = team.creator.submit(&campaign, "LAUNCH").await;
     let approve = approval::ApproveRequest { approval_request_id: request, ..Default::default() };
     team.approver.approve(approve).await.unwrap();
