@@ -4,7 +4,7 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "countersign/access/v1/access_service.proto",
     "countersign/access/v1/invitation_service.proto",
     "countersign/access/v1/permission_service.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 12] = [
     "countersign/approval/v1/history_service.proto",
     "countersign/approval/v1/policy_service.proto",
     "countersign/approval/v1/resource_service.proto",
+    "countersign/approval/v1/review_service.proto",
     "countersign/event/v1/event.proto",
     "countersign/inbox/v1/inbox_service.proto",
     "countersign/type/v1/error_reason.proto",

@@ -101,6 +101,7 @@ pub fn approve(
         history: history(context, resource, &after, request, event, &command.note),
         resource: after,
         request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
+        review: None,
         event: Event { kind, recipients },
     })
 }
@@ -133,6 +134,7 @@ pub fn reject(
         history: history(context, resource, &after, request, HistoryEvent::Rejected, &command.note),
         resource: after,
         request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
+        review: None,
         event: Event { kind: EventKind::RequestRejected, recipients },
     })
 }
@@ -155,6 +157,7 @@ pub fn cancel(
         history: history(context, resource, &after, request, HistoryEvent::Cancelled, &command.note),
         resource: after,
         request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        review: None,
         event: Event { kind: EventKind::RequestCancelled, recipients },
     })
 }
@@ -174,6 +177,7 @@ pub fn expire(context: &Context<'_>, resource: &Resource, request: &Request) -> 
         history: history(context, resource, &after, request, HistoryEvent::Expired, ""),
         resource: after,
         request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        review: None,
         event: Event { kind: EventKind::RequestExpired, recipients },
     })
 }

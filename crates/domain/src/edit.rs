@@ -318,6 +318,7 @@ fn changed(resource: Resource, history: HistoryEntry) -> Outcome {
     Outcome {
         resource,
         request: None,
+        review: None,
         history,
         event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
     }

@@ -40,11 +40,21 @@ pub enum HistoryEvent {
     Started,
     /// The end time came (LIF-17).
     Completed,
+    /// Somebody commented on the pending request (REQ-21).
+    Commented,
+    /// Those who are asked were reminded of the pending request (NOT-8).
+    Reminded,
+    /// Other approvers were chosen for the pending request.
+    Reassigned,
+    /// An Admin applied a gated action at once, in an emergency (POL-8).
+    EmergencyBypassed,
+    /// The review of an emergency bypass was closed (POL-8).
+    Reviewed,
 }
 
 impl HistoryEvent {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Registered,
         Self::Edited,
         Self::Staged,
@@ -61,6 +71,11 @@ impl HistoryEvent {
         Self::Reverted,
         Self::Started,
         Self::Completed,
+        Self::Commented,
+        Self::Reminded,
+        Self::Reassigned,
+        Self::EmergencyBypassed,
+        Self::Reviewed,
     ];
 
     /// The name that the API and the database use.
@@ -82,6 +97,11 @@ impl HistoryEvent {
             Self::Reverted => "REVERTED",
             Self::Started => "STARTED",
             Self::Completed => "COMPLETED",
+            Self::Commented => "COMMENTED",
+            Self::Reminded => "REMINDED",
+            Self::Reassigned => "REASSIGNED",
+            Self::EmergencyBypassed => "EMERGENCY_BYPASSED",
+            Self::Reviewed => "REVIEWED",
         }
     }
 

@@ -32,6 +32,7 @@ id!(AccountId, "An account: the tenant.");
 id!(MemberId, "A member: a user inside one account.");
 id!(ResourceId, "A resource under control.");
 id!(RequestId, "An approval request.");
+id!(ReviewId, "The review of an emergency bypass.");
 id!(RoleId, "A custom role.");
 id!(InvitationId, "An invitation to join an account.");
 id!(EventId, "A domain event; what consumers dedupe by.");

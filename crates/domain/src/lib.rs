@@ -8,6 +8,10 @@
 //! | [`lifecycle`] | the tables LIF-1 … LIF-17 as data, and what they allow |
 //! | [`perform`] | doing an action: apply at once or submit for approval (REQ-1, POL-1, POL-5, POL-6) |
 //! | [`decide`] | ending a request: approve, reject, cancel, expire (REQ-4 … REQ-17) |
+//! | [`conversation`] | what happens to a pending request besides its end: comments, other approvers, reminders (REQ-21, NOT-8) |
+//! | [`review`] | the review of an emergency bypass (POL-8) |
+//! | [`gate`] | "may this go out now?" |
+//! | [`difference`] | what staged edits change (LIF-21) |
 //! | [`edit`] | registering, editing and seeing resources (LIF-20 … LIF-22, ACC-16) |
 //! | [`timer`] | what time alone does: start, complete (LIF-17) |
 //! | [`access`] | what members may do: the component tree, system and custom roles, scopes (ACC-1 … ACC-6, ACC-10, ACC-12) |
@@ -28,9 +32,12 @@
 pub mod access;
 pub mod account;
 pub mod content;
+pub mod conversation;
 pub mod decide;
+pub mod difference;
 pub mod document;
 pub mod edit;
+pub mod gate;
 pub mod history;
 pub mod ids;
 pub mod invitation;
@@ -49,6 +56,7 @@ pub mod refusal;
 pub mod request;
 pub mod resource;
 mod revert;
+pub mod review;
 pub mod roles;
 pub mod rules;
 pub mod tenancy;
@@ -61,15 +69,16 @@ mod tests;
 pub use access::{Access, Audience, Component, DataScope, Rights, Role, Roles};
 pub use account::{Account, AccountState, Actor, ActorRef, Context, Directory, Feature};
 pub use content::{Content, Digest};
-pub use ids::{AccountId, EventId, InvitationId, MemberId, RequestId, ResourceId, RoleId};
+pub use ids::{AccountId, EventId, InvitationId, MemberId, RequestId, ResourceId, ReviewId, RoleId};
 pub use invitation::Invitation;
 pub use lifecycle::{Action, Kind, Lifecycle, PendingLabel, State};
 pub use mask::Pointer;
 pub use member::{Member, MemberState, SystemRole};
-pub use outcome::{Outcome, RequestWrite};
+pub use outcome::{Outcome, RequestWrite, ReviewWrite};
 pub use policy::{Area, Policies, Policy};
 pub use refusal::{Refusal, Violation};
 pub use request::{Assignment, Request, RequestState};
 pub use resource::{ApprovalStatus, LaunchMode, Resource, Schedule};
+pub use review::Review;
 pub use rules::{RulesChange, RulesWrite};
 pub use time::Timestamp;

@@ -22,6 +22,8 @@ pub const APPROVERS: usize = 50;
 pub const REQUIRED_APPROVALS: std::ops::RangeInclusive<u8> = 1..=10;
 /// `request_max_age`.
 pub const REQUEST_MAX_AGE: Duration = Duration::from_hours(365 * 24);
+/// `reminder_after`.
+pub const REMINDER_AFTER: Duration = Duration::from_hours(365 * 24);
 /// `minimum_lead_time`.
 pub const MINIMUM_LEAD_TIME: Duration = Duration::from_hours(30 * 24);
 /// An e-mail address, in bytes (RFC 5321 with its erratum 1690).

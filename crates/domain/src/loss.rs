@@ -102,17 +102,7 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     };
     let lost: Vec<MemberId> = request.assigned().filter(|id| !may_decide(*id)).collect();
     let no_assignee_left = request.has_chosen_approvers() && request.assigned().all(|id| lost.contains(&id));
-    let missing = usize::from(request.required_approvals).saturating_sub(request.approvals());
-    let could_approve = context
-        .approvers_of(component, Some(&resource.audience))
-        .filter(|member| self_approval || !request.submitted_by(member.id))
-        .filter(|member| !request.decided_by(member.id))
-        .filter(|member| {
-            !request.has_chosen_approvers() || request.is_assigned(member.id) || member.is_admin()
-        })
-        .take(missing)
-        .count();
-    let nobody_left = no_assignee_left || could_approve < missing;
+    let nobody_left = no_assignee_left || !can_be_approved(context, resource, request);
     if lost.is_empty() && !nobody_left {
         return None;
     }
@@ -146,8 +136,25 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
         history: history(context, resource, &resource_after, request, what, &note),
         resource: resource_after,
         request: Some(RequestWrite::Update { request: after, decision: None, lost }),
+        review: None,
         event: Event { kind, recipients },
     })
+}
+
+/// Whether as many are left as approvals are missing (REQ-11, POL-3).
+pub(crate) fn can_be_approved(context: &Context<'_>, resource: &Resource, request: &Request) -> bool {
+    let self_approval = context.policies.of(&request.area).allow_self_approval;
+    let missing = usize::from(request.required_approvals).saturating_sub(request.approvals());
+    let could_approve = context
+        .approvers_of(Component::of_area(&request.area), Some(&resource.audience))
+        .filter(|member| self_approval || !request.submitted_by(member.id))
+        .filter(|member| !request.decided_by(member.id))
+        .filter(|member| {
+            !request.has_chosen_approvers() || request.is_assigned(member.id) || member.is_admin()
+        })
+        .take(missing)
+        .count();
+    could_approve == missing
 }
 
 fn named(context: &Context<'_>, id: MemberId) -> ActorRef {

@@ -1,6 +1,9 @@
 //! What a decision leads to: the one thing that is committed.
 
-use crate::{ActorRef, Request, Resource, history::HistoryEntry, recipients::Recipient, request::Decision};
+use crate::{
+    ActorRef, MemberId, Request, Resource, Review, history::HistoryEntry, recipients::Recipient,
+    request::Decision,
+};
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,13 +19,46 @@ pub enum RequestWrite {
         /// The assignments that ended with it (REQ-10).
         lost: Vec<ActorRef>,
     },
+    /// Other approvers are chosen: guarded as an update.
+    Reassign {
+        /// The request after it.
+        request: Request,
+        /// The assignments that are gone with it.
+        removed: Vec<MemberId>,
+    },
+    /// Its reminder was sent: guarded by its version, which stays, because nothing changed that a decision is about.
+    Remind(Request),
+    /// As it was: something is told of it (REQ-21). That it is still pending is guarded by its resource's version.
+    Unchanged(Request),
 }
 
 impl RequestWrite {
     /// The request after it.
     pub const fn request(&self) -> &Request {
         match self {
-            Self::Insert(request) | Self::Update { request, .. } => request,
+            Self::Insert(request)
+            | Self::Update { request, .. }
+            | Self::Reassign { request, .. }
+            | Self::Remind(request)
+            | Self::Unchanged(request) => request,
+        }
+    }
+}
+
+/// What becomes of a review (POL-8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewWrite {
+    /// Opened by a bypass: allowed only while that Admin has no other open.
+    Open(Review),
+    /// Closed: guarded by still being open.
+    Close(Review),
+}
+
+impl ReviewWrite {
+    /// The review after it.
+    pub const fn review(&self) -> &Review {
+        match self {
+            Self::Open(review) | Self::Close(review) => review,
         }
     }
 }
@@ -55,6 +91,16 @@ pub enum EventKind {
     RequestReverted,
     /// A chosen approver lost the right to decide, and others are left (REQ-10).
     RequestAssignmentExpired,
+    /// Somebody commented on a pending request (REQ-21).
+    RequestCommented,
+    /// Those who are asked were reminded of a pending request (NOT-8).
+    RequestReminded,
+    /// Other approvers were chosen for a pending request.
+    RequestReassigned,
+    /// A gated action was applied at once in an emergency (POL-8).
+    ResourceBypassed,
+    /// The review of a bypass was closed (POL-8).
+    ReviewClosed,
     /// A resource changed without a request.
     ResourceChanged,
     /// An area's workflow was switched on.
@@ -81,6 +127,11 @@ impl EventKind {
             Self::RequestExpired => "countersign.request.expired.v1",
             Self::RequestReverted => "countersign.request.reverted.v1",
             Self::RequestAssignmentExpired => "countersign.request.assignment_expired.v1",
+            Self::RequestCommented => "countersign.request.commented.v1",
+            Self::RequestReminded => "countersign.request.reminded.v1",
+            Self::RequestReassigned => "countersign.request.reassigned.v1",
+            Self::ResourceBypassed => "countersign.resource.bypassed.v1",
+            Self::ReviewClosed => "countersign.review.closed.v1",
             Self::ResourceChanged => "countersign.resource.changed.v1",
             Self::WorkflowEnabled => "countersign.workflow.enabled.v1",
             Self::WorkflowDisabled => "countersign.workflow.disabled.v1",
@@ -99,6 +150,8 @@ pub struct Outcome {
     pub resource: Resource,
     /// What becomes of a request, if one is concerned.
     pub request: Option<RequestWrite>,
+    /// What becomes of a review, if one is concerned.
+    pub review: Option<ReviewWrite>,
     /// What history says; its sequence is `resource.version`.
     pub history: HistoryEntry,
     /// What is told to the world.

@@ -1,8 +1,8 @@
 //! Doing an action: applied at once, or submitted for approval (REQ-1).
 
 use crate::{
-    Context, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite, Resource,
-    Timestamp, Violation,
+    Context, Member, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite,
+    Resource, Review, ReviewId, ReviewWrite, Timestamp, Violation,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::{Action, Kind, Lifecycle, Target, Transition},
     limits,
@@ -11,6 +11,7 @@ use crate::{
     permission::{acts_as, require_write},
     policy::Area,
     recipients,
+    refusal::Permission,
     request::Assignment,
     resource::{ApprovalStatus, LaunchMode, Lock},
 };
@@ -30,8 +31,12 @@ pub struct PerformAction {
     pub launch_mode: Option<LaunchMode>,
     /// The winning variant, for a FINISH that is applied at once.
     pub winner: Option<String>,
+    /// Why it is to be applied at once although it needs approval, in an emergency (POL-8); empty: it is not.
+    pub emergency_reason: String,
     /// The id for the request, if one is made.
     pub request_id: RequestId,
+    /// The id for the review, if an emergency bypass opens one.
+    pub review_id: ReviewId,
 }
 
 /// How an action goes.
@@ -41,14 +46,18 @@ enum Way {
     Apply,
     /// Applied: the actor has the approve right and is not gated (POL-5).
     Bypass,
+    /// Applied: an Admin's emergency (POL-8).
+    Emergency,
     /// Submitted.
     Submit,
 }
 
-/// Decides what `command` does to `resource`.
+/// Decides what `command` does to `resource`. `open_review` is a review that the actor's last emergency bypass opened and that
+/// is still open, if there is one.
 pub fn perform(
     context: &Context<'_>,
     resource: &Resource,
+    open_review: Option<&Review>,
     command: &PerformAction,
 ) -> Result<Outcome, Refusal> {
     let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
@@ -67,7 +76,10 @@ pub fn perform(
     let mode = (command.action == Action::LAUNCH).then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
     // POL-5: a Creator's work is approved by somebody else, whatever another role lets the Creator decide.
     let may_bypass = rights.approve && acts_as(context) != Some(SystemRole::Creator);
-    let way = way(policy, transition, mode, may_bypass, &command.approvers);
+    let way = way(policy, transition, mode, may_bypass, command);
+    if way == Way::Emergency {
+        check_may_bypass_in_emergency(context, lifecycle, open_review)?;
+    }
 
     let mut violations = Vec::new();
     check_fields(context, lifecycle, resource, command, way, &mut violations);
@@ -80,9 +92,14 @@ pub fn perform(
     }
     match way {
         Way::Submit => submit(context, lifecycle, resource, transition, command, mode),
-        Way::Apply | Way::Bypass => {
-            let event = if way == Way::Bypass { HistoryEvent::Bypassed } else { HistoryEvent::Applied };
-            Ok(apply_at_once(context, resource, transition, command, mode, event))
+        Way::Apply => Ok(apply_at_once(context, resource, transition, command, mode, HistoryEvent::Applied)),
+        Way::Bypass => {
+            Ok(apply_at_once(context, resource, transition, command, mode, HistoryEvent::Bypassed))
+        }
+        Way::Emergency => {
+            let event = HistoryEvent::EmergencyBypassed;
+            let applied = apply_at_once(context, resource, transition, command, mode, event);
+            Ok(open_a_review(context, lifecycle, resource, command, applied))
         }
     }
 }
@@ -94,14 +111,16 @@ fn way(
     transition: &Transition,
     mode: Option<LaunchMode>,
     may_bypass: bool,
-    approvers: &[MemberId],
+    command: &PerformAction,
 ) -> Way {
     let gated =
         policy.enabled && transition.pending.is_some() && mode.is_none_or(|mode| mode == LaunchMode::Active);
     if !gated {
         Way::Apply
-    } else if policy.area == Area::CAMPAIGNS && may_bypass && approvers.is_empty() {
+    } else if policy.area == Area::CAMPAIGNS && may_bypass && command.approvers.is_empty() {
         Way::Bypass
+    } else if !command.emergency_reason.is_empty() {
+        Way::Emergency
     } else {
         Way::Submit
     }
@@ -128,26 +147,43 @@ fn check_fields(
             check_winner(resource, &command.action, command.winner.as_deref(), violations);
         }
     }
-    if way != Way::Submit {
-        if !command.approvers.is_empty() {
-            violations.push(Violation::new("approver_ids", "must be empty: this action needs no approval"));
-        }
+    if way == Way::Submit {
+        let submitter = context.actor.active_member().map(|member| member.id);
+        violations.extend(approver_violations(context, lifecycle, resource, submitter, &command.approvers));
         return;
     }
-    if command.approvers.len() > limits::APPROVERS {
-        violations.push(Violation::new(
-            "approver_ids",
-            format!("must name at most {} approvers, names {}", limits::APPROVERS, command.approvers.len()),
-        ));
+    if !command.approvers.is_empty() {
+        let problem = match way {
+            Way::Emergency => "must be empty: an emergency asks nobody",
+            _ => "must be empty: this action needs no approval",
+        };
+        violations.push(Violation::new("approver_ids", problem));
+    }
+    if way != Way::Emergency && !command.emergency_reason.is_empty() {
+        let problem = "must be empty: this action needs no approval, so there is nothing to bypass";
+        violations.push(Violation::new("emergency_reason", problem));
+    }
+}
+
+/// REQ-6: chosen approvers are approvers of the area who reach the resource, and not the `submitter` (REQ-5).
+pub(crate) fn approver_violations(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    resource: &Resource,
+    submitter: Option<MemberId>,
+    approvers: &[MemberId],
+) -> Vec<Violation> {
+    if approvers.len() > limits::APPROVERS {
         // Not looked at name by name: that takes time that grows with the square of the list.
-        return;
+        let problem = format!("must name at most {} approvers, names {}", limits::APPROVERS, approvers.len());
+        return vec![Violation::new("approver_ids", problem)];
     }
     let self_approval = context.policies.of(&lifecycle.area).allow_self_approval;
-    let actor = context.actor.active_member().map(|member| member.id);
-    for (index, id) in command.approvers.iter().enumerate() {
-        let problem = if command.approvers[..index].contains(id) {
+    let mut violations = Vec::new();
+    for (index, id) in approvers.iter().enumerate() {
+        let problem = if approvers[..index].contains(id) {
             Some("is named twice".to_owned())
-        } else if Some(*id) == actor && !self_approval {
+        } else if Some(*id) == submitter && !self_approval {
             Some("can't be the submitter: somebody else must decide".to_owned())
         } else if context.directory.active(*id).is_none_or(|member| {
             !context.access(member).rights_on(lifecycle.component, &resource.audience).approve
@@ -157,6 +193,54 @@ fn check_fields(
             None
         };
         violations.extend(problem.map(|text| Violation::new(format!("approver_ids[{index}]"), text)));
+    }
+    violations
+}
+
+/// POL-8: Admins only, and only who has no bypass of theirs left to be reviewed.
+fn check_may_bypass_in_emergency(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    open_review: Option<&Review>,
+) -> Result<(), Refusal> {
+    if !context.actor.active_member().is_some_and(Member::is_admin) {
+        let (permission, component) = (Permission::Bypass, lifecycle.component.as_str());
+        return Err(Refusal::PermissionDenied { permission, component });
+    }
+    open_review.map_or(Ok(()), |review| Err(Refusal::ReviewOpen(review.id)))
+}
+
+/// POL-8: what an emergency applied is told to every approver, and opens the review that another of them has to close.
+fn open_a_review(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    before: &Resource,
+    command: &PerformAction,
+    applied: Outcome,
+) -> Outcome {
+    let history = HistoryEntry { note: command.emergency_reason.clone(), ..applied.history };
+    let review = Review {
+        account_id: before.account_id,
+        id: command.review_id,
+        resource_id: before.id,
+        kind: before.kind.clone(),
+        resource_title: before.title.clone(),
+        area: lifecycle.area.clone(),
+        action: command.action.clone(),
+        from_state: before.state.clone(),
+        target_state: applied.resource.state.clone(),
+        bypassed_by: context.actor.to_ref(),
+        reason: command.emergency_reason.clone(),
+        digest: history.digest.clone(),
+        opened_at: context.now,
+        closed: None,
+    };
+    let recipients = recipients::of_bypass(context, lifecycle, &applied.resource);
+    Outcome {
+        review: Some(ReviewWrite::Open(review)),
+        history,
+        event: Event { kind: EventKind::ResourceBypassed, recipients },
+        ..applied
     }
 }
 
@@ -259,6 +343,7 @@ fn submit(
         required_approvals: policy.required_approvals,
         decisions: Vec::new(),
         deadline,
+        remind_at: remind_at(context.now, policy, deadline),
         state: RequestState::Pending,
         version: 1,
         created_at: context.now,
@@ -276,6 +361,7 @@ fn submit(
     Ok(Outcome {
         resource: after,
         request: Some(RequestWrite::Insert(request)),
+        review: None,
         history,
         event: Event { kind: EventKind::RequestSubmitted, recipients },
     })
@@ -318,6 +404,12 @@ fn deadline(now: Timestamp, policy: &Policy, resource: &Resource, action: &Actio
     natural.or_else(|| policy.request_max_age.map(|age| now.plus(age)))
 }
 
+/// NOT-8: not where the deadline would have come.
+fn remind_at(now: Timestamp, policy: &Policy, deadline: Option<Timestamp>) -> Option<Timestamp> {
+    let at = policy.reminder_after.map(|after| now.plus(after))?;
+    deadline.is_none_or(|deadline| at < deadline).then_some(at)
+}
+
 fn apply_at_once(
     context: &Context<'_>,
     resource: &Resource,
@@ -335,6 +427,7 @@ fn apply_at_once(
     Outcome {
         resource: after,
         request: None,
+        review: None,
         history,
         event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
     }

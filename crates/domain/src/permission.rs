@@ -71,11 +71,19 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
             check_may_cancel(context, resource, request)?;
             check_open(context, request)
         }
+        (Permission::Reassign, Target::Request(resource, request)) => {
+            check_may_reassign(context, resource, request)?;
+            check_open(context, request)
+        }
         (Permission::ReadPii, Target::Resource(_) | Target::Request(..)) => {
             require(!context.is_masked(), permission, target.component().unwrap_or(Component::CAMPAIGNS))
         }
         (Permission::ManageMembers | Permission::ManageRoles | Permission::ManagePolicy, Target::Account) => {
             require_admin(context, permission)
+        }
+        // Of an open review says the bypass itself.
+        (Permission::Bypass, Target::Component(component)) => {
+            require(context.actor.active_member().is_some_and(Member::is_admin), permission, component)
         }
         (Permission::Invite | Permission::AskForOthers, Target::Account) => match acts_as(context) {
             Some(SystemRole::Admin | SystemRole::Approver) => Ok(()),
@@ -129,7 +137,7 @@ fn sees_every_kind(context: &Context<'_>) -> bool {
     })
 }
 
-fn require(has: bool, permission: Permission, component: Component) -> Result<(), Refusal> {
+pub(crate) fn require(has: bool, permission: Permission, component: Component) -> Result<(), Refusal> {
     if has { Ok(()) } else { Err(Refusal::PermissionDenied { permission, component: component.as_str() }) }
 }
 
@@ -173,6 +181,20 @@ pub(crate) fn check_may_cancel(
         Cancellation::Nobody => false,
     };
     require(may, Permission::Cancel, Component::of_area(&request.area))
+}
+
+/// Whether the actor may choose other approvers for `request`: its submitter, an assigned approver who hands it on, or an Admin.
+/// Says nothing of its state.
+pub(crate) fn check_may_reassign(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let (member, rights) = reader(context, resource, request)?;
+    let submitted = rights.write && request.submitted_by(member.id);
+    let assigned = rights.approve && request.is_assigned(member.id);
+    let may = submitted || assigned || member.is_admin();
+    require(may, Permission::Reassign, Component::of_area(&request.area))
 }
 
 /// The actor, with what they may do with a request that they may see.

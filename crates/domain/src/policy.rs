@@ -77,6 +77,8 @@ pub struct Policy {
     pub cancellation: Cancellation,
     /// After this a request without another deadline expires; none: never (REQ-14).
     pub request_max_age: Option<Duration>,
+    /// After this those who are asked to decide are reminded; none: never (NOT-8).
+    pub reminder_after: Option<Duration>,
     /// How far ahead an ACTIVE launch must start (POL-6).
     pub minimum_lead_time: Duration,
     /// Changes with every change; 0 while it is the default.
@@ -97,6 +99,7 @@ impl Policy {
             rejection_note_required: campaigns,
             cancellation: if campaigns { Cancellation::Writers } else { Cancellation::Nobody },
             request_max_age: None,
+            reminder_after: None,
             minimum_lead_time: Duration::ZERO,
             version: 0,
             updated_at: None,
@@ -167,6 +170,8 @@ pub struct PolicyChange {
     pub cancellation: Option<Cancellation>,
     /// After this a request without another deadline expires; zero: never.
     pub request_max_age: Option<Duration>,
+    /// After this those who are asked to decide are reminded; zero: never.
+    pub reminder_after: Option<Duration>,
     /// How far ahead an ACTIVE launch must start.
     pub minimum_lead_time: Option<Duration>,
 }
@@ -191,10 +196,8 @@ pub fn change(
         allow_self_approval: change.allow_self_approval.unwrap_or(before.allow_self_approval),
         rejection_note_required: change.rejection_note_required.unwrap_or(before.rejection_note_required),
         cancellation: change.cancellation.unwrap_or(before.cancellation),
-        request_max_age: match change.request_max_age {
-            Some(age) => Some(age).filter(|age| !age.is_zero()),
-            None => before.request_max_age,
-        },
+        request_max_age: unless_zero(change.request_max_age, before.request_max_age),
+        reminder_after: unless_zero(change.reminder_after, before.reminder_after),
         minimum_lead_time: change.minimum_lead_time.unwrap_or(before.minimum_lead_time),
         version: before.version + 1,
         updated_at: Some(context.now),
@@ -215,6 +218,11 @@ pub fn change(
     Ok((after, event))
 }
 
+/// What is given, where zero means none, or what was before.
+fn unless_zero(given: Option<Duration>, before: Option<Duration>) -> Option<Duration> {
+    given.map_or(before, |given| Some(given).filter(|given| !given.is_zero()))
+}
+
 fn check_limits(change: &PolicyChange) -> Result<(), Refusal> {
     let mut violations = Vec::new();
     let range = limits::REQUIRED_APPROVALS;
@@ -224,6 +232,7 @@ fn check_limits(change: &PolicyChange) -> Result<(), Refusal> {
     }
     for (field, given, limit) in [
         ("request_max_age", change.request_max_age, limits::REQUEST_MAX_AGE),
+        ("reminder_after", change.reminder_after, limits::REMINDER_AFTER),
         ("minimum_lead_time", change.minimum_lead_time, limits::MINIMUM_LEAD_TIME),
     ] {
         if given.is_some_and(|given| given > limit) {

@@ -1,4 +1,4 @@
-//! Who is told what (NOT-1 … NOT-7, NOT-10).
+//! Who is told what (NOT-1 … NOT-10).
 //!
 //! Recipients are settled with the decision and travel in its event. Only active members are told, each once.
 
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Member, MemberId, Request, Resource,
+    Context, Lifecycle, Member, MemberId, Request, Resource, Review,
     access::{Access, Component},
     member::{MemberState, SystemRole},
     policy::Area,
@@ -38,6 +38,8 @@ pub enum RibbonKind {
     Decide,
     /// One that tells how the request ended.
     Result,
+    /// One that tells of an emergency bypass and asks for its review.
+    Review,
 }
 
 /// One person who is to be told.
@@ -154,6 +156,67 @@ pub fn of_lost_assignees(context: &Context<'_>, request: &Request) -> Vec<Recipi
     to.recipients
 }
 
+/// NOT-8: the other side. A comment of the submitter goes to those who are asked, a comment of one of them to the submitter, and
+/// one of anybody else to both.
+pub fn of_comment(context: &Context<'_>, request: &Request, resource: &Resource) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    let actor = context.actor.active_member().map(|member| member.id);
+    to.told.extend(actor);
+    let is_asked = asked(context, request, resource).any(|(member, _)| Some(member.id) == actor);
+    if actor.is_none_or(|actor| !request.submitted_by(actor)) {
+        let submitter = request.submitter.member_id.and_then(|id| context.directory.get(id));
+        to.add(submitter, Reason::Submitter, true, None);
+    }
+    if !is_asked {
+        for (member, reason) in asked(context, request, resource) {
+            to.add(Some(member), reason, true, None);
+        }
+    }
+    to.recipients
+}
+
+/// NOT-8: those whose decision is still awaited.
+pub fn of_reminder(context: &Context<'_>, request: &Request, resource: &Resource) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    for (member, reason) in awaited(context, request, resource) {
+        to.add(Some(member), reason, true, None);
+    }
+    to.recipients
+}
+
+/// Whoever is asked now has a ribbon, and mail where they were not asked `before`: what NOT-1 is to a submission.
+pub fn of_reassignment(
+    context: &Context<'_>,
+    before: &Request,
+    request: &Request,
+    resource: &Resource,
+) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    let known: HashSet<MemberId> = asked(context, before, resource).map(|(member, _)| member.id).collect();
+    for (member, reason) in awaited(context, request, resource) {
+        to.add(Some(member), reason, !known.contains(&member.id), Some(RibbonKind::Decide));
+    }
+    to.recipients
+}
+
+/// NOT-9: every approver of what was bypassed, but for who did it.
+pub fn of_bypass(context: &Context<'_>, lifecycle: &Lifecycle, resource: &Resource) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    to.told.extend(context.actor.active_member().map(|member| member.id));
+    for member in context.approvers_of(lifecycle.component, Some(&resource.audience)) {
+        to.add(Some(member), Reason::AreaApprover, true, Some(RibbonKind::Review));
+    }
+    to.recipients
+}
+
+/// Whoever bypassed is told that it was reviewed.
+pub fn of_review(context: &Context<'_>, review: &Review) -> Vec<Recipient> {
+    let mut to = Collector::default();
+    let bypasser = review.bypassed_by.member_id.and_then(|id| context.directory.get(id));
+    to.add(bypasser, Reason::Admin, true, None);
+    to.recipients
+}
+
 /// NOT-7: all Admins and approvers of the area, also those whose role is only worth something while a workflow is on.
 pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> {
     let mut to = Collector::default();
@@ -191,6 +254,15 @@ fn asked<'a>(
                 .map(|member| (member, Reason::AreaApprover)),
         )
     }
+}
+
+/// Of those who are asked, the ones who have not decided.
+fn awaited<'a>(
+    context: &Context<'a>,
+    request: &'a Request,
+    resource: &'a Resource,
+) -> impl Iterator<Item = (&'a Member, Reason)> {
+    asked(context, request, resource).filter(|(member, _)| !request.decided_by(member.id))
 }
 
 /// Who may decide requests on `resource` in the request's area.

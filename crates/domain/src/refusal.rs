@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, ActorRef, Area, DataScope, Digest, InvitationId, MemberId, Pointer, RequestId, ResourceId,
-    RoleId, Timestamp,
+    ReviewId, RoleId, Timestamp,
     account::{AccountState, Feature},
     lifecycle::{Action, Kind, State},
     member::SystemRole,
@@ -36,6 +36,10 @@ pub enum Permission {
     Approve,
     /// To cancel a request (REQ-17).
     Cancel,
+    /// To choose other approvers for a request.
+    Reassign,
+    /// To apply what needs approval at once, in an emergency (POL-8).
+    Bypass,
     /// To see what is masked (ACC-13).
     ReadPii,
     /// To assign this role, or change who has access.
@@ -60,6 +64,8 @@ impl Permission {
             Self::Write => "write",
             Self::Approve => "approve",
             Self::Cancel => "cancel",
+            Self::Reassign => "reassign",
+            Self::Bypass => "bypass",
             Self::ReadPii => "read_pii",
             Self::ManageMembers => "manage_members",
             Self::Invite => "invite",
@@ -86,6 +92,8 @@ pub enum Missing {
     Role(RoleId),
     /// An invitation.
     Invitation(InvitationId),
+    /// The review of a bypass.
+    Review(ReviewId),
 }
 
 /// Why a command is refused.
@@ -156,6 +164,22 @@ pub enum Refusal {
     /// A submitter can't decide their own request (REQ-5).
     #[error("you submitted this request; somebody else must decide it")]
     SelfApproval(RequestId),
+    /// The last emergency bypass of this Admin is not reviewed yet (POL-8).
+    #[error("your last emergency bypass has still to be reviewed by another approver")]
+    ReviewOpen(ReviewId),
+    /// Who bypassed can't review it (POL-8).
+    #[error("you made this bypass; another approver must review it")]
+    SelfReview(ReviewId),
+    /// The review is closed (POL-8).
+    #[error("the review was closed by {}", by.name)]
+    ReviewClosed {
+        /// The review.
+        review: ReviewId,
+        /// By whom.
+        by: ActorRef,
+        /// When.
+        at: Timestamp,
+    },
     /// Others were chosen (REQ-7).
     #[error("this request was assigned to others")]
     NotAssigned(RequestId),

@@ -202,6 +202,8 @@ pub struct Request {
     pub decisions: Vec<Decision>,
     /// When it expires by itself (REQ-14).
     pub deadline: Option<Timestamp>,
+    /// When those who are asked are reminded of it; none: never, or they were (NOT-8).
+    pub remind_at: Option<Timestamp>,
     /// PENDING, or how it ended.
     pub state: RequestState,
     /// Counts up with every change.

@@ -21,6 +21,7 @@ pub(crate) fn revert(context: &Context<'_>, resource: &Resource, request: &Reque
         history: history(context, resource, &after, request, HistoryEvent::Reverted, &note),
         resource: after,
         request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        review: None,
         event: Event { kind: EventKind::RequestReverted, recipients: Vec::new() },
     }
 }

@@ -4,8 +4,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    Account, Context, Directory, Invitation, Member, MemberId, MemberState, Policies, Policy, Role, RoleId,
-    Roles, SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
+    Account, ActorRef, Context, Directory, Invitation, Member, MemberId, MemberState, Policies, Policy, Role,
+    RoleId, Roles, SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
 };
 
 /// One thing to write.
@@ -25,6 +25,8 @@ pub enum RulesWrite {
     DeleteRole(RoleId),
     /// The policy after the change.
     Policy(Policy),
+    /// The same in the history of policies, with who changed it.
+    RecordPolicy(Policy, ActorRef),
     /// A new invitation.
     InsertInvitation(Invitation),
     /// The invitation after the change: guarded by the version before, one less.
@@ -80,6 +82,12 @@ impl RulesChange {
         Self { writes, touched, told: Vec::new() }
     }
 
+    /// A policy that was changed, with its place in the history of policies.
+    pub fn of_policy(policy: Policy, by: ActorRef) -> Self {
+        let record = RulesWrite::RecordPolicy(policy.clone(), by);
+        Self { writes: vec![RulesWrite::Policy(policy), record], ..Self::default() }
+    }
+
     /// Whether it changes nothing and tells nothing.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.touched.is_empty() && self.told.is_empty()
@@ -127,6 +135,7 @@ impl RulesAfter {
                 RulesWrite::Policy(policy) => after.policies = after.policies.with(policy.clone()),
                 RulesWrite::InsertMember(_)
                 | RulesWrite::UpdateMember(_)
+                | RulesWrite::RecordPolicy(..)
                 | RulesWrite::InsertInvitation(_)
                 | RulesWrite::UpdateInvitation(_)
                 | RulesWrite::WithdrawInvitations(_) => {}

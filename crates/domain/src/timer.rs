@@ -41,6 +41,7 @@ pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
         history: entry(context, resource, &after, event, None),
         resource: after,
         request: None,
+        review: None,
         event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
     })
 }

@@ -19,13 +19,15 @@ use crate::{
 /// What is deleted, row by row: what refers to something before what it refers to, so that no request is ever without its
 /// resource. Beside each table what follows the account in its key: in that order the key's index is read, and not the table,
 /// however few of its rows are the account's.
-const TABLES: [(&str, &str); 8] = [
+const TABLES: [(&str, &str); 10] = [
     ("idempotency", "actor"),
     ("invitations", "invitation_id"),
     ("sweeps", "rules_version"),
     ("request_approvers", "request_id"),
     ("decisions", "request_id"),
     ("requests", "request_id"),
+    ("reviews", "review_id"),
+    ("timer_claims", "resource_id"),
     ("resources", "resource_id"),
     ("member_roles", "member_id"),
 ];

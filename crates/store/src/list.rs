@@ -1,15 +1,12 @@
 //! Lists, in pages whose cost does not grow with the table: each starts at a key and reads along an index.
 
-use countersign_domain::{
-    AccountId, Area, Audience, Kind, Request, RequestId, Resource, ResourceId, history::HistoryEntry,
-};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use countersign_domain::{AccountId, Area, Kind, Resource, ResourceId, history::HistoryEntry};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::{
     Store, StoreError,
-    entities::{history, json, resources},
+    entities::{history, resources},
     error::failed,
-    requests,
     store::statement,
 };
 
@@ -30,45 +27,6 @@ impl<T> Page<T> {
         items.truncate(limit);
         Self { items, more }
     }
-}
-
-/// The states by which requests can be listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestStateName {
-    /// Waits for a decision.
-    Pending,
-    /// Approved.
-    Approved,
-    /// Rejected.
-    Rejected,
-    /// Cancelled.
-    Cancelled,
-    /// Expired.
-    Expired,
-    /// Ended with its area's workflow.
-    Reverted,
-}
-
-impl RequestStateName {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Approved => "APPROVED",
-            Self::Rejected => "REJECTED",
-            Self::Cancelled => "CANCELLED",
-            Self::Expired => "EXPIRED",
-            Self::Reverted => "REVERTED",
-        }
-    }
-}
-
-/// Which requests to list (REQ-19).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RequestFilter {
-    /// Only in this state.
-    pub state: Option<RequestStateName>,
-    /// Only on this resource.
-    pub resource: Option<ResourceId>,
 }
 
 impl Store {
@@ -94,67 +52,6 @@ impl Store {
         let rows = select.all(&self.read).await.map_err(failed("list resources"))?;
         let items = rows.into_iter().map(Resource::try_from).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit))
-    }
-
-    /// The account's requests, newest first, from after `after`, each with whom its resource reaches: what lies outside a data
-    /// scope is for the caller to leave out (ACC-12).
-    pub async fn list_requests(
-        &self,
-        account: AccountId,
-        filter: &RequestFilter,
-        after: Option<RequestId>,
-        limit: u32,
-    ) -> Result<Page<(Request, Audience)>, StoreError> {
-        const WHAT: &str = "list requests";
-        let (sql, values) = self.requests_statement(account, filter, after, limit);
-        let select = statement(&self.read, &sql, values);
-        let rows = self.read.query_all_raw(select).await.map_err(failed(WHAT))?;
-        let mut items = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if let Some(request) = requests::from_row(row, WHAT)? {
-                let audience: Option<String> = row.try_get("", "audience").map_err(failed(WHAT))?;
-                let key = || format!("{account}/{}", request.resource_id);
-                // The resource is always there, unless the account is being erased.
-                let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
-                items.push((request, audience.unwrap_or_default()));
-            }
-        }
-        Ok(Page::of(items, limit))
-    }
-
-    /// One text for each set of filters that is given, so that each finds its index.
-    fn requests_statement(
-        &self,
-        account: AccountId,
-        filter: &RequestFilter,
-        after: Option<RequestId>,
-        limit: u32,
-    ) -> (String, Vec<Value>) {
-        let mut conditions = vec!["q.account_id = $1".to_owned()];
-        let mut values: Vec<Value> = vec![account.0.into()];
-        let mut add = |condition: &str, value: Value| {
-            values.push(value);
-            conditions.push(format!("{condition} ${}", values.len()));
-        };
-        if let Some(state) = filter.state {
-            add("q.state =", state.as_str().into());
-        }
-        if let Some(resource) = filter.resource {
-            add("q.resource_id =", resource.0.into());
-        }
-        if let Some(after) = after {
-            add("q.request_id <", after.0.into());
-        }
-        values.push((i64::from(limit) + 1).into());
-        let sql = format!(
-            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
-             WHERE r.account_id = q.account_id AND r.resource_id = q.resource_id) AS audience \
-             FROM requests AS q WHERE {conditions} ORDER BY q.request_id DESC LIMIT ${limit}",
-            selected = requests::selected(self.backend),
-            conditions = conditions.join(" AND "),
-            limit = values.len(),
-        );
-        (sql, values)
     }
 
     /// A resource's history, oldest first, from after the sequence number `after`.

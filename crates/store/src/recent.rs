@@ -47,7 +47,8 @@ impl Key {
         match about {
             About::Resource(id) => Some(Self::Resource(account, id.0)),
             About::Request(id) => Some(Self::Request(account, id.0)),
-            About::Nothing | About::ResourceByExternalId(..) => None,
+            // Of a review nothing is known here.
+            About::Nothing | About::ResourceByExternalId(..) | About::Bypass(_) | About::Review(_) => None,
         }
     }
 }
@@ -140,6 +141,7 @@ impl Store {
             account: recent.account.clone(),
             resource: Some(recent.resource.clone()),
             request: recent.request.clone(),
+            review: None,
             replay: None,
         })
     }

@@ -4,14 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use countersign_domain::{
     Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource,
-    ResourceId, Roles, Timestamp,
+    ResourceId, Review, ReviewId, Roles, Timestamp,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
     Backend, IdempotencyKey, IdempotencyRecord, Store, StoreError,
-    entities::{accounts, resources, select_list},
+    entities::{accounts, resources, reviews, select_list},
     error::failed,
     members, requests,
     store::statement,
@@ -28,6 +28,10 @@ pub enum About {
     ResourceByExternalId(Kind, String),
     /// A request in whatever state, and its resource.
     Request(RequestId),
+    /// As [`Resource`](Self::Resource), and the review that the actor's last emergency bypass has open (POL-8).
+    Bypass(ResourceId),
+    /// A review in whatever state, its resource, and that one's pending request if there is one.
+    Review(ReviewId),
 }
 
 /// What a decision starts from. Resource and request were read at one moment; a commit is refused when any of this has
@@ -49,6 +53,8 @@ pub struct Snapshot {
     pub resource: Option<Resource>,
     /// The request asked for, or the pending one of the resource.
     pub request: Option<Request>,
+    /// The review asked for.
+    pub review: Option<Review>,
     /// What the call with this idempotency key answered, if it was made.
     pub replay: Option<IdempotencyRecord>,
 }
@@ -78,7 +84,7 @@ impl Store {
                 tries += 1;
                 continue;
             }
-            let Read { account, resource, request, replay, members: mut known } = read;
+            let Read { account, resource, request, review, replay, members: mut known } = read;
             self.add_chosen_approvers(account.id, request.as_ref(), &rules.candidates, &mut known).await?;
             return Ok(Some(Snapshot {
                 actor: actor.and_then(|id| known.iter().find(|member| member.id == id).cloned()),
@@ -88,6 +94,7 @@ impl Store {
                 account,
                 resource,
                 request,
+                review,
                 replay,
             }));
         }
@@ -118,6 +125,11 @@ impl Store {
                 values.push(external_id.as_str().into());
             }
             About::Request(id) => values.push(id.0.into()),
+            About::Bypass(id) => {
+                values.push(id.0.into());
+                values.push(actor.map(|id| id.0).into());
+            }
+            About::Review(id) => values.push(id.0.into()),
         }
         let select = statement(&self.read, sql(self.backend, about), values);
         let Some(row) = self.read.query_one_raw(select).await.map_err(what)? else { return Ok(None) };
@@ -130,6 +142,10 @@ impl Store {
             account: accounts::Model::from_query_result(&row, "a_").map_err(what)?.try_into()?,
             resource,
             request,
+            review: match about {
+                About::Bypass(_) | About::Review(_) => review(&row)?,
+                _ => None,
+            },
             replay: replay(&row, idempotency)?,
             members: members::from_aggregate(members.as_deref(), account)?,
         }))
@@ -158,6 +174,7 @@ struct Read {
     account: Account,
     resource: Option<Resource>,
     request: Option<Request>,
+    review: Option<Review>,
     replay: Option<IdempotencyRecord>,
     members: Vec<Member>,
 }
@@ -170,6 +187,14 @@ pub(crate) fn resource(row: &QueryResult) -> Result<Option<Resource>, StoreError
     }
     let model = resources::Model::from_query_result(row, "r_").map_err(what)?;
     Ok(Some(model.try_into()?))
+}
+
+fn review(row: &QueryResult) -> Result<Option<Review>, StoreError> {
+    let what = failed("read a review");
+    if row.try_get::<Option<Uuid>>("v_", "review_id").map_err(what)?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(reviews::Model::from_query_result(row, "v_").map_err(what)?.try_into()?))
 }
 
 fn replay(row: &QueryResult, key: Option<&IdempotencyKey>) -> Result<Option<IdempotencyRecord>, StoreError> {
@@ -188,9 +213,9 @@ fn replay(row: &QueryResult, key: Option<&IdempotencyKey>) -> Result<Option<Idem
 
 /// The statement's text: one for each kind of `about`, so that it is prepared once.
 fn sql(backend: Backend, about: &About) -> &'static str {
-    static POSTGRES: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Postgres));
-    static SQLITE: LazyLock<[String; 4]> = LazyLock::new(|| texts(Backend::Sqlite));
-    let [nothing, resource, external_id, request] = match backend {
+    static POSTGRES: LazyLock<[String; 6]> = LazyLock::new(|| texts(Backend::Postgres));
+    static SQLITE: LazyLock<[String; 6]> = LazyLock::new(|| texts(Backend::Sqlite));
+    let [nothing, resource, external_id, request, bypass, review] = match backend {
         Backend::Postgres => &*POSTGRES,
         Backend::Sqlite => &*SQLITE,
     };
@@ -199,26 +224,25 @@ fn sql(backend: Backend, about: &About) -> &'static str {
         About::Resource(_) => resource,
         About::ResourceByExternalId(..) => external_id,
         About::Request(_) => request,
+        About::Bypass(_) => bypass,
+        About::Review(_) => review,
     }
 }
 
-fn texts(backend: Backend) -> [String; 4] {
+fn texts(backend: Backend) -> [String; 6] {
     const PENDING: &str = "LEFT JOIN requests AS q \
         ON q.account_id = r.account_id AND q.resource_id = r.resource_id AND q.state = 'PENDING'";
+    const BY_ID: &str = "LEFT JOIN resources AS r ON r.account_id = a.account_id AND r.resource_id = $6";
     [
-        text(backend, None),
-        text(
-            backend,
-            Some(&format!(
-                "LEFT JOIN resources AS r ON r.account_id = a.account_id AND r.resource_id = $6 {PENDING}"
-            )),
-        ),
+        text(backend, None, false),
+        text(backend, Some(&format!("{BY_ID} {PENDING}")), false),
         text(
             backend,
             Some(&format!(
                 "LEFT JOIN resources AS r ON r.account_id = a.account_id AND r.kind = $6 AND r.external_id = $7 \
                  {PENDING}"
             )),
+            false,
         ),
         text(
             backend,
@@ -226,22 +250,45 @@ fn texts(backend: Backend) -> [String; 4] {
                 "LEFT JOIN requests AS q ON q.account_id = a.account_id AND q.request_id = $6 \
                  LEFT JOIN resources AS r ON r.account_id = q.account_id AND r.resource_id = q.resource_id",
             ),
+            false,
+        ),
+        text(
+            backend,
+            Some(&format!(
+                "{BY_ID} {PENDING} LEFT JOIN reviews AS v \
+                 ON v.account_id = a.account_id AND v.bypassed_by_id = $7 AND v.closed_at_us IS NULL"
+            )),
+            true,
+        ),
+        text(
+            backend,
+            Some(&format!(
+                "LEFT JOIN reviews AS v ON v.account_id = a.account_id AND v.review_id = $6 \
+                 LEFT JOIN resources AS r ON r.account_id = v.account_id AND r.resource_id = v.resource_id {PENDING}"
+            )),
+            true,
         ),
     ]
 }
 
-/// `joins` brings in `resources AS r` and `requests AS q`.
-fn text(backend: Backend, joins: Option<&str>) -> String {
-    let selected = joins.map_or_else(String::new, |_| {
+/// `joins` brings in `resources AS r`, `requests AS q` and, `with_review`, `reviews AS v`.
+fn text(backend: Backend, joins: Option<&str>, with_review: bool) -> String {
+    let mut selected = joins.map_or_else(String::new, |_| {
         format!(", {}, {}", select_list::<resources::Entity>("r", "r_"), requests::selected(backend))
     });
+    let mut concerned = "r.owner_id, q.submitter_id".to_owned();
+    if with_review {
+        selected = format!("{selected}, {}", select_list::<reviews::Entity>("v", "v_"));
+        concerned.push_str(", v.bypassed_by_id");
+    }
     let named = match (backend, joins.is_some()) {
-        (Backend::Postgres, false) => "= ANY ($5)",
-        (Backend::Postgres, true) => "= ANY ($5 || ARRAY[r.owner_id, q.submitter_id])",
-        (Backend::Sqlite, false) => "IN (SELECT unhex(value) FROM json_each($5))",
-        (Backend::Sqlite, true) => {
-            "IN (SELECT unhex(value) FROM json_each($5) UNION ALL SELECT r.owner_id UNION ALL SELECT q.submitter_id)"
-        }
+        (Backend::Postgres, false) => "= ANY ($5)".to_owned(),
+        (Backend::Postgres, true) => format!("= ANY ($5 || ARRAY[{concerned}])"),
+        (Backend::Sqlite, false) => "IN (SELECT unhex(value) FROM json_each($5))".to_owned(),
+        (Backend::Sqlite, true) => format!(
+            "IN (SELECT unhex(value) FROM json_each($5) UNION ALL SELECT {})",
+            concerned.replace(", ", " UNION ALL SELECT ")
+        ),
     };
     format!(
         "SELECT {account}{selected}, i.fingerprint AS i_fingerprint, i.response AS i_response, \

@@ -2,7 +2,7 @@
 
 use countersign_domain::{
     Account, AccountId, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
-    RequestWrite, Resource, Timestamp,
+    RequestWrite, Resource, Review, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
     recipients::{Reason, Recipient, RibbonKind},
@@ -25,9 +25,10 @@ pub fn of_outcome(
     traceparent: Option<&str>,
 ) -> Result<OutboxRow, Fault> {
     let resource = &outcome.resource;
-    let payload = match &outcome.request {
-        Some(write) => event::event::Payload::Request(request_event(resource, write.request(), outcome)),
-        None => event::event::Payload::Resource(event::ResourceEvent {
+    let payload = match (&outcome.request, &outcome.review) {
+        (Some(write), _) => event::event::Payload::Request(request_event(resource, write.request(), outcome)),
+        (None, Some(write)) => event::event::Payload::Bypass(bypass_event(resource, write.review())),
+        (None, None) => event::event::Payload::Resource(event::ResourceEvent {
             resource: Some(snapshot(resource)),
             change: outcome.history.event.as_str().to_owned(),
             action: outcome.history.action.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -227,8 +228,26 @@ fn request_event(resource: &Resource, request: &Request, outcome: &Outcome) -> e
         launch_mode: resources::launch_mode(request.launch_mode).into(),
         lost_approvers: match &outcome.request {
             Some(RequestWrite::Update { lost, .. }) => lost.iter().map(convert::actor).collect(),
-            Some(RequestWrite::Insert(_)) | None => Vec::new(),
+            _ => Vec::new(),
         },
+    }
+}
+
+fn bypass_event(resource: &Resource, review: &Review) -> event::BypassEvent {
+    let closed = review.closed.as_ref();
+    event::BypassEvent {
+        resource: Some(snapshot(resource)),
+        review_id: review.id.to_string(),
+        area: review.area.as_str().to_owned(),
+        action: review.action.as_str().to_owned(),
+        from_state: review.from_state.as_str().to_owned(),
+        target_state: review.target_state.as_str().to_owned(),
+        bypassed_by: Some(convert::actor(&review.bypassed_by)),
+        reason: review.reason.clone(),
+        bypass_time: Some(time::to_proto(review.opened_at)),
+        digest: review.digest.to_string(),
+        closed_by: closed.map(|closed| convert::actor(&closed.by)),
+        note: closed.map(|closed| closed.note.clone()).unwrap_or_default(),
     }
 }
 
@@ -252,6 +271,7 @@ fn recipient(recipient: &Recipient) -> event::Recipient {
             None => event::RecipientRibbon::Unspecified,
             Some(RibbonKind::Decide) => event::RecipientRibbon::Decide,
             Some(RibbonKind::Result) => event::RecipientRibbon::Result,
+            Some(RibbonKind::Review) => event::RecipientRibbon::Review,
         }
         .into(),
     }

@@ -1,25 +1,33 @@
-//! What time alone does: requests expire, what is scheduled starts, campaigns complete (REQ-14, REQ-15, LIF-17).
+//! What time alone does: requests expire and are reminded of, what is scheduled starts, campaigns complete (REQ-14, REQ-15, LIF-17,
+//! NOT-8).
 //!
-//! Any number of replicas may run it: each change is an ordinary guarded commit, so that it happens once. Nothing is kept
-//! in memory: what came due while no replica ran is done when one does, oldest first.
+//! Any number of replicas may run it. What is due is claimed with a lease, so that they share the work and do none of it twice; a
+//! claim whose holder is gone runs out. Each change is an ordinary guarded commit besides, so that it happens once whatever becomes
+//! of claims. Nothing is kept in memory: what came due while no replica ran is done when one does, oldest first.
 
 use std::time::Duration;
 
 use countersign_runtime::{BoxError, telemetry};
 use countersign_store::{About, Due};
+use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{fault::Fault, road::Road};
 
-/// How many are looked up at once.
+/// How many are claimed at once.
 const BATCH: u32 = 100;
+/// How many take effect at a time: most of it is waiting for the disk, and others need connections too.
+const AT_ONCE: usize = 4;
+/// For how long a claim holds. Far more than a batch takes; and what could not take effect is left alone for as long, so that it
+/// does not hold up the rest.
+const LEASE: Duration = Duration::from_secs(20);
 /// How often it looks: the most that a start or an expiry is late by, on a service that keeps up.
 const POLL: Duration = Duration::from_millis(500);
 
 /// Lets what is due take effect until `stop` is cancelled.
 pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     while !stop.is_cancelled() {
-        let more = match batch(&road).await {
+        let more = match batch(&road, &stop).await {
             Ok(more) => more,
             Err(fault) => {
                 tracing::warn!(error = %telemetry::chain(&fault), "what is due could not be looked up");
@@ -36,25 +44,36 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Lets one batch take effect; whether to look again at once. One that fails does not hold up the others; a batch that
-/// changed nothing is no reason to hurry.
-async fn batch(road: &Road) -> Result<bool, Fault> {
-    let due = road.store.due(road.now(), BATCH).await?;
-    let full = due.len() == BATCH as usize;
-    let mut changed = false;
-    for due in due {
-        let Due { account_id, resource_id, request_id, since: _ } = due;
-        let about = match request_id {
-            Some(request) => About::Request(request),
-            None => About::Resource(resource_id),
-        };
-        match road.tick(account_id, &about).await {
-            Ok(did) => changed |= did,
-            Err(fault) => tracing::warn!(
-                account = %account_id, resource = %resource_id, error = %telemetry::chain(&fault),
+/// Lets one batch take effect; whether there may be more. One that fails does not hold up the others.
+async fn batch(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
+    let now = road.now();
+    let claimed = road.store.claim_due(now, LEASE, BATCH).await?;
+    if claimed.is_empty() {
+        road.store.forget_claims(now).await?;
+        return Ok(false);
+    }
+    // Made first: a closure in the stream would have to hold for any lifetime.
+    let ticking: Vec<_> = claimed.iter().map(|due| tick(road, stop, *due)).collect();
+    let done: Vec<Due> = stream::iter(ticking).buffered(AT_ONCE).filter_map(async |due| due).collect().await;
+    road.store.release_due(&done, now.plus(LEASE)).await?;
+    Ok(claimed.len() == BATCH as usize)
+}
+
+/// What was claimed, if nothing is left to do about it now. Else the claim stays until it runs out: whoever looks again at once would
+/// find the same.
+async fn tick(road: &Road, stop: &CancellationToken, due: Due) -> Option<Due> {
+    // Given back, so that another replica need not wait for the claim to run out.
+    if stop.is_cancelled() {
+        return Some(due);
+    }
+    match road.tick(due.account_id, &About::Resource(due.resource_id)).await {
+        Ok(did) => did.then_some(due),
+        Err(fault) => {
+            tracing::warn!(
+                account = %due.account_id, resource = %due.resource_id, error = %telemetry::chain(&fault),
                 "what is due did not take effect"
-            ),
+            );
+            None
         }
     }
-    Ok(full && changed)
 }

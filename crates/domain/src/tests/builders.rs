@@ -8,13 +8,15 @@ use uuid::Uuid;
 use crate::{
     Account, AccountId, AccountState, Action, Actor, ActorRef, Area, Audience, Content, Context, Directory,
     Feature, Kind, LaunchMode, Member, MemberId, MemberState, Outcome, Policies, Policy, Refusal, Request,
-    RequestId, Resource, ResourceId, Role, Roles, Schedule, State, SystemRole, Timestamp, Violation,
+    RequestId, Resource, ResourceId, Review, ReviewId, Role, Roles, Schedule, State, SystemRole, Timestamp,
+    Violation,
+    conversation::{self, Reassign},
     decide::{self, Approve, Cancel, Reject},
     edit::{self, Edit, Register},
     perform::{self, PerformAction},
     policy::{Cancellation, PolicyChange},
     resource::ApprovalStatus,
-    timer,
+    review, timer,
 };
 
 /// The time at which most tests act.
@@ -22,6 +24,7 @@ pub(super) const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 pub(super) const ACCOUNT: AccountId = AccountId(Uuid::from_u128(1));
 pub(super) const RESOURCE: ResourceId = ResourceId(Uuid::from_u128(2));
 pub(super) const REQUEST: RequestId = RequestId(Uuid::from_u128(3));
+pub(super) const REVIEW: ReviewId = ReviewId(Uuid::from_u128(4));
 pub(super) const CREATED: Timestamp = Timestamp(NOW.0 - 1_000_000);
 
 /// `hours` from [`NOW`].
@@ -241,7 +244,7 @@ impl World {
         resource: &Resource,
         command: &PerformAction,
     ) -> Result<Outcome, Refusal> {
-        self.act(who, |context| perform::perform(context, resource, command))
+        self.act(who, |context| perform::perform(context, resource, None, command))
     }
 
     pub(super) fn approve_with(
@@ -278,6 +281,48 @@ impl World {
 
     pub(super) fn expire(&self, pending: &Pending) -> Option<Outcome> {
         self.act(Who::Timer, |context| decide::expire(context, &pending.resource, &pending.request))
+    }
+
+    pub(super) fn comment(&self, who: Who, pending: &Pending, text: &str) -> Result<Outcome, Refusal> {
+        self.act(who, |context| conversation::comment(context, &pending.resource, &pending.request, text))
+    }
+
+    pub(super) fn reassign(
+        &self,
+        who: Who,
+        pending: &Pending,
+        approvers: &[Who],
+    ) -> Result<Outcome, Refusal> {
+        let approvers = approvers.iter().map(|who| who.id()).collect();
+        let command = Reassign { approvers, ..Reassign::default() };
+        self.act(who, |context| {
+            conversation::reassign(context, &pending.resource, &pending.request, &command)
+        })
+    }
+
+    pub(super) fn remind(&self, pending: &Pending) -> Option<Outcome> {
+        self.act(Who::Timer, |context| conversation::remind(context, &pending.resource, &pending.request))
+    }
+
+    /// `action`, in an emergency.
+    pub(super) fn bypass(
+        &self,
+        who: Who,
+        resource: &Resource,
+        open: Option<&Review>,
+        action: Action,
+    ) -> Result<Outcome, Refusal> {
+        let command = PerformAction { emergency_reason: "it burns".into(), ..doing(action) };
+        self.act(who, |context| perform::perform(context, resource, open, &command))
+    }
+
+    pub(super) fn close_review(
+        &self,
+        who: Who,
+        resource: &Resource,
+        review: &Review,
+    ) -> Result<Outcome, Refusal> {
+        self.act(who, |context| review::close(context, resource, review, "looked at"))
     }
 
     pub(super) fn fire(&self, resource: &Resource) -> Option<Outcome> {
@@ -390,7 +435,9 @@ pub(super) fn doing(action: Action) -> PerformAction {
         approvers: Vec::new(),
         launch_mode: None,
         winner: None,
+        emergency_reason: String::new(),
         request_id: REQUEST,
+        review_id: REVIEW,
     }
 }
 

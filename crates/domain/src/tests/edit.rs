@@ -51,7 +51,7 @@ fn new_schedule(start: Option<u64>, end: Option<u64>) -> Edit {
 /// Proves HIS-1, LIF-23.
 #[test]
 fn a_registered_resource_is_a_draft_that_nobody_has_approved() {
-    let Outcome { resource, request, history, event } =
+    let Outcome { resource, request, review, history, event } =
         World::new().register(Who::Creator, new_campaign()).unwrap();
     assert_eq!(resource.state, State::DRAFT);
     assert_eq!(resource.approval_status, ApprovalStatus::None);
@@ -60,7 +60,7 @@ fn a_registered_resource_is_a_draft_that_nobody_has_approved() {
     assert_eq!((resource.version, history.sequence), (1, 1));
     assert_eq!((history.event, history.from, history.to), (HistoryEvent::Registered, None, State::DRAFT));
     assert_eq!((history.actor, history.digest), (Who::Creator.as_ref(), resource.live.digest));
-    assert_eq!((request, event.kind), (None, EventKind::ResourceChanged));
+    assert_eq!((request, review, event.kind), (None, None, EventKind::ResourceChanged));
 }
 
 /// Proves ACC-4, ACC-8.

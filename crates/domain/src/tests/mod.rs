@@ -6,8 +6,11 @@
 mod access;
 mod builders;
 mod content;
+mod conversation;
 mod decide;
+mod difference;
 mod edit;
+mod gate;
 mod invariants;
 mod lifecycle;
 mod membership;
@@ -15,4 +18,5 @@ mod perform;
 mod policy;
 mod recipients;
 mod revert;
+mod review;
 mod timer;

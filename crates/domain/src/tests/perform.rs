@@ -226,7 +226,7 @@ fn a_creator_who_may_approve_is_gated_all_the_same() {
         (member.system_role, member.roles) = (system_role, vec![approves.id]);
         let actor = Actor::Member { member, service: None };
         let command = doing(Action::LAUNCH);
-        let outcome = world.act_as(&actor, |context| perform::perform(context, &campaign(), &command));
+        let outcome = world.act_as(&actor, |context| perform::perform(context, &campaign(), None, &command));
         outcome.unwrap().history.event
     };
     assert_eq!(launch(Some(SystemRole::Creator)), HistoryEvent::Submitted);

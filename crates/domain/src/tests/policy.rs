@@ -25,6 +25,7 @@ fn the_defaults_are_those_of_the_rulebook() {
         rejection_note_required,
         cancellation,
         request_max_age: None,
+        reminder_after: None,
         minimum_lead_time: Duration::ZERO,
         version: 0,
         updated_at: None,
@@ -124,6 +125,7 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
         rejection_note_required: Some(false),
         cancellation: Some(Cancellation::Nobody),
         request_max_age: Some(Duration::from_hours(24)),
+        reminder_after: Some(Duration::from_hours(4)),
         minimum_lead_time: Some(Duration::from_mins(15)),
         ..PolicyChange::default()
     };
@@ -136,6 +138,7 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
         rejection_note_required: false,
         cancellation: Cancellation::Nobody,
         request_max_age: Some(Duration::from_hours(24)),
+        reminder_after: Some(Duration::from_hours(4)),
         minimum_lead_time: Duration::from_mins(15),
         version: 1,
         updated_at: Some(NOW),

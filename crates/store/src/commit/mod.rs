@@ -6,14 +6,14 @@ mod rules;
 mod sqlite;
 mod steps;
 
-use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite};
+use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite, ReviewWrite};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
 pub use self::rules::{AccountCreation, Concerned, RulesCommit};
 pub(crate) use self::{members::update as update_members, steps::count_up};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,
-    entities::{decisions, history, idempotency, outbox, requests, resources},
+    entities::{decisions, history, idempotency, outbox, requests, resources, reviews},
     error::{Failure, Unique, classify, failed},
 };
 
@@ -127,6 +127,7 @@ struct Rows {
     rules_version: i64,
     resource: resources::Model,
     request: Option<RequestRows>,
+    review: Option<ReviewRow>,
     history: history::Model,
     outbox: outbox::Model,
     idempotency: Option<idempotency::Model>,
@@ -135,6 +136,13 @@ struct Rows {
 enum RequestRows {
     Insert { request: requests::Model, approvers: Vec<uuid::Uuid> },
     Update { request: requests::Model, decision: Option<decisions::Model>, lost: Vec<Lost> },
+    Reassign { request: requests::Model, approvers: Vec<uuid::Uuid>, removed: Vec<uuid::Uuid> },
+    Remind(requests::Model),
+}
+
+enum ReviewRow {
+    Open(reviews::Model),
+    Close(reviews::Model),
 }
 
 /// A chosen approver's assignment that ends, and when.
@@ -157,7 +165,11 @@ impl Rows {
         Ok(Self {
             rules_version,
             resource: (&outcome.resource).into(),
-            request: outcome.request.as_ref().map(|write| RequestRows::of(write, &outcome)).transpose()?,
+            request: match &outcome.request {
+                Some(write) => RequestRows::of(write, &outcome)?,
+                None => None,
+            },
+            review: outcome.review.as_ref().map(|write| ReviewRow::of(write, &outcome)).transpose()?,
             history: (&outcome.history).into(),
             outbox: (&outbox).into(),
             idempotency: idempotency.as_ref().map(Into::into),
@@ -166,12 +178,13 @@ impl Rows {
 }
 
 impl RequestRows {
-    fn of(write: &RequestWrite, outcome: &Outcome) -> Result<Self, StoreError> {
+    /// None: nothing of a request is written.
+    fn of(write: &RequestWrite, outcome: &Outcome) -> Result<Option<Self>, StoreError> {
         let request = write.request();
         if request.account_id != outcome.resource.account_id || request.resource_id != outcome.resource.id {
             return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
         }
-        match write {
+        Ok(Some(match write {
             RequestWrite::Insert(request) => {
                 if request.state.ending().is_some() || !request.decisions.is_empty() {
                     return Err(StoreError::Unstorable { what: "a new request that is decided already" });
@@ -179,16 +192,44 @@ impl RequestRows {
                 if request.assignments.iter().any(|assignment| assignment.expired_at.is_some()) {
                     return Err(StoreError::Unstorable { what: "a new request with an expired assignment" });
                 }
-                let approvers = request.assignments.iter().map(|assignment| assignment.member.0).collect();
-                Ok(Self::Insert { request: request.into(), approvers })
+                Self::Insert { request: request.into(), approvers: chosen(request) }
             }
             RequestWrite::Update { request, decision, lost } => {
                 let decision =
                     decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
                 let lost = lost.iter().map(|who| Lost::of(request, who)).collect::<Result<_, _>>()?;
-                Ok(Self::Update { request: request.into(), decision, lost })
+                Self::Update { request: request.into(), decision, lost }
             }
+            RequestWrite::Reassign { request, removed } => Self::Reassign {
+                request: request.into(),
+                approvers: chosen(request),
+                removed: removed.iter().map(|member| member.0).collect(),
+            },
+            RequestWrite::Remind(request) => Self::Remind(request.into()),
+            RequestWrite::Unchanged(_) => return Ok(None),
+        }))
+    }
+}
+
+fn chosen(request: &Request) -> Vec<uuid::Uuid> {
+    request.assignments.iter().map(|assignment| assignment.member.0).collect()
+}
+
+impl ReviewRow {
+    fn of(write: &ReviewWrite, outcome: &Outcome) -> Result<Self, StoreError> {
+        let review = write.review();
+        let consistent = review.account_id == outcome.resource.account_id
+            && review.resource_id == outcome.resource.id
+            && outcome.request.is_none()
+            && review.closed.is_some() == matches!(write, ReviewWrite::Close(_));
+        if !consistent {
+            return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
         }
+        let row = review.try_into()?;
+        Ok(match write {
+            ReviewWrite::Open(_) => Self::Open(row),
+            ReviewWrite::Close(_) => Self::Close(row),
+        })
     }
 }
 
@@ -248,12 +289,13 @@ pub(crate) enum Table {
     Idempotency,
     Roles,
     Invitations,
+    Reviews,
     /// One whose keys can only be taken by mistake.
     Other,
 }
 
 /// The keys that a commit may find taken: PostgreSQL's name, SQLite's table and kind, and what it means.
-const KEYS: [(&str, Table, Unique, Tried); 14] = [
+const KEYS: [(&str, Table, Unique, Tried); 15] = [
     ("accounts_pkey", Table::Accounts, Unique::PrimaryKey, Tried::Duplicate(Duplicate::AccountId)),
     ("members_pkey", Table::Members, Unique::PrimaryKey, Tried::Duplicate(Duplicate::MemberId)),
     ("members_email", Table::Members, Unique::Index, Tried::Duplicate(Duplicate::Email)),
@@ -268,6 +310,8 @@ const KEYS: [(&str, Table, Unique, Tried); 14] = [
     ("requests_pkey", Table::Requests, Unique::PrimaryKey, Tried::Duplicate(Duplicate::RequestId)),
     // REQ-2: somebody else submitted first.
     ("requests_one_pending", Table::Requests, Unique::Index, Tried::Conflict),
+    // POL-8: this Admin has bypassed a moment ago.
+    ("reviews_one_open", Table::Reviews, Unique::Index, Tried::Conflict),
     // POL-3: this member has decided already.
     ("decisions_pkey", Table::Decisions, Unique::PrimaryKey, Tried::Conflict),
     // REQ-18: `settle` finds the first answer.

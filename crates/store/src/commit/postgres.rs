@@ -36,14 +36,15 @@ use std::sync::LazyLock;
 use sea_orm::{ConnectionTrait, EntityTrait, Value};
 use uuid::Uuid;
 
-use super::{RequestRows, Rows, Table, Tried, refused};
+use super::{RequestRows, ReviewRow, Rows, Table, Tried, refused};
 use crate::{
     StoreError,
-    entities::{columns, decisions, history, idempotency, outbox, requests, resources, values},
+    entities::{columns, decisions, history, idempotency, outbox, requests, resources, reviews, values},
     store::statement,
 };
 
-/// What a statement is for. Its text is fixed for each, so that it is prepared once per connection.
+/// What a statement is for. Its text is fixed for each, so that it is prepared once. A part that writes nothing would still open
+/// its table and indexes, so what seldom writes is a shape of its own.
 #[derive(Clone, Copy)]
 enum Shape {
     /// A new resource.
@@ -52,26 +53,67 @@ enum Shape {
     Change,
     /// A request is made for whoever may approve it.
     Submit,
-    /// A request is made for chosen approvers. A part that writes nothing would still open its table and indexes, so this is
-    /// a shape of its own.
+    /// A request is made for chosen approvers.
     SubmitTo,
-    /// A request is changed: decided, cancelled, expired.
+    /// A request that asks everybody is changed: decided, cancelled, expired.
     Decide,
+    /// The same of one with chosen approvers.
+    DecideAssigned,
+    /// Other approvers are chosen.
+    Reassign,
+    /// A reminder was sent.
+    Remind,
+    /// A resource changes by an emergency bypass, which opens a review.
+    OpenReview,
+    /// A review is closed.
+    CloseReview,
 }
 
 impl Shape {
+    const ALL: [Self; 10] = [
+        Self::Register,
+        Self::Change,
+        Self::Submit,
+        Self::SubmitTo,
+        Self::Decide,
+        Self::DecideAssigned,
+        Self::Reassign,
+        Self::Remind,
+        Self::OpenReview,
+        Self::CloseReview,
+    ];
+
+    fn of(rows: &Rows) -> Self {
+        match (&rows.request, &rows.review) {
+            (None, None) if rows.resource.version == 1 => Self::Register,
+            (None, None) => Self::Change,
+            (None, Some(ReviewRow::Open(_))) => Self::OpenReview,
+            (None, Some(ReviewRow::Close(_))) => Self::CloseReview,
+            (Some(RequestRows::Insert { approvers, .. }), _) if approvers.is_empty() => Self::Submit,
+            (Some(RequestRows::Insert { .. }), _) => Self::SubmitTo,
+            (Some(RequestRows::Update { request, .. }), _) if request.assigned => Self::DecideAssigned,
+            (Some(RequestRows::Update { .. }), _) => Self::Decide,
+            (Some(RequestRows::Reassign { .. }), _) => Self::Reassign,
+            (Some(RequestRows::Remind(_)), _) => Self::Remind,
+        }
+    }
+
     fn sql(self) -> &'static str {
-        static REGISTER: LazyLock<String> = LazyLock::new(|| text(Shape::Register));
-        static CHANGE: LazyLock<String> = LazyLock::new(|| text(Shape::Change));
-        static SUBMIT: LazyLock<String> = LazyLock::new(|| text(Shape::Submit));
-        static SUBMIT_TO: LazyLock<String> = LazyLock::new(|| text(Shape::SubmitTo));
-        static DECIDE: LazyLock<String> = LazyLock::new(|| text(Shape::Decide));
+        static TEXTS: LazyLock<[String; 10]> = LazyLock::new(|| Shape::ALL.map(text));
+        &TEXTS[self as usize]
+    }
+
+    /// The part that comes after the resource and whose miss must fail the statement.
+    const fn last_link(self) -> Option<&'static str> {
         match self {
-            Self::Register => &REGISTER,
-            Self::Change => &CHANGE,
-            Self::Submit => &SUBMIT,
-            Self::SubmitTo => &SUBMIT_TO,
-            Self::Decide => &DECIDE,
+            Self::Register | Self::Change => None,
+            Self::OpenReview | Self::CloseReview => Some("review"),
+            Self::Submit
+            | Self::SubmitTo
+            | Self::Decide
+            | Self::DecideAssigned
+            | Self::Reassign
+            | Self::Remind => Some("request"),
         }
     }
 }
@@ -79,13 +121,7 @@ impl Shape {
 /// On a connection, or as a part of a transaction that has counted up the account's rules itself: that one holds the locks
 /// exclusively, and sees the row as it has left it.
 pub(super) async fn write(database: &impl ConnectionTrait, rows: Rows) -> Result<Tried, StoreError> {
-    let shape = match (&rows.request, rows.resource.version) {
-        (None, 1) => Shape::Register,
-        (None, _) => Shape::Change,
-        (Some(RequestRows::Insert { approvers, .. }), _) if approvers.is_empty() => Shape::Submit,
-        (Some(RequestRows::Insert { .. }), _) => Shape::SubmitTo,
-        (Some(RequestRows::Update { .. }), _) => Shape::Decide,
-    };
+    let shape = Shape::of(&rows);
     let commit = statement(database, shape.sql(), parameters(rows));
     match database.execute_raw(commit).await {
         // The last link, history, says whether the chain held.
@@ -119,9 +155,21 @@ fn parameters(rows: Rows) -> Vec<Value> {
         Some(RequestRows::Update { request, decision, lost }) => {
             all.extend(values(&request));
             all.extend(decision.as_ref().map_or_else(|| decisions::ABSENT.to_vec(), values));
-            all.push(lost.iter().map(|lost| lost.member_id).collect::<Vec<_>>().into());
-            all.push(lost.iter().map(|lost| lost.expired_at_us).collect::<Vec<_>>().into());
+            if request.assigned {
+                all.push(lost.iter().map(|lost| lost.member_id).collect::<Vec<_>>().into());
+                all.push(lost.iter().map(|lost| lost.expired_at_us).collect::<Vec<_>>().into());
+            }
         }
+        Some(RequestRows::Reassign { request, approvers, removed }) => {
+            all.extend(values(&request));
+            all.push(approvers.into());
+            all.push(removed.into());
+        }
+        Some(RequestRows::Remind(request)) => all.extend(values(&request)),
+    }
+    match rows.review {
+        None => {}
+        Some(ReviewRow::Open(review) | ReviewRow::Close(review)) => all.extend(values(&review)),
     }
     all
 }
@@ -140,7 +188,7 @@ fn text(shape: Shape) -> String {
     )];
     parts.push(match shape {
         Shape::Register => format!("resource AS ({} RETURNING version)", resource.insert("account", "")),
-        Shape::Change | Shape::Submit | Shape::SubmitTo | Shape::Decide => format!(
+        _ => format!(
             "resource AS (UPDATE resources AS r SET {set} FROM account \
              WHERE r.account_id = account.account_id AND r.resource_id = {id} AND r.version = {version} - 1 \
              RETURNING r.version)",
@@ -156,19 +204,34 @@ fn text(shape: Shape) -> String {
             let request = Row::of::<requests::Entity>("requests", &mut next);
             parts.extend([submit(&request), choose(&request, next)]);
         }
-        Shape::Decide => parts.extend(decide(&mut next)),
+        Shape::Decide | Shape::DecideAssigned => {
+            let request = Row::of::<requests::Entity>("requests", &mut next);
+            parts.extend([change(&request), decide(&mut next)]);
+            if matches!(shape, Shape::DecideAssigned) {
+                parts.push(end_assignments(&request, next));
+            }
+        }
+        Shape::Reassign => {
+            let request = Row::of::<requests::Entity>("requests", &mut next);
+            parts.extend([change(&request), choose(&request, next), dismiss(&request, next + 1)]);
+        }
+        Shape::Remind => parts.push(remind(&Row::of::<requests::Entity>("requests", &mut next))),
+        Shape::OpenReview => {
+            let review = Row::of::<reviews::Entity>("reviews", &mut next);
+            parts.push(format!("review AS ({} RETURNING 1 AS version)", review.insert("resource", "")));
+        }
+        Shape::CloseReview => parts.push(close(&Row::of::<reviews::Entity>("reviews", &mut next))),
     }
     parts.push(format!("event AS ({})", outbox.insert("resource", "")));
     let given = format!("WHERE {} IS NOT NULL", key.at("key"));
     parts.push(format!("answer AS ({})", key.insert("resource", &given)));
 
-    let entry = match shape {
-        Shape::Register | Shape::Change => history.insert("resource", ""),
+    let entry = match shape.last_link() {
+        None => history.insert("resource", ""),
         // The guard of the last link: a null sequence fails the statement.
-        Shape::Submit | Shape::SubmitTo | Shape::Decide => {
-            let guarded =
-                format!("CASE WHEN request.version IS NOT NULL THEN {} END", history.at("sequence"));
-            history.insert_as("resource LEFT JOIN request ON true", "", |column| {
+        Some(link) => {
+            let guarded = format!("CASE WHEN {link}.version IS NOT NULL THEN {} END", history.at("sequence"));
+            history.insert_as(&format!("resource LEFT JOIN {link} ON true"), "", |column| {
                 if column == "sequence" { guarded.clone() } else { history.at(column) }
             })
         }
@@ -181,46 +244,90 @@ fn submit(request: &Row) -> String {
     format!("request AS ({} RETURNING version)", request.insert("resource", ""))
 }
 
-/// Makes its chosen approvers, from one parameter.
+/// Makes its chosen approvers, from one parameter; those who were chosen before keep their rows.
 fn choose(request: &Row, parameter: usize) -> String {
     format!(
-        "approvers AS (INSERT INTO request_approvers (account_id, request_id, member_id, position) \
+        "approvers AS (INSERT INTO request_approvers AS ra (account_id, request_id, member_id, position) \
          SELECT {account}, {id}, chosen.member_id, chosen.position \
-         FROM resource, unnest(${parameter}) WITH ORDINALITY AS chosen (member_id, position))",
+         FROM resource, unnest(${parameter}) WITH ORDINALITY AS chosen (member_id, position) \
+         ON CONFLICT (account_id, request_id, member_id) \
+         DO UPDATE SET position = excluded.position, expired_at_us = NULL, open = true)",
         account = request.at("account_id"),
         id = request.at("request_id"),
     )
 }
 
-/// Changes a request, adds the decision that did it, if one did, and ends the assignments of those who lost the right to
-/// decide: most often of nobody, and then an empty list finds no row.
-fn decide(next: &mut usize) -> [String; 3] {
-    let request = Row::of::<requests::Entity>("requests", next);
-    let decision = Row::of::<decisions::Entity>("decisions", next);
+/// Removes those who are not asked any more; none of them is among the chosen.
+fn dismiss(request: &Row, parameter: usize) -> String {
+    format!(
+        "dismissed AS (DELETE FROM request_approvers AS ra USING resource \
+         WHERE ra.account_id = {account} AND ra.request_id = {id} AND ra.member_id = ANY (${parameter}))",
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+    )
+}
+
+/// Changes a request.
+fn change(request: &Row) -> String {
     let set: Vec<String> =
         requests::CHANGING.iter().map(|column| format!("{column} = {}", request.at(column))).collect();
+    format!(
+        "request AS (UPDATE requests AS q SET {set} FROM resource \
+         WHERE q.account_id = {account} AND q.request_id = {id} AND q.version = {version} - 1 \
+         AND q.state = 'PENDING' RETURNING q.version)",
+        set = set.join(", "),
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+        version = request.at("version"),
+    )
+}
+
+/// Notes that the reminder was sent.
+fn remind(request: &Row) -> String {
+    format!(
+        "request AS (UPDATE requests AS q SET remind_at_us = NULL FROM resource \
+         WHERE q.account_id = {account} AND q.request_id = {id} AND q.version = {version} \
+         AND q.state = 'PENDING' RETURNING q.version)",
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+        version = request.at("version"),
+    )
+}
+
+/// Adds the decision that changed the request, if one did.
+fn decide(next: &mut usize) -> String {
+    let decision = Row::of::<decisions::Entity>("decisions", next);
     let given = format!("WHERE {} IS NOT NULL", decision.at("member_id"));
-    [
-        format!(
-            "request AS (UPDATE requests AS q SET {set} FROM resource \
-             WHERE q.account_id = {account} AND q.request_id = {id} AND q.version = {version} - 1 \
-             AND q.state = 'PENDING' RETURNING q.version)",
-            set = set.join(", "),
-            account = request.at("account_id"),
-            id = request.at("request_id"),
-            version = request.at("version"),
-        ),
-        format!("decision AS ({})", decision.insert("resource", &given)),
-        format!(
-            "lost AS (UPDATE request_approvers AS ra SET expired_at_us = gone.expired_at_us \
-             FROM resource, unnest(${members}, ${times}) AS gone (member_id, expired_at_us) \
-             WHERE ra.account_id = {account} AND ra.request_id = {id} AND ra.member_id = gone.member_id)",
-            members = *next,
-            times = *next + 1,
-            account = request.at("account_id"),
-            id = request.at("request_id"),
-        ),
-    ]
+    format!("decision AS ({})", decision.insert("resource", &given))
+}
+
+/// Ends the assignments of those who lost the right to decide, and closes all of them where the request has ended.
+fn end_assignments(request: &Row, parameter: usize) -> String {
+    format!(
+        "ended AS (UPDATE request_approvers AS ra SET open = false, \
+         expired_at_us = COALESCE((SELECT gone.expired_at_us FROM unnest(${members}, ${times}) AS gone (member_id, expired_at_us) \
+         WHERE gone.member_id = ra.member_id), ra.expired_at_us) FROM resource \
+         WHERE ra.account_id = {account} AND ra.request_id = {id} \
+         AND ({state} <> 'PENDING' OR ra.member_id = ANY (${members})))",
+        members = parameter,
+        times = parameter + 1,
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+        state = request.at("state"),
+    )
+}
+
+/// Closes a review that is open.
+fn close(review: &Row) -> String {
+    let set: Vec<String> =
+        reviews::CLOSING.iter().map(|column| format!("{column} = {}", review.at(column))).collect();
+    format!(
+        "review AS (UPDATE reviews AS v SET {set} FROM resource \
+         WHERE v.account_id = {account} AND v.review_id = {id} AND v.closed_at_us IS NULL RETURNING 1 AS version)",
+        set = set.join(", "),
+        account = review.at("account_id"),
+        id = review.at("review_id"),
+    )
 }
 
 /// Everything of a resource that can change. Content that stays the same is kept as it is stored, because writing 256 KiB

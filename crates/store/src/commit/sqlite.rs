@@ -9,10 +9,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Lost, RequestRows, Rows, Table, Tried, insert};
+use super::{Lost, RequestRows, ReviewRow, Rows, Table, Tried, insert};
 use crate::{
     Store, StoreError,
-    entities::{request_approvers, requests, resources},
+    entities::{request_approvers, requests, resources, reviews},
     error::failed,
     store::statement,
 };
@@ -31,7 +31,7 @@ pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError
 
 /// Stops at the first statement that does not do what it should.
 pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> Result<Tried, StoreError> {
-    let Rows { rules_version, resource, request, history, outbox, idempotency } = rows;
+    let Rows { rules_version, resource, request, review, history, outbox, idempotency } = rows;
     let mut tried = check_rules(transaction, resource.account_id, rules_version).await?;
     if tried == Tried::Done {
         tried = if resource.version == 1 && request.is_none() {
@@ -42,6 +42,12 @@ pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> R
     }
     if let (Tried::Done, Some(request)) = (tried, request) {
         tried = write_request(transaction, request).await?;
+    }
+    if let (Tried::Done, Some(review)) = (tried, review) {
+        tried = match review {
+            ReviewRow::Open(review) => insert(transaction, review, Table::Reviews).await?,
+            ReviewRow::Close(review) => close_review(transaction, &review).await?,
+        };
     }
     if tried == Tried::Done {
         tried = insert(transaction, history, Table::Other).await?;
@@ -86,17 +92,8 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
         RequestRows::Insert { request, approvers } => {
             let (account_id, request_id) = (request.account_id, request.request_id);
             let mut tried = insert(transaction, request, Table::Requests).await?;
-            for (position, member_id) in (1..).zip(approvers) {
-                if tried == Tried::Done {
-                    let approver = request_approvers::Model {
-                        account_id,
-                        request_id,
-                        member_id,
-                        position,
-                        expired_at_us: None,
-                    };
-                    tried = insert(transaction, approver, Table::Other).await?;
-                }
+            if tried == Tried::Done {
+                tried = insert_approvers(transaction, account_id, request_id, approvers).await?;
             }
             Ok(tried)
         }
@@ -105,14 +102,85 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
             if let (Tried::Done, Some(decision)) = (tried, decision) {
                 tried = insert(transaction, decision, Table::Decisions).await?;
             }
-            if tried == Tried::Done {
+            if tried == Tried::Done && request.assigned {
                 for lost in lost {
                     end_assignment(transaction, &request, lost).await?;
+                }
+                if request.state != "PENDING" {
+                    close_assignments(transaction, &request).await?;
                 }
             }
             Ok(tried)
         }
+        RequestRows::Reassign { request, approvers, .. } => {
+            let (account_id, request_id) = (request.account_id, request.request_id);
+            let mut tried = update_request(transaction, &request).await?;
+            if tried == Tried::Done {
+                // All anew: in one transaction nobody sees them gone.
+                let sql = "DELETE FROM request_approvers WHERE account_id = $1 AND request_id = $2";
+                execute(transaction, sql, vec![account_id.into(), request_id.into()]).await?;
+                tried = insert_approvers(transaction, account_id, request_id, approvers).await?;
+            }
+            Ok(tried)
+        }
+        RequestRows::Remind(request) => {
+            let sql = "UPDATE requests SET remind_at_us = NULL \
+                WHERE account_id = $1 AND request_id = $2 AND version = $3 AND state = 'PENDING'";
+            let values = vec![request.account_id.into(), request.request_id.into(), request.version.into()];
+            Ok(done_if(execute(transaction, sql, values).await? == 1))
+        }
     }
+}
+
+async fn insert_approvers(
+    transaction: &DatabaseTransaction,
+    account_id: Uuid,
+    request_id: Uuid,
+    approvers: Vec<Uuid>,
+) -> Result<Tried, StoreError> {
+    let mut tried = Tried::Done;
+    for (position, member_id) in (1..).zip(approvers) {
+        if tried == Tried::Done {
+            let approver = request_approvers::Model {
+                account_id,
+                request_id,
+                member_id,
+                position,
+                expired_at_us: None,
+                open: true,
+            };
+            tried = insert(transaction, approver, Table::Other).await?;
+        }
+    }
+    Ok(tried)
+}
+
+async fn close_review(
+    transaction: &DatabaseTransaction,
+    review: &reviews::Model,
+) -> Result<Tried, StoreError> {
+    let mut changes = <reviews::ActiveModel as ActiveModelTrait>::default();
+    for column in reviews::Column::iter().filter(|column| reviews::CLOSING.contains(&column.as_str())) {
+        changes.set(column, review.get(column));
+    }
+    let updated = reviews::Entity::update_many()
+        .filter(reviews::Column::AccountId.eq(review.account_id))
+        .filter(reviews::Column::ReviewId.eq(review.review_id))
+        .filter(reviews::Column::ClosedAtUs.is_null())
+        .set(changes)
+        .exec(transaction)
+        .await
+        .map_err(failed("commit"))?;
+    Ok(done_if(updated.rows_affected == 1))
+}
+
+async fn execute(
+    transaction: &DatabaseTransaction,
+    sql: &str,
+    values: Vec<sea_orm::Value>,
+) -> Result<u64, StoreError> {
+    let done = transaction.execute_raw(statement(transaction, sql, values)).await;
+    Ok(done.map_err(failed("commit"))?.rows_affected())
 }
 
 async fn end_assignment(
@@ -120,7 +188,7 @@ async fn end_assignment(
     request: &requests::Model,
     lost: Lost,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE request_approvers SET expired_at_us = $4 \
+    let sql = "UPDATE request_approvers SET expired_at_us = $4, open = false \
         WHERE account_id = $1 AND request_id = $2 AND member_id = $3";
     let values = vec![
         request.account_id.into(),
@@ -128,8 +196,16 @@ async fn end_assignment(
         lost.member_id.into(),
         lost.expired_at_us.into(),
     ];
-    transaction.execute_raw(statement(transaction, sql, values)).await.map_err(failed("commit"))?;
-    Ok(())
+    execute(transaction, sql, values).await.map(|_| ())
+}
+
+/// Nobody is asked any more.
+async fn close_assignments(
+    transaction: &DatabaseTransaction,
+    request: &requests::Model,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE request_approvers SET open = false WHERE account_id = $1 AND request_id = $2";
+    execute(transaction, sql, vec![request.account_id.into(), request.request_id.into()]).await.map(|_| ())
 }
 
 async fn update_request(

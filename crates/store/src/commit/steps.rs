@@ -11,7 +11,7 @@ use sea_orm::{
 use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refused, sqlite};
 use crate::{
     IdempotencyRecord, OutboxRow, StoreError,
-    entities::{accounts, idempotency, invitations, members, outbox, policies, roles},
+    entities::{accounts, idempotency, invitations, members, outbox, policies, policy_revisions, roles},
     error::failed,
     store::statement,
 };
@@ -83,6 +83,9 @@ impl<'a> Steps<'a> {
             RulesWrite::UpdateRole(role) => self.update_role(role).await,
             RulesWrite::DeleteRole(id) => self.delete_role(*id).await,
             RulesWrite::Policy(policy) => self.write_policy(policy).await,
+            RulesWrite::RecordPolicy(policy, by) => {
+                self.insert(policy_revisions::Model::of(self.account, policy, by), Table::Other).await
+            }
             RulesWrite::InsertInvitation(invitation) => {
                 self.check_account(invitation.account_id)?;
                 self.insert(invitations::Model::from(invitation), Table::Invitations).await

@@ -11,9 +11,11 @@ pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod outbox;
 pub(crate) mod policies;
+pub(crate) mod policy_revisions;
 pub(crate) mod request_approvers;
 pub(crate) mod requests;
 pub(crate) mod resources;
+pub(crate) mod reviews;
 pub(crate) mod roles;
 
 use countersign_domain::{ActorRef, Content, Digest, MemberId};

@@ -24,6 +24,7 @@ pub struct Model {
     pub minimum_lead_time_us: i64,
     pub version: i64,
     pub updated_at_us: Option<i64>,
+    pub reminder_after_us: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -45,6 +46,7 @@ impl Model {
             minimum_lead_time_us: microseconds(policy.minimum_lead_time),
             version: policy.version,
             updated_at_us: policy.updated_at.map(|at| at.0),
+            reminder_after_us: policy.reminder_after.map(microseconds),
         }
     }
 }
@@ -74,6 +76,7 @@ impl TryFrom<Model> for Policy {
                 .request_max_age_us
                 .map(|us| duration(us, "request_max_age_us"))
                 .transpose()?,
+            reminder_after: row.reminder_after_us.map(|us| duration(us, "reminder_after_us")).transpose()?,
             minimum_lead_time: duration(row.minimum_lead_time_us, "minimum_lead_time_us")?,
             version: row.version,
             updated_at: row.updated_at_us.map(Timestamp),

@@ -15,6 +15,8 @@ pub struct Model {
     pub position: i16,
     /// When the assignment ended because the right to decide was lost (REQ-10).
     pub expired_at_us: Option<i64>,
+    /// Whether the approver is still asked: for lists.
+    pub open: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

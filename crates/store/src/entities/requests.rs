@@ -46,10 +46,13 @@ pub struct Model {
     pub ended_note: Option<String>,
     pub winner: Option<String>,
     pub expiry_reason: Option<String>,
+    pub remind_at_us: Option<i64>,
+    /// Whether approvers are chosen: for lists.
+    pub assigned: bool,
 }
 
 /// The columns that a change of a request can touch; the rest is settled at its submission (REQ-3).
-pub(crate) const CHANGING: [&str; 9] = [
+pub(crate) const CHANGING: [&str; 11] = [
     "state",
     "version",
     "ended_by_id",
@@ -59,6 +62,8 @@ pub(crate) const CHANGING: [&str; 9] = [
     "ended_note",
     "winner",
     "expiry_reason",
+    "remind_at_us",
+    "assigned",
 ];
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -110,6 +115,8 @@ impl From<&Request> for Model {
             ended_note: ending.map(|ending| ending.note.clone()),
             winner,
             expiry_reason,
+            remind_at_us: request.remind_at.map(|at| at.0),
+            assigned: request.has_chosen_approvers(),
         }
     }
 }
@@ -160,6 +167,7 @@ impl Model {
             )?,
             decisions,
             deadline: self.deadline_at_us.map(Timestamp),
+            remind_at: self.remind_at_us.map(Timestamp),
             state,
             version: self.version,
             created_at: Timestamp(self.created_at_us),

@@ -73,11 +73,14 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
             "members",
             "outbox",
             "policies",
+            "policy_revisions",
             "request_approvers",
             "requests",
             "resources",
+            "reviews",
             "roles",
-            "sweeps"
+            "sweeps",
+            "timer_claims"
         ]
     );
     for table in tables {
@@ -159,7 +162,12 @@ async fn closed_sets_are_checked(db: TestDatabase) {
 async fn migrating_again_changes_nothing(db: TestDatabase) {
     let store = connect(&db).await;
     let fresh = store.schema_state().await.unwrap();
-    assert_eq!(fresh, SchemaState::Behind { pending: vec!["m0001_initial".into(), "m0002_access".into()] });
+    assert_eq!(
+        fresh,
+        SchemaState::Behind {
+            pending: vec!["m0001_initial".into(), "m0002_access".into(), "m0003_workflow".into()]
+        }
+    );
     // Replicas that start together.
     let other = connect(&db).await;
     let (first, second) = tokio::join!(store.migrate(), other.migrate());

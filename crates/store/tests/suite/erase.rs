@@ -1,5 +1,7 @@
 //! Accounts that are not active: nothing is due in them, and what is deleted is erased step by step; history stays.
 
+use std::time::Duration;
+
 use countersign_domain::{
     Account, AccountState, Member, MemberState, Policy, RulesWrite, State, SystemRole, policy::Area,
 };
@@ -54,7 +56,10 @@ async fn nothing_is_due_in_an_account_that_is_only_read(db: TestDatabase) {
     let mut scheduled = campaign(&world.account, &world.admin);
     scheduled.state = State::SCHEDULED;
     world.done(registration(&scheduled)).await;
-    let due = async |world: &World| world.store.due(after(1_000_000), 10).await.unwrap().len();
+    // A claim that has run out before the next look.
+    let due = async |world: &World| {
+        world.store.claim_due(after(1_000_000), Duration::ZERO, 10).await.unwrap().len()
+    };
     assert_eq!(due(&world).await, 2);
     for state in [AccountState::Suspended, AccountState::Deleted { erase_at: after(9) }] {
         set_state(&mut world, state).await;
@@ -160,7 +165,8 @@ async fn an_account_is_erased_step_by_step(db: TestDatabase) {
         world.store.erase_account(account, after(9), 2, erasure_of(account)).await.unwrap(),
         Erased::NotDue
     );
-    assert_eq!(world.store.due(after(1_000_000), 10).await.unwrap().len(), 2, "the other account's");
+    let due = world.store.claim_due(after(1_000_000), Duration::ZERO, 10).await.unwrap();
+    assert_eq!(due.len(), 2, "the other account's");
     assert_eq!(other.snapshot(&About::Nothing).await.account.rules_version, other.account.rules_version);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_domain::{Audience, Kind, RequestId, Resource, SystemRole};
-use countersign_store::{RequestFilter, RequestStateName};
+use countersign_store::{RequestCursor, RequestFilter, RequestStateName};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -62,14 +62,14 @@ async fn requests_are_listed_and_filtered(db: TestDatabase) {
         let (mut seen, mut after): (Vec<RequestId>, _) = (vec![], None);
         loop {
             let page = world.store.list_requests(world.account.id, &filter, after, 2).await.unwrap();
-            after = page.items.last().map(|(request, _)| request.id);
+            after = page.items.last().map(|(last, _)| RequestCursor { id: last.id, deadline: last.deadline });
             seen.extend(page.items.iter().map(|(request, _)| request.id));
             if !page.more {
                 return seen;
             }
         }
     };
-    let by_state = |state| RequestFilter { state: Some(state), resource: None };
+    let by_state = |state| RequestFilter { state: Some(state), ..RequestFilter::default() };
     let of = |requests: &[countersign_domain::Request]| {
         requests.iter().map(|request| request.id).collect::<Vec<_>>()
     };
@@ -87,7 +87,7 @@ async fn requests_are_listed_and_filtered(db: TestDatabase) {
     all.sort();
     all.reverse();
     assert_eq!(ids(RequestFilter::default()).await, all);
-    let on_one = RequestFilter { state: None, resource: Some(approved[1].resource_id) };
+    let on_one = RequestFilter { resource: Some(approved[1].resource_id), ..RequestFilter::default() };
     assert_eq!(ids(on_one.clone()).await, [approved[1].id]);
     let neither = RequestFilter { state: Some(RequestStateName::Pending), ..on_one };
     assert!(ids(neither).await.is_empty());

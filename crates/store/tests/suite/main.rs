@@ -12,6 +12,8 @@ mod outbox;
 mod plans;
 mod races;
 mod recent;
+mod request_lists;
+mod reviews;
 mod round_trip;
 mod rules;
 mod settling;

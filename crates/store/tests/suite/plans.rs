@@ -3,10 +3,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Area, Invitation, Kind, Member, Role, RulesWrite, SystemRole, Timestamp, invitation::InvitationState,
-    loss::Concern,
+    Action, Area, Invitation, Kind, Member, ReviewId, Role, RulesWrite, SystemRole, Timestamp,
+    invitation::InvitationState, loss::Concern,
 };
-use countersign_store::{About, Committed, Erased, RequestFilter, RequestStateName, RulesCommit};
+use countersign_store::{
+    About, Committed, Due, Erased, RequestCursor, RequestFilter, RequestOrder, RequestStateName, RulesCommit,
+    Waiting,
+};
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
@@ -37,6 +40,11 @@ INSERT INTO history SELECT account_id, resource_id, 1, NULL, 'REGISTERED', NULL,
     FROM resources WHERE version = 1;
 INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1, NULL FROM requests;
 INSERT INTO decisions SELECT account_id, request_id, gen_random_uuid(), 'n', NULL, 'REJECTED', '', 0, 2 FROM requests;
+INSERT INTO reviews SELECT account_id, gen_random_uuid(), resource_id, 'k', 't', 'CAMPAIGNS', 'a', 'f', 't', gen_random_uuid(), 'n',
+    NULL, 'r', 'd', 0, NULL, NULL, NULL, NULL, NULL FROM resources;
+INSERT INTO policy_revisions SELECT account_id, 'CAMPAIGNS', v, true, 1, false, false, 'NOBODY', NULL, NULL, 0, 0, NULL, 'n', NULL
+    FROM accounts, generate_series(1, 3) AS v;
+INSERT INTO timer_claims SELECT account_id, resource_id, 1000 FROM resources;
 INSERT INTO idempotency SELECT account_id, 'a', gen_random_uuid(), '', '', 1000 FROM resources;
 INSERT INTO outbox SELECT account_id, gen_random_uuid(), 't', 's', 1, 'p', NULL, 0 FROM resources;
 UPDATE accounts SET state = 'DELETED', erase_at_us = 0 WHERE account_id = (
@@ -94,17 +102,44 @@ async fn no_table_is_read_through() {
         About::Resource(resource.id),
         About::ResourceByExternalId(resource.kind.clone(), resource.external_id.clone()),
         About::Request(request.id),
+        About::Bypass(resource.id),
     ] {
         let snapshot =
             store.snapshot(account, Some(world.admin.id), &about, &[world.admin.id], Some(&key)).await;
         assert_eq!(snapshot.unwrap().unwrap().request.is_some(), about != About::Nothing);
     }
+    let cursor = Some(RequestCursor { id: request.id, deadline: Some(NOW) });
     for state in [None, Some(RequestStateName::Pending), Some(RequestStateName::Approved)] {
         for resource in [None, Some(resource.id)] {
-            for after in [None, Some(request.id)] {
-                let filter = RequestFilter { state, resource };
-                store.list_requests(account, &filter, after, 50).await.unwrap();
+            for after in [None, cursor] {
+                for order in [RequestOrder::Newest, RequestOrder::MostUrgent] {
+                    if order == RequestOrder::MostUrgent && state != Some(RequestStateName::Pending) {
+                        continue; // Not asked for: only what is pending is urgent.
+                    }
+                    let filter = RequestFilter { state, resource, order, ..RequestFilter::default() };
+                    store.list_requests(account, &filter, after, 50).await.unwrap();
+                }
             }
+        }
+    }
+    let admin = world.admin.id;
+    let areas = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
+    for filter in [
+        RequestFilter { kind: Some(Kind::CAMPAIGN), ..RequestFilter::default() },
+        RequestFilter { submitter: Some(admin), ..RequestFilter::default() },
+        RequestFilter { decided_by: Some(admin), ..RequestFilter::default() },
+        RequestFilter {
+            waiting: Some(Waiting { member: admin, areas: areas.clone() }),
+            ..RequestFilter::default()
+        },
+        RequestFilter {
+            waiting: Some(Waiting { member: admin, areas }),
+            order: RequestOrder::MostUrgent,
+            ..RequestFilter::default()
+        },
+    ] {
+        for after in [None, cursor] {
+            store.list_requests(account, &filter, after, 50).await.unwrap();
         }
     }
     store.list_resources(account, &[Kind::CAMPAIGN], None, 50).await.unwrap();
@@ -133,7 +168,14 @@ async fn no_table_is_read_through() {
     let to_erase = store.accounts_to_erase(NOW, 50).await.unwrap();
     assert_eq!(to_erase.len(), 1);
     while store.erase_account(to_erase[0], NOW, 1, erasure_of(to_erase[0])).await.unwrap() == Erased::Part {}
-    store.due(after(1_000_000), 50).await.unwrap();
+    store.claim_due(after(1_000_000), Duration::ZERO, 50).await.unwrap();
+    store.release_due(&[Due { account_id: account, resource_id: resource.id }], NOW).await.unwrap();
+    store.forget_claims(Timestamp(500)).await.unwrap();
+    store.grants(account, resource.id, &Action::LAUNCH).await.unwrap();
+    store.list_policy_revisions(account, &Area::CAMPAIGNS, None, 50).await.unwrap();
+    for open in [true, false] {
+        store.list_reviews(account, open, Some(ReviewId(id())), 50).await.unwrap();
+    }
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();
     store.relay(50, async |batch| vec![true; batch.len()]).await.unwrap();

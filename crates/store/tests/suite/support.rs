@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use countersign_domain::{
     Account, AccountId, AccountState, Action, ActorRef, ApprovalStatus, Area, Assignment, Audience, Content,
     DataScope, EventId, Feature, Invitation, InvitationId, Kind, Member, MemberId, MemberState, Outcome,
-    PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Rights, Role, RoleId,
-    RulesWrite, Schedule, State, SystemRole, Timestamp,
+    PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Review, ReviewId,
+    ReviewWrite, Rights, Role, RoleId, RulesWrite, Schedule, State, SystemRole, Timestamp,
     access::Component,
     history::{HistoryEntry, HistoryEvent},
     invitation::{InvitationState, TokenHash},
@@ -330,7 +330,7 @@ fn outcome(
     history: HistoryEntry,
     kind: EventKind,
 ) -> Outcome {
-    Outcome { resource, request, history, event: Event { kind, recipients: vec![] } }
+    Outcome { resource, request, review: None, history, event: Event { kind, recipients: vec![] } }
 }
 
 pub(crate) fn registration(resource: &Resource) -> Outcome {
@@ -370,6 +370,7 @@ pub(crate) fn request(resource: &Resource, submitter: &Member) -> Request {
         required_approvals: 1,
         decisions: vec![],
         deadline: resource.schedule.end,
+        remind_at: None,
         state: RequestState::Pending,
         version: 1,
         created_at: NOW,
@@ -412,6 +413,66 @@ pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member
     history.note = "fine".into();
     let write = RequestWrite::Update { request: decided, decision: Some(decision), lost: vec![] };
     outcome(after, Some(write), history, EventKind::RequestApproved)
+}
+
+/// Other approvers are chosen.
+pub(crate) fn reassignment(resource: &Resource, request: &Request, to: &[&Member]) -> Outcome {
+    let mut after = request.clone();
+    after.version += 1;
+    after.assignments = to.iter().map(|member| Assignment::new(member.id)).collect();
+    let was = request.assignments.iter().map(|assignment| assignment.member);
+    let removed = was.filter(|id| !to.iter().any(|member| member.id == *id)).collect();
+    told(resource, request, HistoryEvent::Reassigned, RequestWrite::Reassign { request: after, removed })
+}
+
+/// Something that leaves the resource as it is, but for its version.
+pub(crate) fn told(
+    resource: &Resource,
+    request: &Request,
+    event: HistoryEvent,
+    write: RequestWrite,
+) -> Outcome {
+    let after = next(resource);
+    let mut history = entry(&after, event, Some(resource.state.clone()), ActorRef::countersign());
+    history.request_id = Some(request.id);
+    outcome(after, Some(write), history, EventKind::RequestReminded)
+}
+
+/// `admin` applies something in an emergency.
+pub(crate) fn bypass(resource: &Resource, admin: &Member) -> (Outcome, Review) {
+    let after = Resource { state: State::RUNNING, ..next(resource) };
+    let review = Review {
+        account_id: resource.account_id,
+        id: ReviewId(id()),
+        resource_id: resource.id,
+        kind: resource.kind.clone(),
+        resource_title: resource.title.clone(),
+        area: Area::PRODUCT_EXPERIENCES,
+        action: Action::START,
+        from_state: resource.state.clone(),
+        target_state: State::RUNNING,
+        bypassed_by: actor(admin),
+        reason: "it burns".into(),
+        digest: resource.live.digest.clone(),
+        opened_at: NOW,
+        closed: None,
+    };
+    let mut history =
+        entry(&after, HistoryEvent::EmergencyBypassed, Some(resource.state.clone()), actor(admin));
+    history.action = Some(Action::START);
+    let bypassed = outcome(after, None, history, EventKind::ResourceBypassed);
+    (Outcome { review: Some(ReviewWrite::Open(review.clone())), ..bypassed }, review)
+}
+
+/// `reviewer` closes the review.
+pub(crate) fn reviewed(resource: &Resource, review: &Review, reviewer: &Member) -> Outcome {
+    let after = next(resource);
+    let history = entry(&after, HistoryEvent::Reviewed, Some(resource.state.clone()), actor(reviewer));
+    let at = Timestamp(NOW.0 + 5_000_000);
+    let closed = Ending { by: actor(reviewer), at, note: "fine".into() };
+    let review = Review { closed: Some(closed), ..review.clone() };
+    let closing = outcome(after, None, history, EventKind::ReviewClosed);
+    Outcome { review: Some(ReviewWrite::Close(review)), ..closing }
 }
 
 /// One of several approvals: the request stays pending.

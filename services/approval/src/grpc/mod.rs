@@ -4,14 +4,18 @@
 pub mod access;
 pub mod accounts;
 pub mod approval;
+mod bulk;
 pub mod convert;
 pub mod documents;
+mod gate;
 pub mod history;
 pub mod invitations;
 pub mod members;
 pub mod permissions;
 pub mod policy;
+mod requests;
 pub mod resource;
+pub mod reviews;
 pub mod roles;
 pub mod status;
 pub mod validate;
@@ -84,6 +88,14 @@ impl Edge {
 }
 
 impl Caller {
+    /// The member who calls, if it is one.
+    pub const fn member(&self) -> Option<MemberId> {
+        match self.principal {
+            Principal::Member(id) => Some(MemberId(id)),
+            Principal::Platform => None,
+        }
+    }
+
     /// The call in `account`, which must be the one that the caller acts in.
     pub fn call(&self, account: AccountId) -> Result<Call, Fault> {
         let Principal::Member(member) = self.principal else { return Err(Fault::OtherAccount) };

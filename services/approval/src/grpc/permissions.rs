@@ -288,6 +288,8 @@ impl Fields {
             Ok(api::Permission::Invite) => Some(Permission::Invite),
             Ok(api::Permission::ManageRoles) => Some(Permission::ManageRoles),
             Ok(api::Permission::ManagePolicy) => Some(Permission::ManagePolicy),
+            Ok(api::Permission::Reassign) => Some(Permission::Reassign),
+            Ok(api::Permission::Bypass) => Some(Permission::Bypass),
             Ok(api::Permission::Unspecified) | Err(_) => {
                 self.violation(format!("{field}.permission"), "is required: one of those of the contract");
                 None
@@ -319,7 +321,10 @@ fn wanted(permission: Permission, with: With) -> Option<&'static str> {
             (with == With::Account).then_some("a component, a resource or an approval request")
         }
         Permission::ReadPii => (!matches!(with, With::Resource(_))).then_some("a resource"),
-        Permission::Cancel => (!matches!(with, With::Request(_))).then_some("an approval request"),
+        Permission::Cancel | Permission::Reassign => {
+            (!matches!(with, With::Request(_))).then_some("an approval request")
+        }
+        Permission::Bypass => (!matches!(with, With::Component(_))).then_some("a component"),
         Permission::ManageMembers
         | Permission::Invite
         | Permission::ManageRoles

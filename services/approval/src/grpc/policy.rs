@@ -1,12 +1,12 @@
 //! `PolicyService`.
 
 use countersign_domain::{
-    RulesChange, RulesWrite, limits, permission,
+    RulesChange, limits, permission,
     policy::{self, Cancellation, PolicyChange},
     rules::Told,
 };
 use countersign_proto::approval::{self as api, policy_service_server::PolicyService};
-use countersign_store::About;
+use countersign_store::{About, PolicyRevision};
 use tonic::{Request, Response, Status};
 
 use super::{Edge, convert::policy as convert, validate::Fields};
@@ -57,6 +57,7 @@ impl PolicyService for Edge {
                 request.request_max_age,
                 limits::REQUEST_MAX_AGE,
             ),
+            reminder_after: fields.duration("reminder_after", request.reminder_after, limits::REMINDER_AFTER),
             minimum_lead_time: fields.duration(
                 "minimum_lead_time",
                 request.minimum_lead_time,
@@ -76,11 +77,41 @@ impl PolicyService for Edge {
                 let answer =
                     api::UpdatePolicyResponse { policy: Some(convert::policy(call.account, &policy)) };
                 let told = told.map(|event| Told::Workflow(policy.clone(), event));
-                let change = RulesChange::of(RulesWrite::Policy(policy));
+                let change = RulesChange::of_policy(policy, given.context.actor.to_ref());
                 Ok((RulesChange { told: told.into_iter().collect(), ..change }, answer))
             })
             .await?;
         Ok(Response::new(response))
+    }
+
+    async fn list_policy_revisions(
+        &self,
+        request: Request<api::ListPolicyRevisionsRequest>,
+    ) -> Result<Response<api::ListPolicyRevisionsResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let area = fields.area(&request.area);
+        let size = fields.page_size(request.page_size);
+        let listing = ["policy revisions", &request.account_id, &request.area];
+        let before: Option<i64> = fields.page(&self.pages, &listing, &request.page_token);
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let area = Fields::present("area", area)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        permission::require_member(&context).map_err(Fault::Refused)?;
+        let page = self.road.store.list_policy_revisions(call.account, &area, before, size).await;
+        let page = page.map_err(Fault::Store)?;
+        let revision = |revision: &PolicyRevision| api::PolicyRevision {
+            policy: Some(convert::policy(call.account, &revision.policy)),
+            actor: Some(super::convert::actor(&revision.by)),
+        };
+        Ok(Response::new(api::ListPolicyRevisionsResponse {
+            revisions: page.items.iter().map(revision).collect(),
+            next_page_token: self.next_page(&listing, &page, |revision| revision.policy.version),
+        }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ResourceService`.
 
 use countersign_domain::{
-    Content, ResourceId, edit, limits,
+    Content, Refusal, RequestId, ResourceId, ReviewId, edit, limits,
     perform::{PerformAction, perform},
     permission,
     refusal::Missing,
@@ -127,25 +127,17 @@ impl ResourceService for Edge {
         let (caller, request) = self.caller(request)?;
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
-        let id = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
-        let by_name = !request.kind.is_empty() || !request.external_id.is_empty();
-        if by_name != request.resource_id.is_empty() {
-            fields.violation("resource_id", "must be given, or kind and external_id, and not both");
-        }
-        let kind = if by_name { fields.kind(&request.kind) } else { None };
-        if by_name {
-            fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
-        }
+        let about = fields.resource_named(&request.resource_id, &request.kind, &request.external_id);
         fields.finish()?;
         let call = caller.call(Fields::present("account_id", account)?)?;
-        let about = match kind {
-            Some(kind) => About::ResourceByExternalId(kind, request.external_id),
-            None => About::Resource(Fields::present("resource_id", id)?),
-        };
+        let about = Fields::present("resource_id", about)?;
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        let missing = Missing::Resource(id.unwrap_or(ResourceId(Uuid::nil())));
+        let missing = Missing::Resource(match about {
+            About::Resource(id) => id,
+            _ => ResourceId(Uuid::nil()),
+        });
         let resource =
             permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
         Ok(Response::new(api::GetResourceResponse {
@@ -194,6 +186,7 @@ impl ResourceService for Edge {
         let approvers = fields.members("approver_ids", &request.approver_ids, limits::APPROVERS);
         let launch_mode = fields.launch_mode(request.launch_mode);
         fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
+        fields.note("emergency_reason", &request.emergency_reason);
         let call = caller.write(fields.must(account)?, key, "PerformAction", &request)?;
         let id = fields.must(id)?;
         let command = PerformAction {
@@ -203,17 +196,21 @@ impl ResourceService for Edge {
             approvers,
             launch_mode,
             winner: Some(request.winning_variant).filter(|winner| !winner.is_empty()),
-            request_id: countersign_domain::RequestId(ids::new_id()),
+            emergency_reason: request.emergency_reason.trim().to_owned(),
+            request_id: RequestId(ids::new_id()),
+            review_id: ReviewId(ids::new_id()),
         };
+        // Of an open review nothing is known where none can matter.
+        let about = if command.emergency_reason.is_empty() { About::Resource(id) } else { About::Bypass(id) };
         let response = self
             .road
             .command(
                 &call,
-                Subject { about: &About::Resource(id), named: &command.approvers, violations: &fields },
+                Subject { about: &about, named: &command.approvers, violations: &fields },
                 |context, snapshot| {
                     let resource =
                         permission::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
-                    perform(context, resource, &command)
+                    perform(context, resource, snapshot.review.as_ref(), &command)
                 },
                 |context, outcome| api::PerformActionResponse {
                     outcome: convert::action_outcome(outcome.history.event).into(),
@@ -222,9 +219,42 @@ impl ResourceService for Edge {
                         .request
                         .as_ref()
                         .map(|write| requests::request(write.request())),
+                    review_id: outcome
+                        .review
+                        .as_ref()
+                        .map(|write| write.review().id.to_string())
+                        .unwrap_or_default(),
                 },
             )
             .await?;
         Ok(Response::new(response))
+    }
+
+    async fn check_action(
+        &self,
+        request: Request<api::CheckActionRequest>,
+    ) -> Result<Response<api::CheckActionResponse>, Status> {
+        Ok(Response::new(self.gate(request).await?))
+    }
+
+    async fn compare_staged_content(
+        &self,
+        request: Request<api::CompareStagedContentRequest>,
+    ) -> Result<Response<api::CompareStagedContentResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let id = Fields::present("resource_id", id)?;
+        let snapshot = self.road.snapshot(&call, &About::Resource(id), &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let missing = Missing::Resource(id);
+        let resource =
+            permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
+        let staged = resource.staged.as_ref().ok_or(Fault::Refused(Refusal::NothingStaged))?;
+        Ok(Response::new(convert::difference(resource, staged, context.is_masked())))
     }
 }

@@ -170,6 +170,7 @@ fn refused(refusal: Refusal) -> Draft {
                 Missing::Member(id) => ("member", id.0),
                 Missing::Role(id) => ("role", id.0),
                 Missing::Invitation(id) => ("invitation", id.0),
+                Missing::Review(id) => ("review", id.0),
             };
             let words = kind.replace('_', " ");
             let message = if kind == "account" {
@@ -214,6 +215,20 @@ fn refused(refusal: Refusal) -> Draft {
         }
         Refusal::SelfApproval(id) => {
             request(Draft::new(PermissionDenied, ErrorReason::SelfApproval, text), id)
+        }
+        Refusal::ReviewOpen(id) => {
+            Draft::new(FailedPrecondition, ErrorReason::ReviewOpen, text).with("review_id", id.to_string())
+        }
+        Refusal::SelfReview(id) => {
+            Draft::new(PermissionDenied, ErrorReason::SelfReview, text).with("review_id", id.to_string())
+        }
+        Refusal::ReviewClosed { review, by, at } => {
+            let at = time::text(at);
+            Draft::new(FailedPrecondition, ErrorReason::ReviewClosed, format!("{text} at {at}"))
+                .with("review_id", review.to_string())
+                .with("closed_by", by.member_id.map(|id| id.to_string()).unwrap_or_default())
+                .with("closed_by_name", by.name)
+                .with("closed_at", at)
         }
         Refusal::NotAssigned(id) => request(Draft::new(PermissionDenied, ErrorReason::NotAssigned, text), id),
         Refusal::NoEligibleApprovers(area) => Draft::new(

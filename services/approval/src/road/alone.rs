@@ -1,7 +1,8 @@
 //! What happens without a call: time passes, and what a loss of rights leaves behind is settled.
 
 use countersign_domain::{
-    AccountId, Actor, Context, Outcome, Request, Resource, decide::expire, loss::settle, timer::fire,
+    AccountId, Actor, Context, Outcome, Request, Resource, conversation::remind, decide::expire,
+    loss::settle, timer::fire,
 };
 use countersign_store::{About, Committed};
 
@@ -9,13 +10,15 @@ use super::{ATTEMPTS, Call, Road, context_of};
 use crate::fault::Fault;
 
 impl Road {
-    /// Lets time take effect on a resource: expire its request, start it, complete it; whether it did.
+    /// Lets time take effect on a resource: expire its request or remind of it, start it, complete it; whether it did.
     pub async fn tick(&self, account: AccountId, about: &About) -> Result<bool, Fault> {
         self.by_itself(account, about, |context, resource, request| {
             context.check_account_is_active().ok()?;
             request
                 .and_then(|request| {
-                    settle(context, resource, request).or_else(|| expire(context, resource, request))
+                    settle(context, resource, request)
+                        .or_else(|| expire(context, resource, request))
+                        .or_else(|| remind(context, resource, request))
                 })
                 .or_else(|| fire(context, resource))
         })

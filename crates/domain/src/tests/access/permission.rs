@@ -182,7 +182,7 @@ fn reading_and_writing_a_resource_are_answered_as_the_calls_do() {
             agree(&write, seen(context, resource).and_then(|it| edit::update(context, it, edit)), &what);
             for action in [Action::LAUNCH, Action::START, Action::ARCHIVE, Action::known("NONE")] {
                 let call = seen(context, resource)
-                    .and_then(|it| perform::perform(context, it, &doing(action.clone())));
+                    .and_then(|it| perform::perform(context, it, None, &doing(action.clone())));
                 agree(&write, call, &what);
             }
         }

@@ -67,7 +67,7 @@ fn tries(world: &World, member: &Member, resource: &Resource) -> [bool; 4] {
         [
             view(context, Some(resource), Missing::Resource(RESOURCE)).is_ok(),
             edit::update(context, resource, edit).is_ok(),
-            perform::perform(context, resource, &doing(Action::ARCHIVE)).is_ok(),
+            perform::perform(context, resource, None, &doing(Action::ARCHIVE)).is_ok(),
             decide::approve(context, &pending.resource, &pending.request, &Approve::default()).is_ok(),
         ]
     })

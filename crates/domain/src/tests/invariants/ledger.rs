@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     Action, ActorRef, Area, Digest, Kind, LaunchMode, Lifecycle, MemberId, MemberState, Outcome, Refusal,
-    Request, RequestId, RequestState, RequestWrite, Resource, RulesChange, RulesWrite, Schedule, State,
-    SystemRole,
+    Request, RequestId, RequestState, RequestWrite, Resource, Review, ReviewWrite, RulesChange, RulesWrite,
+    Schedule, State, SystemRole,
     decide::{self, Approve, Cancel, Reject},
     edit::Edit,
     history::{HistoryEntry, HistoryEvent},
@@ -33,6 +33,7 @@ pub(super) struct Ledger {
     pub(super) resource: Resource,
     requests: Vec<Request>,
     history: Vec<HistoryEntry>,
+    reviews: Vec<Review>,
     made: u128,
     /// Every revision that ever was, also of content that was discarded.
     revisions: BTreeMap<i64, Digest>,
@@ -46,6 +47,7 @@ impl Ledger {
             policy.allow_self_approval = allow_self_approval;
             policy.cancellation = Cancellation::Writers;
             policy.request_max_age = Some(Duration::from_hours(40));
+            policy.reminder_after = Some(Duration::from_hours(9));
         });
         let live = content("first", 1);
         let revisions = BTreeMap::from([(1, live.digest.clone())]);
@@ -53,7 +55,15 @@ impl Ledger {
         let state = states[state % states.len()].clone();
         let launch_mode = (kind == Kind::CAMPAIGN && state != State::DRAFT).then_some(LaunchMode::Active);
         let resource = Resource { version: 1, live, staged: None, launch_mode, ..resource(kind, state) };
-        Self { world, resource, requests: Vec::new(), history: Vec::new(), made: 1000, revisions }
+        Self {
+            world,
+            resource,
+            requests: Vec::new(),
+            history: Vec::new(),
+            reviews: Vec::new(),
+            made: 1000,
+            revisions,
+        }
     }
 
     fn lifecycle(&self) -> &'static Lifecycle {
@@ -93,6 +103,11 @@ impl Ledger {
     fn timers(&mut self) {
         if let Some(outcome) = self.pending().and_then(|pending| self.world.expire(&pending)) {
             self.commit(Who::Timer, outcome);
+        }
+        if let Some(outcome) = self.pending().and_then(|pending| self.world.remind(&pending)) {
+            self.commit(Who::Timer, outcome);
+            let again = self.pending().and_then(|pending| self.world.remind(&pending));
+            assert!(again.is_none(), "NOT-8: reminded twice");
         }
         while let Some(outcome) = self.world.fire(&self.resource) {
             self.commit(Who::Timer, outcome);
@@ -231,6 +246,18 @@ impl Ledger {
                     decide::cancel(context, &newest.resource, &newest.request, &Cancel::default())
                 }))
             }
+            Try::Comment => Some(world.comment(who, &newest?, "why?")),
+            Try::Reassign(approvers) => Some(world.reassign(who, &newest?, approvers)),
+            Try::Bypass(action) => {
+                let allowed = self.lifecycle().allowed(&resource.state);
+                let action = (*allowed.get(action % allowed.len().max(1))?).clone();
+                let open = self
+                    .reviews
+                    .iter()
+                    .find(|review| review.closed.is_none() && review.bypassed_by.member_id == Some(who.id()));
+                Some(world.bypass(who, resource, open, action))
+            }
+            Try::CloseReview => Some(world.close_review(who, resource, self.reviews.last()?)),
             Try::Edit { content: text, start } => {
                 let start = start.map(|hours| self.world.now.plus(Duration::from_hours(hours)));
                 let end = start.map(|start| start.plus(Duration::from_hours(24)));
@@ -298,9 +325,53 @@ impl Ledger {
             Some(RequestWrite::Update { request, decision, lost }) => {
                 self.update_request(request, decision, &lost);
             }
+            Some(RequestWrite::Reassign { request, removed }) => self.reassign_request(request, &removed),
+            Some(RequestWrite::Remind(request)) => {
+                let before = self.requests.last_mut().unwrap();
+                assert!(before.remind_at.is_some_and(|at| at <= self.world.now), "NOT-8: reminded too early");
+                assert_eq!(request, Request { remind_at: None, ..before.clone() });
+                *before = request;
+            }
+            Some(RequestWrite::Unchanged(request)) => assert_eq!(Some(&request), self.requests.last()),
+            None if outcome.review.is_some() => {}
             None => assert!(before.lock.is_none(), "LIF-20: a locked resource changed"),
         }
+        match outcome.review {
+            Some(ReviewWrite::Open(review)) => {
+                let open = self.reviews.iter().filter(|it| it.closed.is_none());
+                let twice =
+                    open.filter(|it| it.bypassed_by.member_id == review.bypassed_by.member_id).count();
+                assert_eq!((twice, review.closed.is_none()), (0, true), "POL-8: bypassed before the review");
+                assert!(before.lock.is_none(), "LIF-20: a locked resource was bypassed");
+                self.reviews.push(review);
+            }
+            Some(ReviewWrite::Close(review)) => {
+                let open = self.reviews.last_mut().unwrap();
+                let by = review.closed.as_ref().unwrap().by.member_id;
+                assert_ne!(by, open.bypassed_by.member_id, "POL-8: reviewed by who bypassed");
+                assert_eq!((open.closed.is_none(), review.id), (true, open.id), "POL-8: closed twice");
+                *open = review;
+            }
+            None => {}
+        }
         self.check_lock();
+    }
+
+    fn reassign_request(&mut self, request: Request, removed: &[MemberId]) {
+        let approvers = self.approvers();
+        let before = self.requests.last_mut().unwrap();
+        assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
+        assert!(
+            request.assigned().all(|id| approvers.contains(&id)),
+            "REQ-6: somebody who is no approver is asked"
+        );
+        let kept = |id: MemberId| request.is_assigned(id);
+        let gone: Vec<MemberId> =
+            before.assignments.iter().map(|it| it.member).filter(|id| !kept(*id)).collect();
+        assert_eq!(gone, removed);
+        let (assignments, version) = (request.assignments.clone(), before.version + 1);
+        assert_eq!(request, Request { assignments, version, ..before.clone() });
+        *before = request;
     }
 
     fn update_request(
@@ -353,7 +424,7 @@ impl Ledger {
     fn check_what_changed(&self, before: &Resource, outcome: &Outcome) {
         use HistoryEvent as E;
         let (after, event) = (&outcome.resource, outcome.history.event);
-        let applies = matches!(event, E::Applied | E::Bypassed | E::Approved);
+        let applies = matches!(event, E::Applied | E::Bypassed | E::EmergencyBypassed | E::Approved);
         if before.state != after.state {
             let timed = matches!(event, E::Started | E::Completed | E::ApprovalVoided);
             assert!(applies || timed, "{event:?} changed the state");
@@ -369,6 +440,11 @@ impl Ledger {
         if event == E::Applied && row.is_some_and(|row| row.pending.is_some()) {
             let free = matches!(after.launch_mode, Some(LaunchMode::Test | LaunchMode::Passive));
             assert!(!enabled || free, "POL-1: a gated action was applied");
+        }
+        if event == E::EmergencyBypassed {
+            let admin = self.active().find(|it| Some(it.id) == outcome.history.actor.member_id);
+            assert!(admin.is_some_and(crate::Member::is_admin), "POL-8: bypassed by no Admin");
+            assert!(enabled && row.is_some_and(|row| row.pending.is_some()), "POL-8: nothing to bypass");
         }
         if event == E::Bypassed {
             let right = outcome.history.actor.member_id.is_some_and(|id| self.approvers().contains(&id));
@@ -387,7 +463,9 @@ impl Ledger {
             let self_approval = self.world.policy(&request.area).allow_self_approval;
             let asked: BTreeSet<MemberId> =
                 if request.has_chosen_approvers() { request.assigned().collect() } else { self.approvers() };
-            let asked = asked.into_iter().filter(|id| self_approval || !request.submitted_by(*id));
+            let asked: BTreeSet<MemberId> =
+                asked.into_iter().filter(|id| self_approval || !request.submitted_by(*id)).collect();
+            let awaited = asked.iter().copied().filter(|id| !request.decided_by(*id));
             let submitter = request.submitter.member_id;
             match outcome.event.kind {
                 EventKind::RequestSubmitted => {
@@ -409,15 +487,31 @@ impl Ledger {
                     expected.extend(request.assigned());
                     expected.remove(&who.id());
                 }
+                EventKind::RequestReminded | EventKind::RequestReassigned => expected.extend(awaited),
+                EventKind::RequestCommented => {
+                    if !asked.contains(&who.id()) {
+                        expected.extend(asked);
+                    }
+                    expected.extend(submitter);
+                    expected.remove(&who.id());
+                }
                 EventKind::RequestAssignmentExpired => expected.extend(submitter),
                 EventKind::RequestExpired => {
                     expected.extend(submitter);
                     let deadline =
                         matches!(request.state, RequestState::Expired { reason: ExpiryReason::Deadline, .. });
-                    expected.extend(asked.filter(|_| deadline));
+                    expected.extend(asked.into_iter().filter(|_| deadline));
                 }
                 _ => {}
             }
+        }
+        match &outcome.review {
+            Some(ReviewWrite::Open(_)) => {
+                expected.extend(self.approvers());
+                expected.remove(&who.id());
+            }
+            Some(ReviewWrite::Close(review)) => expected.extend(review.bypassed_by.member_id),
+            None => {}
         }
         expected.retain(|id| active.contains(id));
         assert_eq!(set, expected, "{:?} by {who:?}", outcome.event.kind);

@@ -23,6 +23,11 @@ pub(super) enum Try {
         note: bool,
     },
     Cancel,
+    Comment,
+    Reassign(Vec<Who>),
+    /// An action of the state, in an emergency.
+    Bypass(usize),
+    CloseReview,
     Edit {
         content: Option<u8>,
         start: Option<u64>,
@@ -69,6 +74,10 @@ fn a_try() -> impl Strategy<Value = Try> {
         9 => prop::bool::weighted(0.2).prop_map(|winner| Try::Approve { winner }),
         1 => any::<bool>().prop_map(|note| Try::Reject { note }),
         1 => Just(Try::Cancel),
+        1 => Just(Try::Comment),
+        2 => prop::collection::vec(who(), 0..4).prop_map(Try::Reassign),
+        1 => (0..12_usize).prop_map(Try::Bypass),
+        1 => Just(Try::CloseReview),
         4 => (prop::option::of(0..5_u8), prop::option::weighted(0.3, 1..72_u64))
             .prop_map(|(content, start)| Try::Edit { content, start }),
         1 => prop::bool::weighted(0.7).prop_map(Try::Switch),

@@ -24,6 +24,7 @@ fn expected_at_once(
         history: entry(before, &resource, event, row.3, who),
         resource,
         request: None,
+        review: None,
         event: Event { kind: EventKind::ResourceChanged, recipients: Vec::new() },
     }
 }
@@ -68,6 +69,7 @@ fn expected_submission(before: &Resource, row: &Row, mode: Option<LaunchMode>, w
             "LAUNCH" => before.schedule.end,
             _ => None,
         },
+        remind_at: None,
         state: RequestState::Pending,
         version: 1,
         created_at: NOW,
@@ -80,6 +82,7 @@ fn expected_submission(before: &Resource, row: &Row, mode: Option<LaunchMode>, w
         },
         resource,
         request: Some(RequestWrite::Insert(request)),
+        review: None,
         event: Event { kind: EventKind::RequestSubmitted, recipients: Vec::new() },
     }
 }

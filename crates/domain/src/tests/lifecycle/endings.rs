@@ -40,7 +40,13 @@ fn check_ending(
     };
     assert_eq!(
         got,
-        Outcome { resource, request: Some(request), history, event: Event { kind, recipients: Vec::new() } }
+        Outcome {
+            resource,
+            request: Some(request),
+            review: None,
+            history,
+            event: Event { kind, recipients: Vec::new() },
+        }
     );
 }
 

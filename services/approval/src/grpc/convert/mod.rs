@@ -7,6 +7,7 @@ pub mod permission;
 pub mod policy;
 pub mod request;
 pub mod resource;
+pub mod review;
 pub mod roles;
 pub mod time;
 pub mod value;

@@ -22,6 +22,7 @@ pub fn policy(account: AccountId, policy: &Policy) -> approval::Policy {
         }
         .into(),
         request_max_age: Some(time::duration(policy.request_max_age.unwrap_or(Duration::ZERO))),
+        reminder_after: Some(time::duration(policy.reminder_after.unwrap_or(Duration::ZERO))),
         minimum_lead_time: Some(time::duration(policy.minimum_lead_time)),
         etag: etag(policy.version),
         update_time: policy.updated_at.map(time::to_proto),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use countersign_domain::{
     ApprovalStatus, Content, Lifecycle, Pointer, Resource, Schedule,
+    difference::{self, Difference},
     history::{HistoryEntry, HistoryEvent},
     mask::mask,
     resource::LaunchMode,
@@ -77,6 +78,28 @@ fn content(content: &Content, pii: &[Pointer]) -> approval::Content {
     }
 }
 
+/// What `staged` would change, as the contract writes it.
+pub fn difference(
+    resource: &Resource,
+    staged: &Content,
+    masked: bool,
+) -> approval::CompareStagedContentResponse {
+    let Difference { patch, lines } =
+        difference::difference(&resource.live, staged, &resource.pii_fields, masked);
+    let without_body = |content: &Content| approval::Content {
+        body: None,
+        revision: content.revision,
+        digest: content.digest.to_string(),
+    };
+    approval::CompareStagedContentResponse {
+        patch: Some(value::to_list(&patch)),
+        lines,
+        live: Some(without_body(&resource.live)),
+        staged: Some(without_body(staged)),
+        masked: masked && !resource.pii_fields.is_empty(),
+    }
+}
+
 /// A schedule as the contract writes it.
 pub fn schedule(schedule: Schedule) -> types::Schedule {
     types::Schedule {
@@ -120,6 +143,7 @@ pub fn action_outcome(event: HistoryEvent) -> approval::ActionOutcome {
     match event {
         HistoryEvent::Submitted => approval::ActionOutcome::Submitted,
         HistoryEvent::Bypassed => approval::ActionOutcome::AppliedByApprover,
+        HistoryEvent::EmergencyBypassed => approval::ActionOutcome::EmergencyBypass,
         _ => approval::ActionOutcome::Applied,
     }
 }

@@ -53,6 +53,12 @@ pub fn to_struct(canonical: &str) -> Option<Struct> {
     }
 }
 
+/// A JSON array as the contract writes it; empty for anything else.
+pub fn to_list(json: &Json) -> ListValue {
+    let items = json.as_array().cloned().unwrap_or_default();
+    ListValue { values: items.into_iter().map(wrap).collect() }
+}
+
 fn structure(map: Map<String, Json>) -> Struct {
     Struct { fields: map.into_iter().map(|(key, value)| (key, wrap(value))).collect() }
 }

@@ -1,0 +1,187 @@
+//! The gate: what may go out, and every reason why not.
+
+use super::builders::*;
+use crate::{
+    Action, Digest, LaunchMode, Lifecycle, Outcome, Resource, State,
+    edit::Edit,
+    gate::{self, Grants, Hindrance, Question},
+    history::HistoryEntry,
+    perform::PerformAction,
+    policy::Cancellation,
+};
+
+/// A resource with its history.
+struct Told {
+    world: World,
+    resource: Resource,
+    history: Vec<HistoryEntry>,
+}
+
+impl Told {
+    fn new(world: World, resource: Resource) -> Self {
+        Self { world, resource, history: Vec::new() }
+    }
+
+    fn then(mut self, outcome: Outcome) -> Self {
+        self.resource = outcome.resource;
+        self.history.push(outcome.history);
+        self
+    }
+
+    /// `action`, asked for by the Creator and approved.
+    fn approved(self, action: Action) -> Self {
+        let submitted = self.world.perform(Who::Creator, &self.resource, &doing(action)).unwrap();
+        let pending = Pending::after(submitted.clone());
+        let approved = self.world.approve(Who::Approver, &pending).unwrap();
+        self.then(submitted).then(approved)
+    }
+
+    fn edited(self, text: &str) -> Self {
+        let edit = Edit { content: Some(content(text, 0)), ..Edit::default() };
+        let outcome = self.world.update(Who::Creator, &self.resource, edit).unwrap();
+        self.then(outcome)
+    }
+
+    fn started(self) -> Self {
+        let outcome = self.world.fire(&self.resource).unwrap();
+        self.then(outcome)
+    }
+
+    fn at(mut self, hours: u64) -> Self {
+        self.world.now = after_hours(hours);
+        self
+    }
+
+    fn grants(&self, action: &Action) -> Grants {
+        let newest = |of: Option<&Action>| {
+            let grants = self.history.iter().rev().filter(|entry| Grants::EVENTS.contains(&entry.event));
+            grants.filter(|entry| of.is_none_or(|of| entry.action.as_ref() == Some(of))).next().cloned()
+        };
+        Grants { action: newest(Some(action)), newest: newest(None) }
+    }
+
+    fn ask(&self, action: Action, digest: &Digest, launch_mode: Option<LaunchMode>) -> Vec<Hindrance> {
+        let lifecycle = Lifecycle::of(&self.resource.kind).unwrap();
+        let grants = self.grants(&action);
+        let question = Question { action, digest: digest.clone(), launch_mode };
+        self.world
+            .act(Who::Member, |context| gate::check(context, lifecycle, &self.resource, &grants, &question))
+    }
+
+    /// About the content that is live.
+    fn live(&self, action: Action) -> Vec<Hindrance> {
+        self.ask(action, &self.resource.live.digest, None)
+    }
+}
+
+fn launched() -> Told {
+    let mut campaign = campaign();
+    (campaign.schedule.start, campaign.schedule.end) = (Some(after_hours(10)), Some(after_hours(20)));
+    Told::new(World::new(), campaign).approved(Action::LAUNCH)
+}
+
+/// A launch is allowed from its start to its end, and not a moment before or after.
+#[test]
+fn a_campaign_goes_out_in_its_time() {
+    let told = launched();
+    assert_eq!(told.live(Action::LAUNCH), [Hindrance::TooEarly(after_hours(10))]);
+    // The start has come; the timer may not have come round yet.
+    let told = told.at(10);
+    assert_eq!(told.live(Action::LAUNCH), []);
+    let told = told.started();
+    assert_eq!(told.live(Action::LAUNCH), []);
+    let told = told.at(20);
+    assert_eq!(told.live(Action::LAUNCH), [Hindrance::TooLate(after_hours(20))]);
+    let told = told.started();
+    let both = [Hindrance::NotInForce(State::COMPLETED), Hindrance::TooLate(after_hours(20))];
+    assert_eq!(told.live(Action::LAUNCH), both);
+}
+
+/// Only the content that was approved.
+#[test]
+fn other_content_does_not_go_out() {
+    let told = launched().at(10);
+    let allowed = told.resource.live.digest.clone();
+    let other = content("other", 1).digest;
+    assert_eq!(told.ask(Action::LAUNCH, &other, None), [Hindrance::OtherContent { allowed }]);
+
+    // A rejected change of what runs: the old content is in force, the new one is not.
+    let test = Told::new(World::new(), ab_test(State::DRAFT)).approved(Action::START);
+    let before = test.resource.live.digest.clone();
+    let test = test.edited("changed");
+    let staged = test.resource.staged.clone().unwrap().digest;
+    assert_eq!(test.ask(Action::START, &before, None), []);
+    let refused = [Hindrance::OtherContent { allowed: before.clone() }];
+    assert_eq!(test.ask(Action::START, &staged, None), refused);
+    assert_eq!(test.live(Action::PUBLISH_EDITS), [Hindrance::NeverAllowed]);
+    // Published, it is the other way round.
+    let test = test.approved(Action::PUBLISH_EDITS);
+    assert_eq!(test.ask(Action::START, &staged, None), []);
+    assert_eq!(test.ask(Action::PUBLISH_EDITS, &staged, None), []);
+    assert_eq!(test.ask(Action::START, &before, None), [Hindrance::OtherContent { allowed: staged }]);
+}
+
+/// What was allowed once and taken back is no more allowed than what never was.
+#[test]
+fn what_was_taken_back_does_not_go_out() {
+    let draft = Told::new(World::new(), campaign());
+    assert_eq!(draft.live(Action::LAUNCH), [Hindrance::NeverAllowed]);
+    let submitted = draft.world.perform(Who::Creator, &draft.resource, &doing(Action::LAUNCH)).unwrap();
+    let pending = draft.then(submitted);
+    assert_eq!(pending.live(Action::LAUNCH), [Hindrance::Pending(REQUEST), Hindrance::NeverAllowed]);
+
+    let told = launched().at(10);
+    let stopped = told.world.perform(Who::Creator, &told.resource, &doing(Action::STOP)).unwrap();
+    let told = told.then(stopped);
+    assert_eq!(told.live(Action::LAUNCH), [Hindrance::NotInForce(State::STOPPED)]);
+    assert_eq!(told.live(Action::STOP), []);
+
+    // LIF-22: an edit voids the approval. Asked with the content that was approved, and with the new one.
+    let voided = launched();
+    let approved = voided.resource.live.digest.clone();
+    let voided = voided.edited("changed after the approval").at(10);
+    let other = Hindrance::OtherContent { allowed: approved.clone() };
+    let not_in_force = Hindrance::NotInForce(State::DRAFT);
+    assert_eq!(voided.live(Action::LAUNCH), [not_in_force.clone(), other.clone()]);
+    assert_eq!(voided.ask(Action::LAUNCH, &approved, None), [not_in_force, other]);
+}
+
+/// A launch for test devices needs no approval, and so must never let one for customers through.
+#[test]
+fn a_test_launch_is_no_launch() {
+    let world = World::new();
+    let command = PerformAction { launch_mode: Some(LaunchMode::Test), ..doing(Action::LAUNCH) };
+    let applied = world.perform(Who::Creator, &campaign(), &command).unwrap();
+    let told = Told::new(world, campaign()).then(applied);
+    let told = Told { world: told.world.clone().at(told.resource.schedule.start.unwrap()), ..told };
+    let digest = told.resource.live.digest.clone();
+    assert_eq!(told.ask(Action::LAUNCH, &digest, Some(LaunchMode::Test)), []);
+    let refused = [Hindrance::OtherMode(LaunchMode::Test)];
+    assert_eq!(told.ask(Action::LAUNCH, &digest, None), refused);
+    assert_eq!(told.ask(Action::LAUNCH, &digest, Some(LaunchMode::Active)), refused);
+}
+
+/// Where the workflow is off nothing needs approval, edits neither: what is live goes out. Once it is on, what was edited
+/// meanwhile was never approved.
+#[test]
+fn without_a_workflow_what_is_live_goes_out() {
+    let world = World::off();
+    let applied = world.perform(Who::Creator, &campaign(), &doing(Action::LAUNCH)).unwrap();
+    let start = applied.resource.schedule.start.unwrap();
+    let told = Told::new(world, campaign()).then(applied);
+    let allowed = told.resource.live.digest.clone();
+    let mut told = told.edited("changed");
+    told.world = told.world.at(start);
+    assert_eq!(told.live(Action::LAUNCH), []);
+    told.world =
+        told.world.with(|policy| (policy.enabled, policy.cancellation) = (true, Cancellation::Nobody));
+    assert_eq!(told.live(Action::LAUNCH), [Hindrance::OtherContent { allowed }]);
+}
+
+/// What is suspended is only read.
+#[test]
+fn nothing_goes_out_of_a_suspended_account() {
+    let mut told = launched().at(10);
+    told.world.account.state = crate::AccountState::Suspended;
+    assert_eq!(told.live(Action::LAUNCH), [Hindrance::AccountNotActive]);
+}

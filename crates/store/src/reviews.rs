@@ -1,0 +1,46 @@
+//! Lists of reviews.
+
+use countersign_domain::{AccountId, Audience, Review, ReviewId};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    Page, Store, StoreError,
+    entities::{json, reviews, select_list},
+    error::failed,
+    store::statement,
+};
+
+impl Store {
+    /// The account's reviews, newest first, from after `after`, each with whom its resource reaches: what lies outside a data
+    /// scope is for the caller to leave out (ACC-12). `only_open`: those that are not closed.
+    pub async fn list_reviews(
+        &self,
+        account: AccountId,
+        only_open: bool,
+        after: Option<ReviewId>,
+        limit: u32,
+    ) -> Result<Page<(Review, Audience)>, StoreError> {
+        let what = failed("list reviews");
+        let open = if only_open { "AND v.closed_at_us IS NULL" } else { "" };
+        let sql = format!(
+            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
+             WHERE r.account_id = v.account_id AND r.resource_id = v.resource_id) AS audience \
+             FROM reviews AS v WHERE v.account_id = $1 AND v.review_id < $2 {open} \
+             ORDER BY v.review_id DESC LIMIT $3",
+            selected = select_list::<reviews::Entity>("v", "v_"),
+        );
+        let after = after.map_or(Uuid::max(), |id| id.0);
+        let values: Vec<Value> = vec![account.0.into(), after.into(), (i64::from(limit) + 1).into()];
+        let rows = self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let review: Review = reviews::Model::from_query_result(row, "v_").map_err(what)?.try_into()?;
+            let audience: Option<String> = row.try_get("", "audience").map_err(what)?;
+            let key = || format!("{account}/{}", review.resource_id);
+            let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
+            items.push((review, audience.unwrap_or_default()));
+        }
+        Ok(Page::of(items, limit))
+    }
+}

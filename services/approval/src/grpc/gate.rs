@@ -1,0 +1,120 @@
+//! `ResourceService.CheckAction`: the gate.
+
+use countersign_domain::{
+    Action, Content, Kind, Refusal, ResourceId,
+    gate::{self, Hindrance, Question},
+    lifecycle::Lifecycle,
+    limits, permission,
+    refusal::Missing,
+};
+use countersign_proto::approval as api;
+use countersign_store::About;
+use tonic::Request;
+use uuid::Uuid;
+
+use super::{
+    Edge,
+    convert::{self, time},
+    validate::Fields,
+};
+use crate::{
+    fault::Fault,
+    road::{actor_of, context_of},
+};
+
+impl Edge {
+    /// Answers from what is committed.
+    pub(super) async fn gate(
+        &self,
+        request: Request<api::CheckActionRequest>,
+    ) -> Result<api::CheckActionResponse, Fault> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let about = fields.resource_named(&request.resource_id, &request.kind, &request.external_id);
+        let action = fields.action(&request.action);
+        let digest = fields.digest(&request.digest);
+        if request.digest.is_empty() != request.content.is_some() {
+            fields.violation("digest", "must be given, or content, and not both");
+        }
+        let content = request.content.and_then(|content| fields.content("content", Some(content)));
+        let launch_mode = fields.launch_mode(request.launch_mode);
+        if launch_mode.is_some() && request.action != Action::LAUNCH.as_str() {
+            fields.violation("launch_mode", "is only for the action LAUNCH");
+        }
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let about = Fields::present("resource_id", about)?;
+        let digest = Fields::present("digest", digest.or(content.map(|Content { digest, .. }| digest)))?;
+        let question = Question { action: Fields::present("action", action)?, digest, launch_mode };
+
+        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
+        let actor = actor_of(&call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        let missing = Missing::Resource(match about {
+            About::Resource(id) => id,
+            _ => ResourceId(Uuid::nil()),
+        });
+        let resource = permission::view(&context, snapshot.resource.as_ref(), missing)?;
+        let lifecycle = Lifecycle::of(&resource.kind).ok_or(Refusal::NotFound(missing))?;
+        if !lifecycle.transitions.iter().any(|row| row.action == question.action) {
+            let mut fields = Fields::default();
+            fields.violation("action", format!("is none of a {}", resource.kind));
+            fields.finish()?;
+        }
+        let grants = self.road.store.grants(call.account, resource.id, &question.action).await?;
+        let against = gate::check(&context, lifecycle, resource, &grants, &question);
+        Ok(api::CheckActionResponse {
+            allowed: against.is_empty(),
+            reasons: against.iter().map(reason).collect(),
+            grant: grants.action.as_ref().map(|entry| api::ActionGrant {
+                sequence: entry.sequence,
+                event: entry.event.as_str().to_owned(),
+                approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),
+                actor: Some(convert::actor(&entry.actor)),
+                time: Some(time::to_proto(entry.at)),
+                digest: entry.digest.to_string(),
+                winning_variant: resource.winner.clone().unwrap_or_default(),
+            }),
+            state: resource.state.as_str().to_owned(),
+            valid_until: resource.schedule.end.map(time::to_proto),
+        })
+    }
+}
+
+fn reason(hindrance: &Hindrance) -> api::GateReason {
+    use api::GateBlock as Block;
+    let (block, message) = match hindrance {
+        Hindrance::NeverAllowed => (Block::NeverAllowed, "it was never allowed on this resource".to_owned()),
+        Hindrance::Pending(request) => (Block::Pending, format!("request {request} waits for a decision")),
+        Hindrance::NotInForce(state) => {
+            (Block::NotInForce, format!("it is not in force any more: the resource is {state}"))
+        }
+        Hindrance::OtherContent { allowed } => {
+            (Block::OtherContent, format!("the content that was allowed is {allowed}"))
+        }
+        Hindrance::OtherMode(mode) => (Block::OtherMode, format!("it was launched {}", mode.as_str())),
+        Hindrance::TooEarly(start) => (Block::TooEarly, format!("its start time is {}", time::text(*start))),
+        Hindrance::TooLate(end) => (Block::TooLate, format!("its end time was {}", time::text(*end))),
+        Hindrance::AccountNotActive => {
+            (Block::AccountNotActive, "the account is suspended or deleted".to_owned())
+        }
+    };
+    api::GateReason { block: block.into(), message }
+}
+
+impl Fields {
+    /// A resource by its id, or by its kind and the owning service's id.
+    pub(super) fn resource_named(&mut self, id: &str, kind: &str, external_id: &str) -> Option<About> {
+        let by_name = !kind.is_empty() || !external_id.is_empty();
+        if by_name != id.is_empty() {
+            self.violation("resource_id", "must be given, or kind and external_id, and not both");
+        }
+        if !by_name {
+            return self.optional_id::<ResourceId>("resource_id", id).map(About::Resource);
+        }
+        self.line("external_id", external_id, 1..=limits::EXTERNAL_ID);
+        let kind: Option<Kind> = self.kind(kind);
+        kind.map(|kind| About::ResourceByExternalId(kind, external_id.to_owned()))
+    }
+}
