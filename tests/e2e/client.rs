@@ -1,6 +1,7 @@
 //! What a calling service has: the generated clients, with an actor's metadata on each call.
 
 mod access_calls;
+mod workflow_calls;
 
 use std::time::{Duration, SystemTime};
 

@@ -299,7 +299,7 @@ async fn half_settled(database: &DatabaseConnection) -> i64 {
 }
 
 /// Makes the campaign and its request so many, each with ids of its own.
-async fn multiply(database: &DatabaseConnection, campaign: &str, request: &str) {
+pub async fn multiply(database: &DatabaseConnection, campaign: &str, request: &str) {
     let columns = async |table: &str, own: &[&str]| {
         let sql = format!(
             "SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FROM information_schema.columns \

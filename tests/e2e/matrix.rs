@@ -218,6 +218,7 @@ impl World {
             "PermissionService" => self.permission(method, about, who),
             "RoleService" => self.role(method).await,
             "ApprovalService" => self.approval(method, about).await,
+            "ReviewService" => self.review(method).await,
             "HistoryService" | "PolicyService" | "ResourceService" => self.resource(method, about).await,
             "InboxService" => self.inbox(method),
             _ => panic!("no calls of {service} are made here: add them"),
@@ -435,6 +436,39 @@ impl World {
                 approval::CancelRequest { account_id, approval_request_id, note, ..Default::default() }
                     .encode_to_vec()
             }
+            "BulkDecide" => {
+                let approve = approval::ApproveRequest { approval_request_id, ..Default::default() };
+                let decision = Some(approval::bulk_decision::Decision::Approve(approve));
+                let decisions = vec![approval::BulkDecision { decision }];
+                approval::BulkDecideRequest { account_id, decisions }.encode_to_vec()
+            }
+            "Comment" => {
+                let text = note;
+                approval::CommentRequest { account_id, approval_request_id, text, ..Default::default() }
+                    .encode_to_vec()
+            }
+            "ReassignApprovers" => approval::ReassignApproversRequest {
+                account_id,
+                approval_request_id,
+                approver_ids: vec![self.team.approver.id.clone()],
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
+    async fn review(&self, method: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        if method == "ListReviews" {
+            return approval::ListReviewsRequest { account_id, ..Default::default() }.encode_to_vec();
+        }
+        let review_id = self.bypassed().await;
+        match method {
+            "GetReview" => approval::GetReviewRequest { account_id, review_id }.encode_to_vec(),
+            "CloseReview" => {
+                approval::CloseReviewRequest { account_id, review_id, ..Default::default() }.encode_to_vec()
+            }
             _ => panic!("no call of {method} is made here: add it"),
         }
     }
@@ -444,6 +478,11 @@ impl World {
         match method {
             "GetPolicy" => {
                 approval::GetPolicyRequest { account_id, area: "CAMPAIGNS".into() }.encode_to_vec()
+            }
+            "ListPolicyRevisions" => {
+                let area = "CAMPAIGNS".to_owned();
+                approval::ListPolicyRevisionsRequest { account_id, area, ..Default::default() }
+                    .encode_to_vec()
             }
             "UpdatePolicy" => approval::UpdatePolicyRequest {
                 account_id,
@@ -478,6 +517,26 @@ impl World {
             "ListResources" => {
                 approval::ListResourcesRequest { account_id, ..Default::default() }.encode_to_vec()
             }
+            "CheckAction" => approval::CheckActionRequest {
+                account_id,
+                resource_id: self.thing(about).await,
+                action: "LAUNCH".into(),
+                content: Some(content(&serde_json::json!({}))),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "CompareStagedContent" => {
+                let resource_id = self.thing(about).await;
+                approval::CompareStagedContentRequest { account_id, resource_id }.encode_to_vec()
+            }
+            "PerformAction" if about == "emergency" => approval::PerformActionRequest {
+                account_id,
+                resource_id: self.thing("ab_test").await,
+                action: "START".into(),
+                emergency_reason: "For the table".into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
             "PerformAction" => approval::PerformActionRequest {
                 account_id,
                 resource_id: self.thing(about).await,
@@ -518,6 +577,24 @@ impl World {
     /// A draft.
     async fn thing(&self, about: &str) -> String {
         self.team.admin.register(new_thing(about)).await.unwrap().resource_id
+    }
+
+    /// The review of a bypass, by an Admin who has none open.
+    async fn bypassed(&self) -> String {
+        let admin = access::CreateMemberRequest {
+            email: format!("{}@acme.example", new_id()),
+            display_name: "Another Admin".into(),
+            system_role: SystemRole::Admin.into(),
+            ..Default::default()
+        };
+        let admin = self.team.admin.other(self.team.admin.create_member(admin).await.unwrap().member_id);
+        let bypass = approval::PerformActionRequest {
+            resource_id: self.thing("ab_test").await,
+            action: "START".into(),
+            emergency_reason: "For the table".into(),
+            ..Default::default()
+        };
+        admin.perform(bypass).await.unwrap().review_id
     }
 
     async fn newcomer(&self) -> String {

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use countersign_proto::approval::{self as api, bulk_decision::Decision, bulk_result::Result as Outcome};
+use countersign_store::About;
 use futures_util::{StreamExt as _, stream};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::{Caller, Edge, validate::Fields};
-use crate::fault::Fault;
+use crate::{fault::Fault, road::actor_of};
 
 /// How many are decided in one call.
 const MOST: usize = 100;
@@ -26,8 +27,10 @@ impl Edge {
         let account = fields.account(&account_id);
         let decisions = fields.bulk_decisions(&account_id, request.decisions);
         fields.finish()?;
-        // The account first: who may not act in it is not told what is wrong with each.
-        caller.call(Fields::present("account_id", account)?)?;
+        // The account first: who may not act in it is told nothing of each.
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
+        actor_of(&call, &snapshot)?;
         // Made first: a closure in the stream would have to hold for any lifetime.
         let deciding: Vec<_> =
             decisions.into_iter().map(|decision| self.decide_one(caller, decision)).collect();

@@ -3,7 +3,7 @@
 
 use countersign_domain::{
     AccountState, Action, ActorRef, Area, DataScope, Digest, Kind, MemberId, Pointer, RequestId, ResourceId,
-    State, SystemRole, Timestamp, account::Feature,
+    ReviewId, State, SystemRole, Timestamp, account::Feature,
 };
 use countersign_runtime::identity::{self, AuthError};
 use uuid::Uuid;
@@ -53,6 +53,13 @@ fn refusals() -> Vec<Refusal> {
         },
         Refusal::SelfApproval(RequestId(ID)),
         Refusal::NotAssigned(RequestId(ID)),
+        Refusal::ReviewOpen(ReviewId(ID)),
+        Refusal::SelfReview(ReviewId(ID)),
+        Refusal::ReviewClosed {
+            review: ReviewId(ID),
+            by: ActorRef { member_id: Some(MemberId(ID)), name: "Ada".into(), service: None },
+            at: Timestamp(0),
+        },
         Refusal::NoEligibleApprovers(Area::CAMPAIGNS),
         Refusal::AlreadyApproved { approvals: 1, required: 2 },
         Refusal::DigestMismatch(Digest::from_text("sha256:00")),
@@ -112,6 +119,11 @@ fn promised(refusal: &Refusal) -> (Code, &'static str, &'static [&'static str]) 
             &["approval_request_id", "state", "decided_by", "decided_by_name", "decided_at"],
         ),
         Refusal::SelfApproval(_) => (PermissionDenied, "SELF_APPROVAL", &["approval_request_id"]),
+        Refusal::ReviewOpen(_) => (FailedPrecondition, "REVIEW_OPEN", &["review_id"]),
+        Refusal::SelfReview(_) => (PermissionDenied, "SELF_REVIEW", &["review_id"]),
+        Refusal::ReviewClosed { .. } => {
+            (FailedPrecondition, "REVIEW_CLOSED", &["review_id", "closed_by", "closed_by_name", "closed_at"])
+        }
         Refusal::NotAssigned(_) => (PermissionDenied, "NOT_ASSIGNED", &["approval_request_id"]),
         Refusal::NoEligibleApprovers(_) => (FailedPrecondition, "NO_ELIGIBLE_APPROVERS", &["area"]),
         Refusal::AlreadyApproved { .. } => {

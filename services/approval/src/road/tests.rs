@@ -3,7 +3,7 @@
 
 use countersign_domain::{
     Action, Area, Audience, Content, Kind, Member, MemberState, Policy, Refusal, RequestId, ResourceId,
-    RulesWrite, Schedule, SystemRole,
+    ReviewId, RulesWrite, Schedule, SystemRole,
     account::{AccountState, Feature},
     decide, edit,
     perform::{PerformAction, perform},
@@ -142,10 +142,13 @@ impl World {
             approvers: vec![],
             launch_mode: None,
             winner: None,
+            emergency_reason: String::new(),
             request_id: RequestId(ids::new_id()),
+            review_id: ReviewId(ids::new_id()),
         };
         let by = call(&self.creator);
-        self.on_campaign(replica, &by, |context, resource| perform(context, resource, &command)).await?;
+        self.on_campaign(replica, &by, |context, resource| perform(context, resource, None, &command))
+            .await?;
         Ok(command.request_id)
     }
 
