@@ -56,7 +56,7 @@ async fn ribbons(client: &mut Client, member: Uuid) -> Vec<Ribbon> {
     client.list_ribbons(by(member, list())).await.unwrap().into_inner().ribbons
 }
 
-fn fields(status: &Status) -> Vec<(String, String)> {
+pub fn fields(status: &Status) -> Vec<(String, String)> {
     assert_eq!(status.code(), Code::InvalidArgument);
     let details = status.get_error_details();
     assert_eq!(details.error_info().unwrap().reason, "INVALID_FIELDS");

@@ -13,6 +13,7 @@ mod delivery;
 mod erasure;
 mod inbox;
 mod invitation;
+mod preferences;
 mod purge;
 mod recording;
 mod ribbons;
