@@ -10,6 +10,7 @@ mod access;
 mod binary;
 mod content;
 mod delivery;
+mod digests;
 mod erasure;
 mod inbox;
 mod invitation;
