@@ -560,6 +560,17 @@ impl World {
             }
             .encode_to_vec(),
             "Watch" => inbox::WatchRequest { account_id }.encode_to_vec(),
+            "GetPreferences" => inbox::GetPreferencesRequest { account_id }.encode_to_vec(),
+            "UpdatePreferences" => inbox::UpdatePreferencesRequest {
+                account_id,
+                preferences: vec![inbox::Preference {
+                    group: inbox::EventGroup::Comments.into(),
+                    channel: inbox::Channel::Email.into(),
+                    mode: inbox::DeliveryMode::Off.into(),
+                }],
+                ..Default::default()
+            }
+            .encode_to_vec(),
             _ => panic!("no call of {method} is made here: add it"),
         }
     }

@@ -8,16 +8,15 @@ use countersign_runtime::telemetry::chain;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
-use crate::mail::Composer;
 use crate::metrics::{EventOutcome, Metrics};
 use crate::plan::Plan;
-use crate::storage::{Recorded, Storage};
+use crate::storage::{Postage, Recorded, Storage};
 
 /// Takes events. It is done with one when its plan is durable, so that an acknowledged event is never lost, and one that
 /// comes again is nothing new.
 pub struct EventHandler {
     pub(crate) storage: Storage,
-    pub(crate) composer: Arc<Composer>,
+    pub(crate) postage: Postage,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) wake: Arc<Notify>,
@@ -36,10 +35,7 @@ impl Handler for EventHandler {
                 return Verdict::DeadLetter { reason: error.to_string() };
             }
         };
-        let settings = self.composer.settings();
-        let message_ids: Vec<String> =
-            plan.mails.iter().map(|mail| settings.message_id(event_id, mail.member_id)).collect();
-        match self.storage.record(&plan, &message_ids, self.clock.now_us()).await {
+        match self.storage.record(&plan, &self.postage, self.clock.now_us()).await {
             Ok(Recorded::Duplicate) => {
                 self.metrics.event(EventOutcome::duplicate);
                 Verdict::Done

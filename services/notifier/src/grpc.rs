@@ -1,6 +1,7 @@
-//! The gRPC edge: one file for the service, one for what it refuses, one for how refusals look.
+//! The gRPC edge: one file for the service, those that read requests, one for how refusals look.
 
 mod inbox;
+mod preferences;
 mod request;
 mod status;
 mod watch;

@@ -9,11 +9,14 @@
 //! | what it asks for is worked out, purely | [`plan`] |
 //! | that is made durable, once, and the event acknowledged | [`storage`] |
 //! | mail is claimed, sent, tried again, given up | [`delivery`], [`outbound`] |
-//! | words and layout | [`locale`], [`mail`], [`review_url`], [`invitation_url`] |
+//! | what each member wants to be told | [`preferences`] |
+//! | words and layout | [`locale`], [`mail`], [`review_url`], [`invitation_url`], [`bypass_url`] |
+//! | what they look like, without sending any | [`samples`], [`preview`] |
 //! | ribbons are served, to each member what they may see | [`grpc`] |
 //! | what is old is removed | [`purge`] |
 //! | all of it put together | [`notifier`], [`serve`] |
 
+pub mod bypass_url;
 mod changes;
 pub mod consume;
 pub mod delivery;
@@ -25,12 +28,16 @@ pub mod metrics;
 pub mod notifier;
 pub mod outbound;
 pub mod plan;
+pub mod preferences;
+pub mod preview;
 pub mod purge;
 pub mod review_url;
+pub mod samples;
 pub mod serve;
 pub mod settings;
 pub mod storage;
+pub mod template_error;
 pub mod url_template;
 
-pub use notifier::{Notifier, NotifierConfig, NotifierError};
+pub use notifier::{DEFAULT_REMINDER_DIGEST, Notifier, NotifierConfig, NotifierError};
 pub use storage::migrate;

@@ -1,23 +1,28 @@
-//! The words of mails and ribbons. Every sentence that a member reads comes from here, by way of a [`Locale`]: another
-//! language is another variant and another module beside `english`.
+//! The words of mails and ribbons. Every sentence that a member reads comes from a `.ftl` file (Project Fluent), one for each
+//! language, embedded in the program and replaceable message by message (`--templates-dir`); here is what fills them in.
 
-mod english;
+mod account;
+mod bypass;
+mod catalog;
+mod check;
+mod request;
+mod ribbon;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{Event, RecipientReason};
-use countersign_proto::inbox::RibbonKind;
+use fluent_bundle::FluentArgs;
+
+pub(crate) use catalog::{LOCALES, file_name};
+pub use catalog::{Locale, Locales};
+pub use ribbon::RibbonFacts;
 
 use crate::plan::Topic;
+use crate::template_error::TemplateError;
 
-/// A language that the notifier speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Locale {
-    /// English, also for whoever asks for a language that is not spoken yet.
-    #[default]
-    English,
-}
-
-/// The words of one mail. None of it is escaped or cut: that is up to who writes it into a mail.
+/// The words of one mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailWords {
     /// The subject line.
@@ -29,76 +34,131 @@ pub struct MailWords {
     /// What it means for the reader.
     pub consequence: String,
     /// Label and value.
-    pub facts: Vec<(&'static str, String)>,
-    /// The label of the note or feedback, where there is one.
-    pub quote_label: String,
-    /// The text of the link to the review page.
-    pub link: &'static str,
+    pub facts: Vec<Fact>,
+    /// What people wrote: label and text.
+    pub quotes: Vec<Fact>,
+    /// The requests of a mail about several.
+    pub items: Vec<ItemWords>,
+    /// The text of the link to the page; of a mail about several, each item has its own.
+    pub link: String,
     /// Why the reader gets this mail.
     pub reason: String,
     /// Who sent it.
-    pub footer: &'static str,
+    pub footer: String,
+    /// What ends a label in the text part.
+    pub colon: String,
     /// The language, for the HTML part's `lang`.
     pub language: &'static str,
 }
 
-/// What a ribbon's sentence is made from.
+/// A label and what it labels.
+pub type Fact = (String, String);
+
+/// One of several requests in a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemWords {
+    /// What is asked, in one sentence.
+    pub headline: String,
+    /// Label and value.
+    pub facts: Vec<Fact>,
+    /// The text of the link to its page.
+    pub link: String,
+}
+
+/// Whom a mail is for, and when what it tells of happened.
 #[derive(Clone, Copy, Debug)]
-pub struct RibbonFacts<'a> {
-    /// DECIDE, AWAITING or RESULT.
-    pub kind: RibbonKind,
-    /// A `RequestState`.
-    pub request_state: i32,
-    /// The action.
-    pub action: &'a str,
-    /// The resource's title.
-    pub title: &'a str,
-    /// Who did it.
-    pub actor: &'a str,
-    /// Why the request expired, if it did.
-    pub expiry_reason: &'a str,
+pub struct Reader<'a> {
+    /// The name for the greeting.
+    pub name: &'a str,
+    /// Why they are told.
+    pub reason: RecipientReason,
+    /// When it happened, Unix microseconds.
+    pub occurred_at: i64,
 }
 
 impl Locale {
-    /// The language for a BCP 47 tag.
-    pub fn of(_tag: &str) -> Self {
-        Self::English
-    }
-
-    /// The words of the mail that tells `event` to the member called `name`; none if the payload is not the topic's.
+    /// The words of the mail that tells `event`; none if its payload is not the topic's.
     pub fn mail(
-        self,
+        &self,
         topic: Topic,
         event: &Event,
-        occurred_at: i64,
-        name: &str,
-        reason: RecipientReason,
-    ) -> Option<MailWords> {
-        match (self, event.payload.as_ref()?) {
-            (Self::English, Payload::Request(request)) => {
-                Some(english::request_mail(topic, event, request, occurred_at, name, reason))
+        reader: Reader<'_>,
+    ) -> Result<Option<MailWords>, TemplateError> {
+        let words = match (topic, &event.payload) {
+            (Topic::Workflow, Some(Payload::Workflow(workflow))) => {
+                account::workflow_mail(self, event, workflow, reader)
             }
-            (Self::English, Payload::Workflow(workflow)) if topic == Topic::Workflow => {
-                Some(english::workflow_mail(event, workflow, occurred_at, name, reason))
+            (Topic::Invitation, Some(Payload::Invitation(invitation))) => {
+                account::invitation_mail(self, event, invitation, reader)
             }
-            (Self::English, Payload::Invitation(invitation)) if topic == Topic::Invitation => {
-                Some(english::invitation_mail(event, invitation, occurred_at, name, reason))
+            (Topic::Bypassed | Topic::ReviewClosed, Some(Payload::Bypass(bypass))) => {
+                bypass::mail(self, topic, event, bypass, reader)
             }
-            (
-                Self::English,
-                Payload::Workflow(_)
-                | Payload::Resource(_)
-                | Payload::Access(_)
-                | Payload::Invitation(_)
-                | Payload::Bypass(_),
-            ) => None,
-        }
+            (Topic::Workflow | Topic::Invitation | Topic::Bypassed | Topic::ReviewClosed, Some(_) | None) => {
+                return Ok(None);
+            }
+            (_, Some(Payload::Request(request))) => request::mail(self, topic, event, request, reader),
+            (_, Some(_) | None) => return Ok(None),
+        };
+        words.map(Some)
     }
 
-    /// A ribbon's sentence.
-    pub fn ribbon(self, facts: RibbonFacts<'_>) -> String {
-        match self {
-            Self::English => english::ribbon(facts),
+    /// The words of the mail that reminds of several requests at once; none if one of the events is about no request.
+    pub fn reminders(
+        &self,
+        events: &[Event],
+        reader: Reader<'_>,
+    ) -> Result<Option<MailWords>, TemplateError> {
+        request::reminders(self, events, reader)
+    }
+
+    /// What all mails have: the sentences of `message` and the rest, to be filled in by what they are about.
+    fn letter(
+        &self,
+        message: &str,
+        args: &FluentArgs<'_>,
+        reader: Reader<'_>,
+    ) -> Result<MailWords, TemplateError> {
+        let sentence = |part: &str| self.text(&format!("{message}.{part}"), args);
+        let greeting = if reader.name.is_empty() {
+            self.plain("hello-nobody")?
+        } else {
+            let mut named = FluentArgs::new();
+            named.set("name", reader.name);
+            self.text("hello", &named)?
+        };
+        Ok(MailWords {
+            subject: sentence("subject")?,
+            greeting,
+            headline: sentence("headline")?,
+            consequence: sentence("consequence")?,
+            facts: Vec::new(),
+            quotes: Vec::new(),
+            items: Vec::new(),
+            link: String::new(),
+            reason: self.text("reason", args)?,
+            footer: self.plain("footer")?,
+            colon: self.plain("colon")?,
+            language: self.tag(),
+        })
+    }
+
+    /// A message without values.
+    fn plain(&self, id: &str) -> Result<String, TemplateError> {
+        self.text(id, &FluentArgs::new())
+    }
+
+    /// A fact, if there is something to say.
+    fn fact(
+        &self,
+        facts: &mut Vec<Fact>,
+        label: &str,
+        value: impl Into<String>,
+    ) -> Result<(), TemplateError> {
+        let value = value.into();
+        if !value.is_empty() {
+            facts.push((self.plain(label)?, value));
         }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use countersign_notifier::settings::{Cli, Command};
-use countersign_notifier::{migrate, serve};
+use countersign_notifier::{migrate, preview, serve};
 use countersign_runtime::healthcheck::healthcheck;
 use countersign_runtime::settings::check_unknown_env;
 use countersign_runtime::{shutdown, telemetry};
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
                 migrate(database.url()?.expose()).await?;
                 tracing::info!("the database's schema is at this version");
             }
+            Command::Preview(args) => preview::run(&args)?,
             Command::Healthcheck { admin } => healthcheck(admin.listen).await?,
         }
         Ok(())

@@ -20,14 +20,17 @@ use crate::changes::Changes;
 use crate::consume::EventHandler;
 use crate::delivery::{Deliveries, DeliverySettings};
 use crate::grpc::Inbox;
-use crate::mail::{Composer, MailSettings, TemplateError};
+use crate::mail::{Composer, MailSettings, TemplatesError};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::purge;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Postage, Storage, StorageError};
 
 /// How often the database is looked at, for readiness and metrics.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How long reminders to one member are gathered where nothing else is said.
+pub const DEFAULT_REMINDER_DIGEST: Duration = Duration::from_mins(15);
 
 /// What a notifier is made from.
 #[derive(Clone, Debug)]
@@ -40,6 +43,9 @@ pub struct NotifierConfig {
     pub mail: MailSettings,
     /// How mail is delivered.
     pub delivery: DeliverySettings,
+    /// How long reminders to one member are gathered into one mail; zero sends each at once.
+    /// [`DEFAULT_REMINDER_DIGEST`] fits most.
+    pub reminder_digest: Duration,
     /// How long sent mails and taken events are kept, at least; [`DEFAULT_KEEP`](crate::purge::DEFAULT_KEEP) fits most.
     pub keep: Duration,
 }
@@ -50,9 +56,9 @@ pub enum NotifierError {
     /// The database can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The mail templates are faulty.
+    /// The mail templates, or the words, are faulty.
     #[error(transparent)]
-    Templates(#[from] TemplateError),
+    Templates(#[from] TemplatesError),
 }
 
 /// An open notifier.
@@ -62,6 +68,7 @@ pub struct Notifier {
     composer: Arc<Composer>,
     outbound: Outbound,
     delivery: DeliverySettings,
+    reminder_digest: Duration,
     keep: Duration,
     clock: Clock,
     metrics: Metrics,
@@ -86,6 +93,7 @@ impl Notifier {
             composer,
             outbound: config.outbound,
             delivery: config.delivery,
+            reminder_digest: config.reminder_digest,
             keep: config.keep,
             clock,
             metrics: Metrics::default(),
@@ -123,7 +131,10 @@ impl Notifier {
     pub fn handler(&self) -> Arc<EventHandler> {
         Arc::new(EventHandler {
             storage: self.storage.clone(),
-            composer: Arc::clone(&self.composer),
+            postage: Postage {
+                domain: self.composer.settings().domain.clone(),
+                gather: self.reminder_digest,
+            },
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             wake: Arc::clone(&self.wake),
@@ -161,7 +172,7 @@ impl Notifier {
             self.storage.clone(),
             authenticator,
             self.clock.clone(),
-            self.composer.settings().review_url.clone(),
+            Arc::clone(&self.composer),
             self.tokens.clone(),
             self.changes.clone(),
             stop,

@@ -2,26 +2,34 @@
 //! becomes of the resource's ribbons.
 
 mod access;
+mod ribbons;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use countersign_broker::Event;
 use countersign_proto::event::event::Payload;
-use countersign_proto::event::{self, Recipient, RecipientRibbon, RequestEvent};
-use countersign_proto::inbox::RibbonKind;
+use countersign_proto::event::{self, Recipient};
+use countersign_proto::inbox::EventGroup;
 use countersign_proto::json;
 use uuid::Uuid;
 
-use access::{ACCESS_CHANGED, access_change, audience};
+use access::{ACCESS_CHANGED, access_change};
 pub use access::{Access, AccessChange, Audience, MemberChange, Scope};
+pub use ribbons::{NewRibbon, RibbonChange, RibbonEffect};
+use ribbons::{reminds, ribbon_change};
+
+use crate::preferences::{Mode, Preferences};
 
 /// The viewer of a ribbon that is for every member who has no ribbon of their own on the resource.
 pub const EVERYBODY: Uuid = Uuid::nil();
 
 /// The approval service's events begin so; all others are somebody else's.
 const OURS: &str = "countersign.";
+
+/// Why a request expired when nobody was left to decide it, as events say it.
+const NO_ELIGIBLE_APPROVERS: &str = "NO_ELIGIBLE_APPROVERS";
 
 /// The type of the event that an account is gone for good. Nobody is told of it: nobody is left.
 const ACCOUNT_ERASED: &str = "countersign.account.erased.v1";
@@ -68,6 +76,16 @@ pub enum Topic {
     Expired,
     /// A request ended because its area's workflow was switched off.
     Reverted,
+    /// Somebody commented on a request.
+    Commented,
+    /// A request has waited long.
+    Reminded,
+    /// Other approvers were chosen for a request.
+    Reassigned,
+    /// An Admin applied a gated action at once, in an emergency.
+    Bypassed,
+    /// The review of such a bypass was closed.
+    ReviewClosed,
     /// An area's workflow was switched on or off.
     Workflow,
     /// Somebody is invited to join the account.
@@ -86,6 +104,11 @@ impl Topic {
             "countersign.request.cancelled.v1" => Self::Cancelled,
             "countersign.request.expired.v1" => Self::Expired,
             "countersign.request.reverted.v1" => Self::Reverted,
+            "countersign.request.commented.v1" => Self::Commented,
+            "countersign.request.reminded.v1" => Self::Reminded,
+            "countersign.request.reassigned.v1" => Self::Reassigned,
+            "countersign.resource.bypassed.v1" => Self::Bypassed,
+            "countersign.review.closed.v1" => Self::ReviewClosed,
             "countersign.workflow.enabled.v1" | "countersign.workflow.disabled.v1" => Self::Workflow,
             "countersign.invitation.sent.v1" => Self::Invitation,
             _ => return None,
@@ -106,14 +129,31 @@ pub struct Plan {
     pub occurred_at: i64,
     /// What the mails are made from, as JSON; none if there are none.
     pub data: Option<String>,
+    /// What it is about, as far as members' preferences go.
+    pub group: EventGroup,
     /// One for each recipient of mail.
     pub mails: Vec<PlannedMail>,
+    /// The same for those whose reminders are gathered; a plan has none before preferences are applied to it.
+    pub gathered: Vec<PlannedMail>,
+    /// The languages of the members that the event names, by member.
+    pub locales: BTreeMap<Uuid, String>,
+    /// What it reminds of, if that is what it does.
+    pub reminds: Option<Reminds>,
     /// What becomes of ribbons, if the event concerns any.
     pub ribbons: Option<RibbonChange>,
     /// Who may see and decide what, if the event says so.
     pub access: Option<AccessChange>,
     /// Whether all that is kept of the account is to go, and nothing may be kept of it again.
     pub erases: bool,
+}
+
+/// The request that a reminder is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reminds {
+    /// The resource.
+    pub resource_id: Uuid,
+    /// The approval request.
+    pub approval_request_id: Uuid,
 }
 
 /// One mail to one member.
@@ -129,54 +169,6 @@ pub struct PlannedMail {
     pub locale: String,
     /// Why this member is told: a `RecipientReason`.
     pub reason: i32,
-}
-
-/// What an event does to one resource's ribbons.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RibbonChange {
-    /// The resource.
-    pub resource_id: Uuid,
-    /// The event's place among the resource's events.
-    pub sequence: i64,
-    /// The approval request.
-    pub approval_request_id: Uuid,
-    /// The resource's kind.
-    pub resource_kind: String,
-    /// The resource's title.
-    pub resource_title: String,
-    /// The action concerned.
-    pub action: String,
-    /// A `RequestState`.
-    pub request_state: i32,
-    /// Who did it, by name.
-    pub actor_name: String,
-    /// Why the request expired, if it did.
-    pub expiry_reason: String,
-    /// The submitter's note, or the feedback.
-    pub note: String,
-    /// Whom the resource reaches, which decides who sees its ribbons.
-    pub audience: Audience,
-    /// What it does.
-    pub effect: RibbonEffect,
-}
-
-/// The two things that events do to ribbons. They commute, given the sequence: whatever order events arrive in, the
-/// same ribbons are left (NOT-12).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RibbonEffect {
-    /// These take the place of all that the resource had, unless a newer event has done so already.
-    Replace(Vec<NewRibbon>),
-    /// These members are asked no more.
-    Withdraw(Vec<Uuid>),
-}
-
-/// A ribbon to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewRibbon {
-    /// Who sees it; [`EVERYBODY`] for all who have none of their own.
-    pub viewer_id: Uuid,
-    /// DECIDE, AWAITING or RESULT.
-    pub kind: RibbonKind,
 }
 
 impl Plan {
@@ -197,8 +189,8 @@ impl Plan {
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
         let topic = Topic::of(&event.event_type);
         let ribbons = match topic {
-            None | Some(Topic::Workflow | Topic::Invitation) => None,
-            Some(topic) => Some(ribbon_change(topic, &data, &recipients, event.sequence)?),
+            None => None,
+            Some(topic) => ribbon_change(topic, &data, &recipients, event.sequence)?,
         };
         if topic == Some(Topic::Workflow) && !matches!(data.payload, Some(Payload::Workflow(_))) {
             return Err(Unusable::Payload("workflow"));
@@ -206,6 +198,14 @@ impl Plan {
         if topic == Some(Topic::Invitation) {
             check_invitation(&data, recipients.len())?;
         }
+        let reminds = (topic == Some(Topic::Reminded)).then(|| reminds(&data)).transpose()?;
+        let group = group(topic, &data);
+        // Who is only invited is no member, and has no language that outlives the invitation.
+        let locales = recipients
+            .iter()
+            .filter(|(_, recipient)| topic != Some(Topic::Invitation) && !recipient.locale.is_empty())
+            .map(|(member_id, recipient)| (*member_id, recipient.locale.clone()))
+            .collect();
         let mails: Vec<PlannedMail> =
             recipients.into_iter().filter(|(_, recipient)| recipient.mail).map(planned_mail).collect();
         if topic.is_none() && !mails.is_empty() {
@@ -217,7 +217,7 @@ impl Plan {
         } else {
             Some(json::to_value(&data).map_err(Unusable::Data)?.to_string())
         };
-        Ok(Self { data, mails, ribbons, ..Self::silent(event) })
+        Ok(Self { data, group, mails, locales, reminds, ribbons, ..Self::silent(event) })
     }
 
     /// What is done about an event that asks for nothing: its id is kept.
@@ -228,7 +228,11 @@ impl Plan {
             event_type: event.event_type,
             occurred_at: event.time_us,
             data: None,
+            group: EventGroup::Unspecified,
             mails: Vec::new(),
+            gathered: Vec::new(),
+            locales: BTreeMap::new(),
+            reminds: None,
             ribbons: None,
             access: None,
             erases: false,
@@ -237,7 +241,70 @@ impl Plan {
 
     /// Whether more than the event's id is kept of it.
     pub(crate) fn keeps(&self) -> bool {
-        !self.mails.is_empty() || self.ribbons.is_some() || self.access.is_some()
+        !self.mails.is_empty() || !self.locales.is_empty() || self.ribbons.is_some() || self.access.is_some()
+    }
+
+    /// The members whose preferences matter to the plan.
+    pub(crate) fn choosers(&self) -> Vec<Uuid> {
+        if matches!(
+            self.group,
+            EventGroup::Unspecified | EventGroup::RequestsToAct | EventGroup::RoleSeparation
+        ) {
+            return Vec::new();
+        }
+        let ribbons = match &self.ribbons {
+            Some(RibbonChange { effect: RibbonEffect::Replace(ribbons), .. }) => ribbons.as_slice(),
+            _ => &[],
+        };
+        let viewers =
+            ribbons.iter().map(|ribbon| ribbon.viewer_id).filter(|viewer_id| *viewer_id != EVERYBODY);
+        let members: BTreeSet<Uuid> = self.mails.iter().map(|mail| mail.member_id).chain(viewers).collect();
+        members.into_iter().collect()
+    }
+
+    /// What is left of the plan when each recipient is told as they prefer (NOT-14). Members without `preferences` have the
+    /// default ones. Reminders are gathered only where there is a span to gather them in.
+    #[must_use]
+    pub fn preferred(&self, preferences: &HashMap<Uuid, Preferences>, gathers: bool) -> Self {
+        let default = Preferences::default();
+        let of = |member_id: &Uuid| preferences.get(member_id).unwrap_or(&default);
+        let mut plan = self.clone();
+        for mail in plan.mails.extract_if(.., |mail| of(&mail.member_id).mail(self.group) != Mode::Immediate)
+        {
+            if of(&mail.member_id).mail(self.group) == Mode::Digest {
+                plan.gathered.push(mail);
+            }
+        }
+        if !gathers {
+            plan.mails.append(&mut plan.gathered);
+        }
+        if let Some(RibbonChange { effect: RibbonEffect::Replace(ribbons), .. }) = &mut plan.ribbons {
+            ribbons
+                .retain(|ribbon| ribbon.viewer_id == EVERYBODY || of(&ribbon.viewer_id).ribbon(self.group));
+        }
+        plan
+    }
+}
+
+/// What an event is about, as far as members' preferences go.
+fn group(topic: Option<Topic>, data: &event::Event) -> EventGroup {
+    let Some(topic) = topic else { return EventGroup::Unspecified };
+    match topic {
+        Topic::Submitted | Topic::Reassigned | Topic::Bypassed | Topic::Invitation => {
+            EventGroup::RequestsToAct
+        }
+        Topic::Workflow | Topic::AssignmentExpired | Topic::Reverted => EventGroup::RoleSeparation,
+        Topic::Approved | Topic::Rejected | Topic::ReviewClosed => EventGroup::Results,
+        Topic::Cancelled => EventGroup::Cancellations,
+        Topic::Expired => match &data.payload {
+            Some(Payload::Request(request)) if request.expiry_reason == NO_ELIGIBLE_APPROVERS => {
+                EventGroup::RoleSeparation
+            }
+            _ => EventGroup::Expiries,
+        },
+        Topic::ApprovalRecorded => EventGroup::Progress,
+        Topic::Commented => EventGroup::Comments,
+        Topic::Reminded => EventGroup::Reminders,
     }
 }
 
@@ -264,65 +331,6 @@ fn planned_mail((member_id, recipient): (Uuid, Recipient)) -> PlannedMail {
     }
 }
 
-fn ribbon_change(
-    topic: Topic,
-    data: &event::Event,
-    recipients: &[(Uuid, Recipient)],
-    sequence: i64,
-) -> Result<RibbonChange, Unusable> {
-    let Some(Payload::Request(request)) = &data.payload else { return Err(Unusable::Payload("request")) };
-    let resource = request.resource.as_ref().ok_or(Unusable::Payload("request.resource"))?;
-    let actor = data.actor.as_ref().ok_or(Unusable::Payload("actor"))?;
-    let resource_id = id("request.resource.resourceId", &resource.resource_id)?;
-    let approval_request_id = id("request.approvalRequestId", &request.approval_request_id)?;
-    let of_recipients = |wanted: RecipientRibbon, kind| {
-        recipients
-            .iter()
-            .filter(move |(_, recipient)| recipient.ribbon == wanted as i32)
-            .map(move |(viewer_id, _)| NewRibbon { viewer_id: *viewer_id, kind })
-    };
-    let effect = match topic {
-        Topic::Submitted => RibbonEffect::Replace(
-            of_recipients(RecipientRibbon::Decide, RibbonKind::Decide)
-                .chain([NewRibbon { viewer_id: EVERYBODY, kind: RibbonKind::Awaiting }])
-                .collect(),
-        ),
-        Topic::ApprovalRecorded => RibbonEffect::Withdraw(vec![id("actor.memberId", &actor.member_id)?]),
-        Topic::AssignmentExpired => {
-            let lost = request.lost_approvers.iter();
-            let lost = lost.map(|approver| id("request.lostApprovers.memberId", &approver.member_id));
-            let lost = lost.collect::<Result<Vec<_>, _>>()?;
-            if lost.is_empty() {
-                return Err(Unusable::Payload("request.lostApprovers"));
-            }
-            RibbonEffect::Withdraw(lost)
-        }
-        Topic::Approved
-        | Topic::Rejected
-        | Topic::Cancelled
-        | Topic::Expired
-        | Topic::Reverted
-        | Topic::Workflow
-        | Topic::Invitation => {
-            RibbonEffect::Replace(of_recipients(RecipientRibbon::Result, RibbonKind::Result).collect())
-        }
-    };
-    Ok(RibbonChange {
-        resource_id,
-        sequence,
-        approval_request_id,
-        resource_kind: resource.kind.clone(),
-        resource_title: resource.title.clone(),
-        action: request.action.clone(),
-        request_state: request.state,
-        actor_name: actor.display_name.clone(),
-        expiry_reason: request.expiry_reason.clone(),
-        note: note(topic, request),
-        audience: audience(resource),
-        effect,
-    })
-}
-
 fn check_invitation(data: &event::Event, recipients: usize) -> Result<(), Unusable> {
     let Some(Payload::Invitation(invitation)) = &data.payload else {
         return Err(Unusable::Payload("invitation"));
@@ -332,14 +340,6 @@ fn check_invitation(data: &event::Event, recipients: usize) -> Result<(), Unusab
         return Err(Unusable::Payload("invitation.token"));
     }
     if recipients > 1 { Err(Unusable::Invited(recipients)) } else { Ok(()) }
-}
-
-/// The note that goes with the event: the submitter's to the approvers, or that of whoever ended the request.
-pub(crate) fn note(topic: Topic, request: &RequestEvent) -> String {
-    match topic {
-        Topic::Submitted => request.note.clone(),
-        _ => request.feedback.clone(),
-    }
 }
 
 fn id(field: &'static str, value: &str) -> Result<Uuid, Unusable> {

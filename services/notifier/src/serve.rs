@@ -41,6 +41,7 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
         outbound,
         mail,
         delivery: settings.smtp.delivery(),
+        reminder_digest: settings.reminder_digest,
         keep: settings.keep(),
     };
     let notifier = Notifier::open(config, Clock::system()).await?;

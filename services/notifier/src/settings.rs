@@ -39,6 +39,8 @@ pub enum Command {
         #[command(flatten)]
         telemetry: TelemetryArgs,
     },
+    /// Show what mails look like, without sending any.
+    Preview(PreviewArgs),
     /// Ask the process on this machine whether it is ready.
     #[command(mut_arg("admin_listen", |arg| arg.default_value(ADMIN_LISTEN)))]
     Healthcheck {
@@ -73,6 +75,10 @@ pub struct ServeArgs {
     /// How mail is delivered.
     #[command(flatten)]
     pub smtp: SmtpArgs,
+    /// How long reminders to one member are gathered into one mail (at most a day): a number with `s`, `m` or `h`. `0s` sends
+    /// each at once, also to those who prefer them gathered.
+    #[arg(long, env = "COUNTERSIGN_REMINDER_DIGEST", default_value = "15m", value_parser = span, value_name = "SPAN")]
+    pub reminder_digest: Duration,
     /// Days that sent mails, and the events that were told, are kept (7 to 3650). What was given up stays until it is dealt
     /// with.
     #[arg(long, env = "COUNTERSIGN_KEEP_DAYS", default_value_t = DEFAULT_KEEP.as_secs() / DAY, value_parser = clap::value_parser!(u64).range(LEAST_KEEP_DAYS..=3650), value_name = "DAYS")]
@@ -111,6 +117,44 @@ pub struct MailArgs {
     /// which browsers send to no server; may hold `{account_id}` and `{invitation_id}`.
     #[arg(long, env = "COUNTERSIGN_INVITATION_URL_TEMPLATE", value_name = "URL")]
     pub invitation_url_template: String,
+    /// Address of the page where the review of an emergency bypass is closed, for links in mails and ribbons. May hold
+    /// `{account_id}`, `{resource_id}` and `{review_id}`. By default the start page of --review-url-template's place.
+    #[arg(long, env = "COUNTERSIGN_BYPASS_URL_TEMPLATE", value_name = "URL")]
+    pub bypass_url_template: Option<String>,
+    /// What takes the place of the embedded templates and words.
+    #[command(flatten)]
+    pub templates: TemplatesArgs,
+}
+
+/// What takes the place of the embedded templates and words.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct TemplatesArgs {
+    /// Folder with templates (`mail.html`, `mail.txt`) and words (`en.ftl`, `de.ftl`, …) that take the place of the embedded ones.
+    #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
+    pub templates_dir: Option<PathBuf>,
+}
+
+/// What `preview` shows.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PreviewArgs {
+    /// Which mail; `--list` names them.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "all"], conflicts_with_all = ["list", "all"])]
+    pub event: Option<String>,
+    /// In which language; `--list` names them. By default English, and with `--all` every one.
+    #[arg(long, value_name = "TAG", conflicts_with = "list")]
+    pub locale: Option<String>,
+    /// Folder that gets `<name>.<locale>.html`, `.txt` and `.eml`; or, for one mail, a file that ends in one of these.
+    #[arg(long, value_name = "PATH", required_unless_present = "list", conflicts_with = "list")]
+    pub out: Option<PathBuf>,
+    /// Name the mails and the languages that there are.
+    #[arg(long)]
+    pub list: bool,
+    /// Every mail.
+    #[arg(long, conflicts_with = "list")]
+    pub all: bool,
+    /// What takes the place of the embedded templates and words.
+    #[command(flatten)]
+    pub templates: TemplatesArgs,
 }
 
 /// How mail is delivered.
@@ -155,6 +199,9 @@ pub enum SettingsError {
     /// The template can't work.
     #[error("--invitation-url-template (COUNTERSIGN_INVITATION_URL_TEMPLATE) can't work")]
     InvitationUrl(#[source] UrlTemplateError),
+    /// The template can't work.
+    #[error("--bypass-url-template (COUNTERSIGN_BYPASS_URL_TEMPLATE) can't work")]
+    BypassUrl(#[source] UrlTemplateError),
     /// A secret can't be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -193,7 +240,15 @@ impl MailArgs {
         }
         let review_url = self.review_url_template.parse().map_err(SettingsError::ReviewUrl)?;
         let invitation_url = self.invitation_url_template.parse().map_err(SettingsError::InvitationUrl)?;
-        Ok(MailSettings { from, domain, review_url, invitation_url })
+        let bypass_url = self.bypass_url_template.as_deref().map(str::parse).transpose();
+        Ok(MailSettings {
+            from,
+            domain,
+            review_url,
+            invitation_url,
+            bypass_url: bypass_url.map_err(SettingsError::BypassUrl)?,
+            templates_dir: self.templates.templates_dir.clone(),
+        })
     }
 }
 
@@ -220,6 +275,22 @@ impl SmtpArgs {
     }
 }
 
+/// A number with its unit, as in `15m`.
+fn span(text: &str) -> Result<Duration, String> {
+    let problem =
+        || "must be a number of seconds, minutes or hours, as in 0s, 15m or 2h, and at most 24h".to_owned();
+    let unit = text.chars().next_back().ok_or_else(problem)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        _ => return Err(problem()),
+    };
+    let count: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| problem())?;
+    let span = count.checked_mul(seconds).filter(|seconds| *seconds <= DAY).ok_or_else(problem)?;
+    Ok(Duration::from_secs(span))
+}
+
 fn authorities(path: &Path) -> Result<Vec<Certificate>, SettingsError> {
     let pem = std::fs::read(path)
         .map_err(|source| SettingsError::AuthoritiesFile { path: path.to_owned(), source })?;
@@ -236,6 +307,8 @@ mod tests {
             mail_domain: domain.map(ToOwned::to_owned),
             review_url_template: template.to_owned(),
             invitation_url_template: "https://a/#{token}".to_owned(),
+            bypass_url_template: None,
+            templates: TemplatesArgs::default(),
         }
         .settings()
     }
@@ -248,6 +321,15 @@ mod tests {
     }
 
     #[test]
+    fn a_span_has_a_unit_and_an_end() {
+        let seconds = |text| span(text).map(|span| span.as_secs());
+        assert_eq!([seconds("0s"), seconds("15m"), seconds("24h")], [Ok(0), Ok(900), Ok(86_400)]);
+        for wrong in ["", "15", "m", "-1s", "1.5h", "25h", "99999999999999999999s", "1d", "5sss"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn what_cannot_work_is_refused() {
         assert!(matches!(mail("nobody", None, "https://a"), Err(SettingsError::MailFrom(_))));
         assert!(matches!(mail("a@b", Some("x>\r\nBcc: y"), "https://a"), Err(SettingsError::MailDomain)));
@@ -257,6 +339,8 @@ mod tests {
             mail_domain: None,
             review_url_template: "https://a".to_owned(),
             invitation_url_template: "https://a/{invitation_id}".to_owned(),
+            bypass_url_template: None,
+            templates: TemplatesArgs::default(),
         };
         assert!(matches!(without_token.settings(), Err(SettingsError::InvitationUrl(_))));
     }

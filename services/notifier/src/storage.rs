@@ -3,9 +3,11 @@
 //! `SQLite` knows no row locks, so nothing here relies on them alone: there every write goes through one connection.
 
 mod deliveries;
+mod digests;
 mod erase;
 mod members;
 mod migrations;
+mod preferences;
 mod purge;
 mod record;
 mod ribbons;
@@ -19,9 +21,10 @@ use sea_orm::{
 };
 use sea_orm_migration::MigratorTrait;
 
-pub use deliveries::{Backlog, Claim, Outcome, Settled};
+pub use deliveries::{Backlog, Claim, Outcome, REMINDERS, Settled, Told};
 pub use migrations::Migrator;
-pub use record::Recorded;
+pub use preferences::{Changed, StoredPreferences};
+pub use record::{Postage, Recorded};
 pub use ribbons::{Counts, Filter, Mark, Page, Position, StoredRibbon};
 
 /// Connections to `PostgreSQL`. More give no more throughput, only longer waits.
@@ -203,6 +206,10 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
         pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
     });
     options
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 fn statement(

@@ -7,7 +7,7 @@ use clap::CommandFactory as _;
 use countersign_approval::{Approval, DATABASE, Parts, SERVICES};
 use countersign_broker::in_process;
 use countersign_notifier::{
-    Notifier, NotifierConfig,
+    DEFAULT_REMINDER_DIGEST, Notifier, NotifierConfig,
     delivery::{DeliverySettings, RetryPolicy},
     mail::MailSettings,
     migrate,
@@ -46,6 +46,8 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         domain: "countersign.localhost".to_owned(),
         review_url: settings.review_url_template.parse()?,
         invitation_url: settings.invitation_url_template.parse()?,
+        bypass_url: Some(settings.bypass_url_template.parse()?),
+        templates_dir: None,
     };
     let data = DataDir::open(&settings.data_dir)?;
 
@@ -60,6 +62,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         outbound: Outbound::Folder(Folder::new(data.join("mail"))),
         mail,
         delivery: DeliverySettings { connections: WRITERS, retry: RetryPolicy::default() },
+        reminder_digest: DEFAULT_REMINDER_DIGEST,
         keep: DEFAULT_KEEP,
     };
     let notifier = Notifier::open(config, Clock::system()).await?;

@@ -43,6 +43,14 @@ pub struct Settings {
         value_name = "TEMPLATE"
     )]
     pub invitation_url_template: String,
+    /// Where the page that closes the review of an emergency bypass would be: the link in its mail and ribbon.
+    #[arg(
+        long,
+        env = "COUNTERSIGN_BYPASS_URL_TEMPLATE",
+        default_value = "http://127.0.0.1:8080/bypasses/{review_id}",
+        value_name = "TEMPLATE"
+    )]
+    pub bypass_url_template: String,
     /// Where health and metrics are served.
     #[command(flatten)]
     pub admin: AdminArgs,

@@ -1,9 +1,12 @@
 //! `countersign.inbox.v1.InboxService`.
 
+use std::sync::Arc;
+
 use countersign_proto::inbox::inbox_service_server::{InboxService, InboxServiceServer};
 use countersign_proto::inbox::{
-    Counts, GetCountsRequest, GetCountsResponse, ListRibbonsRequest, ListRibbonsResponse, MarkRequest,
-    MarkResponse, Ribbon, RibbonKind, WatchRequest,
+    Counts, GetCountsRequest, GetCountsResponse, GetPreferencesRequest, GetPreferencesResponse,
+    ListRibbonsRequest, ListRibbonsResponse, MarkRequest, MarkResponse, Ribbon, RibbonKind,
+    UpdatePreferencesRequest, UpdatePreferencesResponse, WatchRequest,
 };
 use countersign_proto::types::RequestState;
 use countersign_runtime::clock::Clock;
@@ -11,15 +14,19 @@ use countersign_runtime::identity::Authenticator;
 use countersign_runtime::page_token::PageTokens;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
+use super::preferences::{self, Change};
 use super::request::{self, Viewer};
 use super::status::Refusal;
 use super::watch::{self, CountsStream};
+use crate::bypass_url::Reviewed;
 use crate::changes::Changes;
 use crate::locale::{Locale, RibbonFacts};
+use crate::mail::Composer;
 use crate::plan::Access;
-use crate::review_url::{ReviewUrl, Subject};
-use crate::storage::{self, Storage, StoredRibbon};
+use crate::review_url::Subject;
+use crate::storage::{self, Changed, Storage, StoredRibbon};
 
 /// The largest request that is read: 100 ribbon ids are 4 KiB.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -30,7 +37,7 @@ pub struct Inbox {
     storage: Storage,
     authenticator: Authenticator,
     clock: Clock,
-    review_url: ReviewUrl,
+    composer: Arc<Composer>,
     tokens: PageTokens,
     changes: Changes,
     stop: CancellationToken,
@@ -41,12 +48,12 @@ impl Inbox {
         storage: Storage,
         authenticator: Authenticator,
         clock: Clock,
-        review_url: ReviewUrl,
+        composer: Arc<Composer>,
         tokens: PageTokens,
         changes: Changes,
         stop: CancellationToken,
     ) -> InboxServiceServer<Self> {
-        let inbox = Self { storage, authenticator, clock, review_url, tokens, changes, stop };
+        let inbox = Self { storage, authenticator, clock, composer, tokens, changes, stop };
         InboxServiceServer::new(inbox).max_decoding_message_size(MAX_REQUEST)
     }
 
@@ -60,25 +67,33 @@ impl Inbox {
         Ok((viewer, access(&self.storage, viewer).await?))
     }
 
-    fn ribbon(&self, viewer: Viewer, ribbon: StoredRibbon) -> Ribbon {
+    fn ribbon(&self, viewer: Viewer, locale: &Locale, ribbon: StoredRibbon) -> Result<Ribbon, Refusal> {
         let kind = RibbonKind::try_from(ribbon.kind).unwrap_or_default();
-        let text = Locale::default().ribbon(RibbonFacts {
+        let text = locale.ribbon(RibbonFacts {
             kind,
             request_state: ribbon.request_state,
             action: &ribbon.action,
             title: &ribbon.resource_title,
             actor: &ribbon.actor_name,
             expiry_reason: &ribbon.expiry_reason,
-        });
-        let (resource_id, approval_request_id) =
-            (ribbon.resource_id.to_string(), ribbon.approval_request_id.to_string());
-        let review_url = self.review_url.fill(Subject {
-            account_id: &viewer.account_id.to_string(),
-            resource_id: &resource_id,
-            approval_request_id: &approval_request_id,
-        });
-        let state = RequestState::try_from(ribbon.request_state).unwrap_or_default().as_str_name();
-        Ribbon {
+        })?;
+        let account_id = &viewer.account_id.to_string();
+        let resource_id = ribbon.resource_id.to_string();
+        let (approval_request_id, review_id) =
+            (text_of(ribbon.approval_request_id), text_of(ribbon.review_id));
+        let settings = self.composer.settings();
+        let review_url = if kind == RibbonKind::Review {
+            settings.bypass_link(Reviewed { account_id, resource_id: &resource_id, review_id: &review_id })
+        } else {
+            let subject =
+                Subject { account_id, resource_id: &resource_id, approval_request_id: &approval_request_id };
+            settings.review_url.fill(subject)
+        };
+        let request_state = match RequestState::try_from(ribbon.request_state).unwrap_or_default() {
+            RequestState::Unspecified => "",
+            state => state.as_str_name(),
+        };
+        Ok(Ribbon {
             ribbon_id: ribbon.ribbon_id.to_string(),
             resource_id,
             resource_kind: ribbon.resource_kind,
@@ -86,13 +101,14 @@ impl Inbox {
             approval_request_id,
             kind: kind.into(),
             action: ribbon.action,
-            request_state: state.strip_prefix("REQUEST_STATE_").unwrap_or(state).to_owned(),
+            request_state: request_state.trim_start_matches("REQUEST_STATE_").to_owned(),
             text,
             note: ribbon.note,
             seen: ribbon.seen,
             create_time: Some(timestamp(ribbon.created_at)),
             review_url,
-        }
+            review_id,
+        })
     }
 }
 
@@ -111,7 +127,11 @@ impl InboxService for Inbox {
             .map_err(Refusal::from)?;
         let next_page_token =
             found.next.map_or_else(String::new, |position| page.token(&self.tokens, position));
-        let ribbons = found.ribbons.into_iter().map(|ribbon| self.ribbon(viewer, ribbon)).collect();
+        let language =
+            self.storage.locale(viewer.account_id, viewer.member_id).await.map_err(Refusal::from)?;
+        let locale = self.composer.locales().of(language.as_deref().unwrap_or_default());
+        let ribbons = found.ribbons.into_iter().map(|ribbon| self.ribbon(viewer, locale, ribbon));
+        let ribbons = ribbons.collect::<Result<_, _>>()?;
         Ok(Response::new(ListRibbonsResponse { ribbons, next_page_token }))
     }
 
@@ -144,6 +164,44 @@ impl InboxService for Inbox {
         let stream = watch::counts_stream(self.storage.clone(), viewer, &self.changes, self.stop.clone());
         Ok(Response::new(stream))
     }
+
+    async fn get_preferences(
+        &self,
+        request: Request<GetPreferencesRequest>,
+    ) -> Result<Response<GetPreferencesResponse>, Status> {
+        let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
+        let stored = self.storage.preferences(viewer.account_id, viewer.member_id).await;
+        let preferences = Some(preferences::message(stored.map_err(Refusal::from)?));
+        Ok(Response::new(GetPreferencesResponse { preferences }))
+    }
+
+    async fn update_preferences(
+        &self,
+        request: Request<UpdatePreferencesRequest>,
+    ) -> Result<Response<UpdatePreferencesResponse>, Status> {
+        let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
+        let change = Change::read(request.get_ref())?;
+        let Viewer { account_id, member_id } = viewer;
+        let apply = |preferences| change.apply(preferences);
+        let changed = self
+            .storage
+            .change_preferences(account_id, member_id, change.version, apply, self.clock.now_us())
+            .await
+            .map_err(Refusal::from)?;
+        match changed {
+            Changed::To(stored) => {
+                let preferences = Some(preferences::message(stored));
+                Ok(Response::new(UpdatePreferencesResponse { preferences }))
+            }
+            Changed::Since(current) => Err(Refusal::EtagMismatch(current).into()),
+            Changed::Gone => Err(Refusal::NoAccess.into()),
+        }
+    }
+}
+
+/// An id as the contract has it; nothing where there is none.
+fn text_of(id: Uuid) -> String {
+    if id.is_nil() { String::new() } else { id.to_string() }
 }
 
 /// What the viewer may see now; a refusal if that is nothing of this account.
@@ -153,11 +211,11 @@ pub(super) async fn access(storage: &Storage, viewer: Viewer) -> Result<Access, 
 
 /// The counts as the contract has them.
 pub(super) fn counts(counts: storage::Counts) -> Counts {
-    let storage::Counts { decide, awaiting, results, unseen } = counts;
-    Counts { decide, awaiting, results, unseen }
+    let storage::Counts { decide, awaiting, results, reviews, unseen } = counts;
+    Counts { decide, awaiting, results, unseen, reviews }
 }
 
-fn timestamp(us: i64) -> prost_types::Timestamp {
+pub(super) fn timestamp(us: i64) -> prost_types::Timestamp {
     let nanos = i32::try_from(us.rem_euclid(1_000_000) * 1_000).unwrap_or_default();
     prost_types::Timestamp { seconds: us.div_euclid(1_000_000), nanos }
 }

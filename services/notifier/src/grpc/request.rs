@@ -77,7 +77,7 @@ pub(super) fn page(
         Err(_) => {
             violations.push(violation(
                 "kind",
-                "must be RIBBON_KIND_DECIDE, RIBBON_KIND_AWAITING or RIBBON_KIND_RESULT",
+                "must be RIBBON_KIND_DECIDE, RIBBON_KIND_AWAITING, RIBBON_KIND_RESULT or RIBBON_KIND_REVIEW",
             ));
             None
         }
@@ -149,6 +149,6 @@ pub(super) fn marks(request: &MarkRequest) -> Result<(Vec<Uuid>, Mark), Refusal>
     if violations.is_empty() { Ok((ribbon_ids, mark)) } else { Err(Refusal::Invalid(violations)) }
 }
 
-fn violation(field: &str, description: &str) -> Violation {
+pub(super) fn violation(field: &str, description: &str) -> Violation {
     Violation { field: field.to_owned(), description: description.to_owned() }
 }

@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::storage::StorageError;
+use crate::template_error::TemplateError;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "countersign";
@@ -32,12 +33,18 @@ pub(super) enum Refusal {
     /// The caller is unknown in the account, or has lost access to it: which of the two is none of their business (ACC-16).
     #[error("the caller may not act in this account")]
     NoAccess,
+    /// The preferences are at another version than the one that the change was made from.
+    #[error("the etag is stale: it is {0} now")]
+    EtagMismatch(i64),
     /// Fields are not acceptable.
     #[error("{} field{} not acceptable", .0.len(), if .0.len() == 1 { " is" } else { "s are" })]
     Invalid(Vec<Violation>),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The words for the answer failed.
+    #[error(transparent)]
+    Words(#[from] TemplateError),
 }
 
 /// One field that is not acceptable, with its limit in words.
@@ -70,6 +77,12 @@ impl From<Refusal> for Status {
                 );
                 Status::with_error_details(Code::PermissionDenied, message, details)
             }
+            Refusal::EtagMismatch(current) => {
+                let metadata = [("etag".to_owned(), current.to_string())];
+                let mut details = ErrorDetails::new();
+                details.set_error_info(reason(ErrorReason::EtagMismatch), DOMAIN, metadata);
+                Status::with_error_details(Code::Aborted, message, details)
+            }
             Refusal::Invalid(violations) => {
                 let mut details = ErrorDetails::new();
                 for Violation { field, description } in violations {
@@ -78,6 +91,7 @@ impl From<Refusal> for Status {
                 status(Code::InvalidArgument, message, ErrorReason::InvalidFields, details)
             }
             Refusal::Storage(error) => storage(&error),
+            Refusal::Words(error) => internal(&error),
         }
     }
 }
@@ -90,6 +104,11 @@ fn storage(error: &StorageError) -> Status {
         let message = "the service is busy; try again".to_owned();
         return status(Code::Unavailable, message, ErrorReason::Busy, details);
     }
+    internal(error)
+}
+
+/// A fault: the caller is told where the log has it, and nothing else.
+fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     let incident = ids::new_id();
     tracing::error!(%incident, error = chain(error), "internal error");
     let metadata = [("incident".to_owned(), incident.to_string())];
@@ -151,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stale_etag_says_the_current_one() {
+        let (code, message, reason, details) = made(Refusal::EtagMismatch(8));
+        assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
+        assert_eq!(message, "the etag is stale: it is 8 now");
+        assert_eq!(details.error_info().unwrap().metadata["etag"], "8");
+    }
+
+    #[test]
     fn invalid_lists_every_field() {
         let violation =
             |field: &str| Violation { field: field.to_owned(), description: "must not be".to_owned() };
@@ -178,11 +205,13 @@ mod tests {
 
     #[test]
     fn a_fault_shows_an_incident_and_nothing_else() {
-        for error in [
-            StorageError::Query { what: "count ribbons", source: DbErr::Custom("table ribbons".to_owned()) },
-            StorageError::SchemaPending(vec!["m0001".to_owned()]),
+        let custom = DbErr::Custom("table ribbons".to_owned());
+        for refusal in [
+            StorageError::Query { what: "count ribbons", source: custom }.into(),
+            StorageError::SchemaPending(vec!["m0001".to_owned()]).into(),
+            TemplateError { file: "m0001.ftl".to_owned(), line: None, reason: "ribbons".to_owned() }.into(),
         ] {
-            let (code, message, reason, details) = made(error.into());
+            let (code, message, reason, details) = made(refusal);
             assert_eq!((code, reason.as_str()), (Code::Internal, "INTERNAL"));
             assert!(message.contains(&details.error_info().unwrap().metadata["incident"]), "{message}");
             assert!(!message.contains("ribbons") && !message.contains("m0001"), "{message}");

@@ -8,10 +8,12 @@ const MAX_LINE: usize = 300;
 /// Longer notes are cut; feedback has at most 1,024 characters.
 const MAX_BLOCK: usize = 4_000;
 
-/// One line: every run of white space and line breaks becomes one space.
+/// One line: every run of white space and line breaks becomes one space. Spaces that keep words together stay: French
+/// needs them.
 pub fn line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    let parts = |c: char| (c.is_whitespace() && !matches!(c, '\u{a0}' | '\u{202f}')) || c.is_control();
+    for word in text.split(parts).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }

@@ -1,3 +1,4 @@
+use countersign_proto::inbox::RibbonKind;
 use serde_json::{Value, json};
 
 use super::*;
@@ -139,4 +140,119 @@ fn an_erased_account_has_no_mails_and_no_ribbons() {
     assert!(empty.erases && !empty.keeps(), "{empty:?}");
     let other = Plan::of(event("countersign.account.suspended.v1", json!({}))).unwrap();
     assert!(!other.erases, "{other:?}");
+}
+
+fn bypass(recipients: &[Value]) -> Value {
+    json!({
+        "actor": {"memberId": LENA, "displayName": "Lena"},
+        "recipients": recipients,
+        "bypass": {
+            "reviewId": "0190aaaa-0000-7000-8000-00000000000c",
+            "resource": {"resourceId": "0190aaaa-0000-7000-8000-00000000000b", "title": "T", "kind": "campaign"},
+            "action": "LAUNCH", "bypassedBy": {"memberId": ADA, "displayName": "Ada"}, "reason": "fire"
+        }
+    })
+}
+
+/// Proves NOT-8: who is told gets mail, and ribbons stay as they are.
+#[test]
+fn a_comment_and_a_reminder_touch_no_ribbons() {
+    for (what, group) in [("commented", EventGroup::Comments), ("reminded", EventGroup::Reminders)] {
+        let event_type = format!("countersign.request.{what}.v1");
+        let data = request(&[recipient(ADA, "RECIPIENT_RIBBON_DECIDE", true)]);
+        let plan = Plan::of(event(&event_type, data)).unwrap();
+        assert_eq!((plan.mails.len(), &plan.ribbons, plan.group), (1, &None, group));
+        assert_eq!(plan.reminds.is_some(), what == "reminded");
+        let wrong = Plan::of(event(&event_type, json!({"workflow": {"area": "CAMPAIGNS"}})));
+        assert!(matches!(wrong, Err(Unusable::Payload("request"))), "{wrong:?}");
+    }
+}
+
+/// Proves NOT-12: everybody who is asked now, told by mail or not, and nobody else; it is still the submitter who asks.
+#[test]
+fn a_reassignment_asks_whom_it_names() {
+    let mut data = request(&[
+        recipient(ADA, "RECIPIENT_RIBBON_DECIDE", false),
+        recipient(LENA, "RECIPIENT_RIBBON_DECIDE", true),
+    ]);
+    data["request"]["submitter"] = json!({"memberId": LENA, "displayName": "Lena"});
+    let plan = Plan::of(event("countersign.request.reassigned.v1", data)).unwrap();
+    assert_eq!(plan.mails.iter().map(|mail| mail.member_id.to_string()).collect::<Vec<_>>(), [LENA]);
+    let change = plan.ribbons.unwrap();
+    assert_eq!((change.actor_name.as_str(), change.note.as_str()), ("Lena", "please"));
+    let RibbonEffect::Replace(ribbons) = change.effect else { panic!("{:?}", change.effect) };
+    let of = |viewer: &str, kind| NewRibbon { viewer_id: viewer.parse().unwrap(), kind };
+    assert_eq!(
+        ribbons,
+        [
+            of(ADA, RibbonKind::Decide),
+            of(LENA, RibbonKind::Decide),
+            NewRibbon { viewer_id: EVERYBODY, kind: RibbonKind::Awaiting },
+        ]
+    );
+}
+
+/// Proves NOT-9.
+#[test]
+fn a_bypass_asks_for_a_review() {
+    let told = recipient(LENA, "RECIPIENT_RIBBON_REVIEW", true);
+    let silent = recipient(ADA, "RECIPIENT_RIBBON_UNSPECIFIED", false);
+    let plan = Plan::of(event("countersign.resource.bypassed.v1", bypass(&[told, silent]))).unwrap();
+    assert_eq!((plan.mails.len(), plan.group), (1, EventGroup::RequestsToAct));
+    let change = plan.ribbons.unwrap();
+    assert_eq!((change.actor_name.as_str(), change.note.as_str()), ("Ada", "fire"));
+    let review_id = "0190aaaa-0000-7000-8000-00000000000c".parse().unwrap();
+    let viewers = vec![LENA.parse().unwrap()];
+    assert_eq!(change.effect, RibbonEffect::Review { review_id, viewers });
+    let closed = Plan::of(event("countersign.review.closed.v1", bypass(&[]))).unwrap();
+    assert_eq!(closed.ribbons.unwrap().effect, RibbonEffect::CloseReview(review_id));
+    let wrong = Plan::of(event("countersign.review.closed.v1", request(&[])));
+    assert!(matches!(wrong, Err(Unusable::Payload("bypass"))));
+}
+
+/// Proves NOT-14: each is told as they prefer, and only that differs.
+#[test]
+fn preferences_take_out_what_was_turned_off() {
+    let data = request(&[
+        recipient(ADA, "RECIPIENT_RIBBON_RESULT", true),
+        recipient(LENA, "RECIPIENT_RIBBON_RESULT", true),
+    ]);
+    let plan = Plan::of(event("countersign.request.approved.v1", data)).unwrap();
+    let (ada, lena): (Uuid, Uuid) = (ADA.parse().unwrap(), LENA.parse().unwrap());
+    assert_eq!(plan.choosers(), [ada, lena]);
+    assert_eq!(plan.preferred(&HashMap::new(), true), plan);
+    let quiet = Preferences { results_mail: false, results_ribbon: false, ..Preferences::default() };
+    let preferred = plan.preferred(&[(ada, quiet)].into(), true);
+    assert_eq!(preferred.mails.iter().map(|mail| mail.member_id).collect::<Vec<_>>(), [lena]);
+    let left = vec![NewRibbon { viewer_id: lena, kind: RibbonKind::Result }];
+    assert_eq!(preferred.ribbons.unwrap().effect, RibbonEffect::Replace(left));
+}
+
+/// Proves NOT-14: nobody left who could decide is a notice that can't be turned off, where a deadline is.
+#[test]
+fn who_may_decide_is_told_whatever_is_preferred() {
+    let mut data = request(&[recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)]);
+    for (reason, group) in
+        [("DEADLINE", EventGroup::Expiries), ("NO_ELIGIBLE_APPROVERS", EventGroup::RoleSeparation)]
+    {
+        data["request"]["expiryReason"] = reason.into();
+        let plan = Plan::of(event("countersign.request.expired.v1", data.clone())).unwrap();
+        assert_eq!((plan.group, plan.choosers().is_empty()), (group, group == EventGroup::RoleSeparation));
+    }
+}
+
+/// Reminders are gathered for those who prefer it, where there is a span to gather them in.
+#[test]
+fn reminders_are_gathered_where_they_are_preferred_so() {
+    let data = request(&[
+        recipient(ADA, "RECIPIENT_RIBBON_DECIDE", true),
+        recipient(LENA, "RECIPIENT_RIBBON_DECIDE", true),
+    ]);
+    let plan = Plan::of(event("countersign.request.reminded.v1", data)).unwrap();
+    let lena: Uuid = LENA.parse().unwrap();
+    let at_once = Preferences { reminders_digest: false, ..Preferences::default() };
+    let preferred = plan.preferred(&[(lena, at_once)].into(), true);
+    assert_eq!((preferred.mails[0].member_id, preferred.mails.len(), preferred.gathered.len()), (lena, 1, 1));
+    let preferred = plan.preferred(&HashMap::new(), false);
+    assert_eq!((preferred.mails.len(), preferred.gathered.len()), (2, 0));
 }

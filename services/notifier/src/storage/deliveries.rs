@@ -6,11 +6,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_proto::{event, json};
+use countersign_runtime::telemetry::chain;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
-use super::{Storage, StorageError, failed, statement};
+use super::digests::gathered;
+use super::{Storage, StorageError, failed, micros, statement};
 use crate::plan::Topic;
+
+/// The type of the notifier's own events that several reminders are told by. None such comes from the broker.
+pub const REMINDERS: &str = "notifier.reminders.v1";
+
+/// What a mail tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told {
+    /// An event, which others are told as well.
+    Event(Arc<event::Event>),
+    /// Reminders that were gathered for the recipient, oldest first.
+    Reminders(Vec<event::Event>),
+}
+
+impl Told {
+    /// What is told, if that is one thing.
+    pub fn one(&self) -> Option<&event::Event> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Reminders(events) => match events.as_slice() {
+                [event] => Some(event),
+                _ => None,
+            },
+        }
+    }
+}
 
 /// One delivery, claimed: nobody else sends it until `lease_until`.
 #[derive(Clone, Debug)]
@@ -23,8 +50,8 @@ pub struct Claim {
     pub event_type: String,
     /// When it happened, Unix microseconds.
     pub occurred_at: i64,
-    /// What it says; none if the stored data is not an event, which only a hand in the database can cause.
-    pub event: Option<Arc<event::Event>>,
+    /// What is told; none if the stored data is not that, which only a hand in the database can cause.
+    pub told: Option<Told>,
     /// The recipient.
     pub member_id: Uuid,
     /// Where the mail goes.
@@ -170,7 +197,15 @@ impl Storage {
         let mut claims = claims.map_err(failed(what))?;
         // The statement may return them in any order.
         claims.sort_by_key(|claim| claim.created_at);
-        Ok(claims)
+        let mut ready = Vec::with_capacity(claims.len());
+        for claim in claims {
+            match self.close_digest(claim, now_us).await {
+                Ok(claim) => ready.extend(claim),
+                // It is claimed again when its lease ends; the others are not held back.
+                Err(error) => tracing::warn!(error = chain(&error), "a digest of reminders can't be closed"),
+            }
+        }
+        Ok(ready)
     }
 
     /// Writes how tries ended, all in one transaction.
@@ -291,24 +326,24 @@ impl Settled {
 }
 
 /// The events of a batch, by id.
-type Events = HashMap<Uuid, Option<Arc<event::Event>>>;
+type Events = HashMap<Uuid, Option<Told>>;
 
 fn claimed(row: &QueryResult, events: &mut Events) -> Result<Claim, DbErr> {
     let event_id = row.try_get("", "event_id")?;
-    let event = match events.entry(event_id) {
+    let event_type: String = row.try_get("", "event_type")?;
+    let told = match events.entry(event_id) {
         Entry::Occupied(known) => known.get().clone(),
         Entry::Vacant(new) => {
             let data: String = row.try_get("", "data")?;
-            let event = serde_json::from_str(&data).ok().and_then(|data| json::from_value(data).ok());
-            new.insert(event.map(Arc::new)).clone()
+            new.insert(told(&event_type, &data)).clone()
         }
     };
     Ok(Claim {
         account_id: row.try_get("", "account_id")?,
         event_id,
-        event_type: row.try_get("", "event_type")?,
+        event_type,
         occurred_at: row.try_get("", "occurred_at")?,
-        event,
+        told,
         member_id: row.try_get("", "member_id")?,
         address: row.try_get("", "address")?,
         display_name: row.try_get("", "display_name")?,
@@ -321,10 +356,14 @@ fn claimed(row: &QueryResult, events: &mut Events) -> Result<Claim, DbErr> {
     })
 }
 
-fn field<T: sea_orm::TryGetable>(row: &QueryResult, name: &str) -> Result<T, StorageError> {
-    row.try_get("", name).map_err(failed("read a delivery"))
+fn told(event_type: &str, data: &str) -> Option<Told> {
+    if event_type == REMINDERS {
+        return gathered(data).map(Told::Reminders);
+    }
+    let event = json::from_value(serde_json::from_str(data).ok()?).ok()?;
+    Some(Told::Event(Arc::new(event)))
 }
 
-fn micros(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+fn field<T: sea_orm::TryGetable>(row: &QueryResult, name: &str) -> Result<T, StorageError> {
+    row.try_get("", name).map_err(failed("read a delivery"))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult};
 use uuid::Uuid;
 
 use super::{Storage, StorageError, failed, statement};
@@ -17,7 +17,55 @@ impl Storage {
         let row = self.read.query_one_raw(member).await.map_err(failed(what))?;
         row.as_ref().map(access).transpose().map_err(failed(what))
     }
+
+    /// What a member who is known may see and decide, active or not: who has no access has none to any kind.
+    pub(super) async fn access_in(
+        &self,
+        transaction: &DatabaseTransaction,
+        account_id: Uuid,
+        member_id: Uuid,
+    ) -> Result<Option<Access>, DbErr> {
+        let known = statement(transaction, KNOWN, [account_id.into(), member_id.into()]);
+        transaction.query_one_raw(known).await?.as_ref().map(access).transpose()
+    }
+
+    /// The member's language, if an event has told it.
+    pub async fn locale(&self, account_id: Uuid, member_id: Uuid) -> Result<Option<String>, StorageError> {
+        let what = "read a member's language";
+        let sql = "SELECT locale FROM member_locales WHERE account_id = $1 AND member_id = $2";
+        let one = statement(&self.read, sql, [account_id.into(), member_id.into()]);
+        let row = self.read.query_one_raw(one).await.map_err(failed(what))?;
+        row.map(|row| row.try_get("", "locale")).transpose().map_err(failed(what))
+    }
+
+    /// Whether the account is erased. Until the transaction's end, it is not erased meanwhile.
+    pub(super) async fn is_gone(
+        &self,
+        transaction: &DatabaseTransaction,
+        account_id: Uuid,
+    ) -> Result<bool, DbErr> {
+        if !self.is_sqlite() {
+            lock_account(transaction, account_id, "SELECT pg_advisory_xact_lock_shared($1)").await?;
+        }
+        let gone = "SELECT 1 FROM erasures WHERE account_id = $1";
+        let gone = statement(transaction, gone, [account_id.into()]);
+        Ok(transaction.query_one_raw(gone).await?.is_some())
+    }
 }
+
+/// Takes the account's lock on `PostgreSQL`, until the transaction's end.
+pub(super) async fn lock_account(
+    transaction: &DatabaseTransaction,
+    account_id: Uuid,
+    sql: &str,
+) -> Result<(), DbErr> {
+    // The random half of a UUIDv7. Two accounts with the same would wait for each other, and that is all.
+    let key = account_id.as_u64_pair().1.cast_signed();
+    transaction.execute_raw(statement(transaction, sql, [key.into()])).await.map(drop)
+}
+
+const KNOWN: &str = "SELECT readable_kinds, approvable_kinds, scope_property, scope_values FROM members \
+     WHERE account_id = $1 AND member_id = $2";
 
 const MEMBER: &str = "SELECT readable_kinds, approvable_kinds, scope_property, scope_values FROM members \
      WHERE account_id = $1 AND member_id = $2 AND active = $3 \

@@ -9,7 +9,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Initial), Box::new(Access), Box::new(Erasures)]
+        vec![Box::new(Initial), Box::new(Access), Box::new(Erasures), Box::new(Preferences)]
     }
 }
 
@@ -58,10 +58,29 @@ impl MigrationTrait for Erasures {
     }
 }
 
+struct Preferences;
+
+impl MigrationName for Preferences {
+    fn name(&self) -> &'static str {
+        "m0004_preferences"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Preferences {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, PREFERENCES).await
+    }
+}
+
 async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
-    let uuid = if manager.get_database_backend() == DbBackend::Sqlite { "blob" } else { "uuid" };
+    let (uuid, nil) = if manager.get_database_backend() == DbBackend::Sqlite {
+        ("blob", "x'00000000000000000000000000000000'")
+    } else {
+        ("uuid", "'00000000-0000-0000-0000-000000000000'")
+    };
     for statement in statements.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-        let statement = statement.replace("{uuid}", uuid);
+        let statement = statement.replace("{uuid}", uuid).replace("{nil}", nil);
         manager.get_connection().execute_unprepared(&statement).await?;
     }
     Ok(())
@@ -199,4 +218,68 @@ CREATE TABLE erasures (
 );
 
 CREATE INDEX erasures_unfinished ON erasures (received_at) WHERE finished_at IS NULL;
+";
+
+/// Only expands: the version before goes on with it, but knows nothing of reviews, and removes their ribbons with others.
+const PREFERENCES: &str = "
+-- The review that a ribbon asks to close; nil where the ribbon is about a request. Both can stand on one resource.
+ALTER TABLE ribbons ADD COLUMN review_id {uuid} NOT NULL DEFAULT {nil};
+
+DROP INDEX ribbons_of_resource;
+
+CREATE UNIQUE INDEX ribbons_of_resource ON ribbons (account_id, resource_id, viewer_id, review_id);
+
+-- Reviews that are closed, so that the event that asks for one asks nobody when it comes after.
+CREATE TABLE closed_reviews (
+    account_id {uuid} NOT NULL,
+    review_id {uuid} NOT NULL,
+    PRIMARY KEY (account_id, review_id)
+);
+
+-- The language of each member, as the newest event that told them something says: ribbons are read in it.
+CREATE TABLE member_locales (
+    account_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    locale text NOT NULL,
+    occurred_at bigint NOT NULL,
+    PRIMARY KEY (account_id, member_id)
+);
+
+-- What members want to be told. Who has no row wants what is the default. What can't be turned off has no column.
+CREATE TABLE preferences (
+    account_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    results_mail boolean NOT NULL,
+    results_ribbon boolean NOT NULL,
+    cancellations_mail boolean NOT NULL,
+    cancellations_ribbon boolean NOT NULL,
+    expiries_mail boolean NOT NULL,
+    expiries_ribbon boolean NOT NULL,
+    progress_mail boolean NOT NULL,
+    comments_mail boolean NOT NULL,
+    reminders_digest boolean NOT NULL,
+    version bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    PRIMARY KEY (account_id, member_id)
+);
+
+-- The mail in which a member's reminders are gathered now; `event_id` is that of its delivery. Gone when the mail is made.
+CREATE TABLE open_digests (
+    account_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    event_id {uuid} NOT NULL,
+    PRIMARY KEY (account_id, member_id)
+);
+
+-- A reminder that is gathered for a member: the event that reminds, and what its part of the mail is made from.
+CREATE TABLE digest_items (
+    account_id {uuid} NOT NULL,
+    member_id {uuid} NOT NULL,
+    reminder_id {uuid} NOT NULL,
+    resource_id {uuid} NOT NULL,
+    approval_request_id {uuid} NOT NULL,
+    occurred_at bigint NOT NULL,
+    data text NOT NULL,
+    PRIMARY KEY (account_id, member_id, reminder_id)
+);
 ";

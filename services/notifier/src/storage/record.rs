@@ -3,11 +3,16 @@
 mod postgres;
 mod sqlite;
 
+use std::time::Duration;
+
+use countersign_proto::inbox::RibbonKind;
 use countersign_runtime::ids;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use uuid::Uuid;
 
 use super::members::{audience_text, list_text};
 use super::{Storage, StorageError, failed, statement};
+use crate::mail::message_id;
 use crate::plan::{MemberChange, NewRibbon, Plan, RibbonChange, RibbonEffect};
 
 /// What became of a plan.
@@ -32,7 +37,23 @@ struct Taken {
 enum Write<'a> {
     Nothing,
     Replace(&'a RibbonChange, &'a [NewRibbon]),
-    Withdraw(&'a RibbonChange, &'a [uuid::Uuid]),
+    Withdraw(&'a RibbonChange, &'a [Uuid]),
+    Review(&'a RibbonChange, Uuid, Vec<NewRibbon>),
+}
+
+/// What mail is sent with, as far as it is settled when an event is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postage {
+    /// The right-hand side of Message-IDs.
+    pub domain: String,
+    /// How long reminders to one member are gathered; zero sends each at once.
+    pub gather: Duration,
+}
+
+impl Postage {
+    pub(super) fn message_id(&self, event_id: Uuid, member_id: Uuid) -> String {
+        message_id(event_id, member_id, &self.domain)
+    }
 }
 
 impl Storage {
@@ -44,12 +65,12 @@ impl Storage {
     pub async fn record(
         &self,
         plan: &Plan,
-        message_ids: &[String],
+        postage: &Postage,
         now_us: i64,
     ) -> Result<Recorded, StorageError> {
         let what = "record an event";
         let transaction = self.begin().await.map_err(failed(what))?;
-        let recorded = self.record_in(&transaction, plan, message_ids, now_us).await.map_err(failed(what))?;
+        let recorded = self.record_in(&transaction, plan, postage, now_us).await.map_err(failed(what))?;
         transaction.commit().await.map_err(failed(what))?;
         Ok(recorded)
     }
@@ -58,7 +79,7 @@ impl Storage {
         &self,
         transaction: &DatabaseTransaction,
         plan: &Plan,
-        message_ids: &[String],
+        postage: &Postage,
         now_us: i64,
     ) -> Result<Recorded, DbErr> {
         let sqlite = self.is_sqlite();
@@ -85,27 +106,88 @@ impl Storage {
                 postgres::access(transaction, plan, change).await?;
             }
         }
-        let write = taken.write(plan);
+        let preferred = self.preferred(transaction, plan, postage).await?;
+        let plan = preferred.as_ref().unwrap_or(plan);
+        let write = self.review(transaction, plan, taken.write(plan)).await?;
         if sqlite {
-            sqlite::write(transaction, plan, message_ids, &write, now_us).await?;
+            sqlite::write(transaction, plan, postage, &write, now_us).await?;
         } else {
-            postgres::write(transaction, plan, message_ids, &write, now_us).await?;
+            postgres::write(transaction, plan, postage, &write, now_us).await?;
+        }
+        self.gather(transaction, plan, postage, now_us).await?;
+        if plan.mails.is_empty() && plan.data.is_some() {
+            // Nobody is told by this event's own mail.
+            let values = [plan.account_id.into(), plan.event_id.into()];
+            transaction.execute_raw(statement(transaction, FORGET, values)).await?;
         }
         Ok(Recorded::New)
     }
+
+    /// What is left of the plan when each is told as they prefer (NOT-14); none if there is nothing to prefer.
+    async fn preferred(
+        &self,
+        transaction: &DatabaseTransaction,
+        plan: &Plan,
+        postage: &Postage,
+    ) -> Result<Option<Plan>, DbErr> {
+        let member_ids = plan.choosers();
+        if member_ids.is_empty() {
+            return Ok(None);
+        }
+        let preferences = self.preferences_of(transaction, plan.account_id, &member_ids).await?;
+        Ok(Some(plan.preferred(&preferences, !postage.gather.is_zero())))
+    }
+
+    /// Settles what is about a review: whichever of its two events comes first, once it is closed it asks nobody. The
+    /// resource's cursor is locked, so that the two don't miss each other.
+    async fn review<'a>(
+        &self,
+        transaction: &DatabaseTransaction,
+        plan: &'a Plan,
+        write: Write<'a>,
+    ) -> Result<Write<'a>, DbErr> {
+        let Some(change) = &plan.ribbons else { return Ok(write) };
+        let closed = |review_id: Uuid| [plan.account_id.into(), review_id.into()];
+        match &change.effect {
+            RibbonEffect::Replace(_) | RibbonEffect::Withdraw(_) => Ok(write),
+            RibbonEffect::Review { review_id, viewers } => {
+                let is_closed = statement(transaction, IS_CLOSED, closed(*review_id));
+                if transaction.query_one_raw(is_closed).await?.is_some() {
+                    return Ok(Write::Nothing);
+                }
+                let asks = |viewer_id: &Uuid| NewRibbon { viewer_id: *viewer_id, kind: RibbonKind::Review };
+                Ok(Write::Review(change, *review_id, viewers.iter().map(asks).collect()))
+            }
+            RibbonEffect::CloseReview(review_id) => {
+                transaction.execute_raw(statement(transaction, CLOSE, closed(*review_id))).await?;
+                let place = [plan.account_id.into(), change.resource_id.into(), (*review_id).into()];
+                transaction.execute_raw(statement(transaction, UNASK, place)).await?;
+                Ok(Write::Nothing)
+            }
+        }
+    }
 }
+
+const IS_CLOSED: &str = "SELECT 1 FROM closed_reviews WHERE account_id = $1 AND review_id = $2";
+
+const CLOSE: &str =
+    "INSERT INTO closed_reviews (account_id, review_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+
+const UNASK: &str = "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND review_id = $3";
+
+const FORGET: &str = "UPDATE events SET data = NULL WHERE account_id = $1 AND event_id = $2";
 
 /// What the account still has is removed in time; that it is erased holds at once.
 const ERASURE: &str =
     "INSERT INTO erasures (account_id, received_at) VALUES ($1, $2) ON CONFLICT (account_id) DO NOTHING";
 
 /// How far the cursor is moved: a withdrawal moves it nowhere, since an older event may still have to set the ribbons
-/// that it withdraws from, but it takes its lock.
+/// that it withdraws from, nor does what is about a review, but both take its lock.
 fn cursor_target(change: &RibbonChange) -> i64 {
     match change.effect {
         RibbonEffect::Replace(_) => change.sequence,
         // Below every sequence there is: sequences begin at 0.
-        RibbonEffect::Withdraw(_) => -1,
+        RibbonEffect::Withdraw(_) | RibbonEffect::Review { .. } | RibbonEffect::CloseReview(_) => -1,
     }
 }
 
@@ -118,6 +200,7 @@ impl Taken {
         match &change.effect {
             RibbonEffect::Replace(ribbons) => Write::Replace(change, ribbons),
             RibbonEffect::Withdraw(member_ids) => Write::Withdraw(change, member_ids),
+            RibbonEffect::Review { .. } | RibbonEffect::CloseReview(_) => Write::Nothing,
         }
     }
 }
@@ -129,6 +212,6 @@ fn scope(member: &MemberChange) -> (Option<String>, String) {
     (scope.map(|scope| scope.property.clone()), values)
 }
 
-fn new_ribbon_id() -> uuid::Uuid {
+fn new_ribbon_id() -> Uuid {
     ids::new_id()
 }

@@ -41,8 +41,10 @@ pub struct StoredRibbon {
     pub actor_name: String,
     /// Why the request expired, if it did.
     pub expiry_reason: String,
-    /// The note or feedback.
+    /// The note, feedback or reason.
     pub note: String,
+    /// The review that it asks to close; nil where it is about a request.
+    pub review_id: Uuid,
     /// Whether the viewer has seen it.
     pub seen: bool,
     /// When the event happened that made it, Unix microseconds.
@@ -94,6 +96,8 @@ pub struct Counts {
     pub awaiting: i64,
     /// That tell how a request ended.
     pub results: i64,
+    /// That ask the viewer to close a review.
+    pub reviews: i64,
     /// Not seen, of all these.
     pub unseen: i64,
 }
@@ -112,12 +116,13 @@ const VISIBLE: &str = "FROM ribbons AS r \
      LEFT JOIN ribbon_marks AS m ON m.account_id = r.account_id AND m.ribbon_id = r.ribbon_id AND m.viewer_id = $2 \
      WHERE r.account_id = $1 AND r.viewer_id = {of} AND m.dismissed_at IS NULL ";
 
-/// A member with a ribbon of their own on a resource, dismissed or not, is not told what everybody is told.
+/// A member with a ribbon of their own about a request on a resource, dismissed or not, is not told what everybody is told.
+/// One about a review is beside that: the nil review is that of everybody's ribbon.
 const NOT_OWN: &str = "AND NOT EXISTS (SELECT 1 FROM ribbons AS own WHERE own.account_id = $1 \
-     AND own.resource_id = r.resource_id AND own.viewer_id = $2) ";
+     AND own.resource_id = r.resource_id AND own.viewer_id = $2 AND own.review_id = r.review_id) ";
 
 const COLUMNS: &str = "r.ribbon_id, r.resource_id, r.resource_kind, r.resource_title, r.approval_request_id, r.kind, \
-     r.action, r.request_state, r.actor_name, r.expiry_reason, r.note, r.created_at, r.audience, \
+     r.action, r.request_state, r.actor_name, r.expiry_reason, r.note, r.review_id, r.created_at, r.audience, \
      CASE WHEN m.seen_at IS NULL THEN 0 ELSE 1 END AS seen ";
 
 /// Both halves of what a viewer sees, each made of `select`, a piece before FROM, and `rest`, one after WHERE.
@@ -140,8 +145,11 @@ fn kind_for(access: &Access, resource_kind: &str, kind: i32) -> i32 {
 fn stored_kinds(access: &Access, resource_kind: &str, wanted: Option<RibbonKind>) -> Option<String> {
     let (decide, awaiting) = (RibbonKind::Decide as i32, RibbonKind::Awaiting as i32);
     match wanted {
+        None if !access.approves(resource_kind) => {
+            Some(format!("AND r.kind <> {} ", RibbonKind::Review as i32))
+        }
         None => Some(String::new()),
-        Some(RibbonKind::Decide) if !access.approves(resource_kind) => None,
+        Some(RibbonKind::Decide | RibbonKind::Review) if !access.approves(resource_kind) => None,
         Some(RibbonKind::Awaiting) if !access.approves(resource_kind) => {
             Some(format!("AND r.kind IN ({decide}, {awaiting}) "))
         }
@@ -275,6 +283,7 @@ impl Storage {
                 Ok(RibbonKind::Decide) => counts.decide += total,
                 Ok(RibbonKind::Awaiting) => counts.awaiting += total,
                 Ok(RibbonKind::Result) => counts.results += total,
+                Ok(RibbonKind::Review) => counts.reviews += total,
                 Ok(RibbonKind::Unspecified) | Err(_) => {}
             }
         }
@@ -296,7 +305,7 @@ impl Storage {
         values.extend(ribbon_ids.iter().map(|ribbon_id| Value::from(*ribbon_id)));
         let places: Vec<String> = (2..=values.len()).map(|place| format!("${place}")).collect();
         let sql = format!(
-            "SELECT ribbon_id, resource_kind, audience FROM ribbons WHERE account_id = $1 AND ribbon_id IN ({})",
+            "SELECT ribbon_id, kind, resource_kind, audience FROM ribbons WHERE account_id = $1 AND ribbon_id IN ({})",
             places.join(", ")
         );
         let rows =
@@ -374,7 +383,10 @@ fn tally(row: &QueryResult, access: &Access) -> Result<Option<(i32, i64, i64)>, 
 
 fn sees(row: &QueryResult, access: &Access) -> Result<bool, DbErr> {
     let resource_kind: String = row.try_get("", "resource_kind")?;
-    Ok(access.reads(&resource_kind) && covered(row, access)?)
+    // Who can't close a review is not shown that it is open.
+    let review = row.try_get::<i32>("", "kind")? == RibbonKind::Review as i32;
+    let may = access.reads(&resource_kind) && (!review || access.approves(&resource_kind));
+    Ok(may && covered(row, access)?)
 }
 
 fn covered(row: &QueryResult, access: &Access) -> Result<bool, DbErr> {
@@ -399,6 +411,7 @@ fn ribbon(row: &QueryResult, access: &Access) -> Result<(StoredRibbon, bool), Db
         actor_name: row.try_get("", "actor_name")?,
         expiry_reason: row.try_get("", "expiry_reason")?,
         note: row.try_get("", "note")?,
+        review_id: row.try_get("", "review_id")?,
         seen: row.try_get::<i32>("", "seen")? != 0,
         created_at: row.try_get("", "created_at")?,
     };

@@ -32,9 +32,22 @@ const NO_CONTENT: &[&str] = &[
     "Actor.member_id",
     "Actor.service",
     "AudienceValues.values",
+    "BypassEvent.action",
+    "BypassEvent.area",
+    "BypassEvent.bypass_time",
+    "BypassEvent.bypassed_by",
+    "BypassEvent.closed_by",
+    "BypassEvent.digest",
+    "BypassEvent.from_state",
+    "BypassEvent.note",
+    "BypassEvent.reason",
+    "BypassEvent.resource",
+    "BypassEvent.review_id",
+    "BypassEvent.target_state",
     "Event.access",
     "Event.account_name",
     "Event.actor",
+    "Event.bypass",
     "Event.invitation",
     "Event.recipients",
     "Event.request",
@@ -98,6 +111,10 @@ const NO_CONTENT: &[&str] = &[
 const SHOWN: &[&str] = &[
     "Actor.display_name",
     "Actor.service",
+    "BypassEvent.action",
+    "BypassEvent.area",
+    "BypassEvent.note",
+    "BypassEvent.reason",
     "Event.account_name",
     "InvitationEvent.roles",
     "InvitationEvent.token",
@@ -275,7 +292,7 @@ async fn mails_and_ribbons_show_what_is_listed_and_no_content(db: TestDatabase) 
     let mut seen = String::new();
     let mut told = 0;
     for (sequence, (event_type, payload)) in (1..).zip(event_types()) {
-        for (turn, ribbon) in [(0, 1), (1, 2)] {
+        for (turn, ribbon) in [(0, 1), (1, 2), (2, 3)] {
             let mut data = marks.message(&message, &payload, ribbon);
             let kinds = vec![marks.0.get("ResourceSnapshot.kind").cloned().unwrap_or_default()];
             let access = countersign_proto::event::MemberAccess {
@@ -293,7 +310,7 @@ async fn mails_and_ribbons_show_what_is_listed_and_no_content(db: TestDatabase) 
             } else if payload != "access" && !gone {
                 told += 1;
             }
-            let mut event = event(&event_type, sequence * 2 + turn, data);
+            let mut event = event(&event_type, sequence * 3 + turn, data);
             if gone {
                 event.account_id = ELSEWHERE;
             }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_broker::Event;
-use countersign_notifier::storage::{Backlog, Mark, Outcome, Settled};
+use countersign_notifier::preferences::Preferences;
+use countersign_notifier::storage::{Backlog, Changed, Mark, Outcome, Settled};
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{InvitationEvent, RecipientReason, RecipientRibbon};
 use countersign_proto::inbox::{GetCountsRequest, ListRibbonsRequest, MarkRequest, WatchRequest};
@@ -18,8 +19,8 @@ use uuid::Uuid;
 use crate::inbox::{by, serve};
 use crate::purge::rows;
 use crate::support::{
-    self, ACCOUNT, ADA, BO, LENA, Running, ZOE, about, access_event, address, approver, may_all, other_event,
-    recipient, submitter,
+    self, ACCOUNT, ADA, BO, LENA, NOON, Running, ZOE, about, access_event, address, approver, may_all,
+    other_event, recipient, review, reviewer, smtp, submitter,
 };
 
 both_databases! {
@@ -39,8 +40,19 @@ const SOON: Duration = Duration::from_secs(20);
 const OTHER: Uuid = Uuid::from_u128(0x07e4);
 
 /// Every table with something of an account in it, beside `events`.
-const TABLES: [&str; 6] =
-    ["deliveries", "ribbon_marks", "ribbons", "ribbon_withdrawals", "ribbon_cursors", "members"];
+const TABLES: [&str; 11] = [
+    "deliveries",
+    "ribbon_marks",
+    "ribbons",
+    "ribbon_withdrawals",
+    "ribbon_cursors",
+    "members",
+    "member_locales",
+    "preferences",
+    "open_digests",
+    "digest_items",
+    "closed_reviews",
+];
 
 /// New each time.
 fn erased() -> Event {
@@ -78,6 +90,17 @@ async fn tell(running: &Running, account_id: Uuid) {
     for event in story() {
         running.take(&of(account_id, event)).await;
     }
+}
+
+/// Something for the tables that [`story`] leaves empty: a closed review, gathered reminders, preferences.
+async fn tell_the_rest(running: &Running, account_id: Uuid) {
+    let reminded = about("reminded", 1, 7, vec![approver(ADA)]);
+    for event in [review("closed", 6, vec![reviewer(BO)]), reminded] {
+        running.take(&of(account_id, event)).await;
+    }
+    let quiet = |preferences| Preferences { comments_mail: false, ..preferences };
+    let changed = running.notifier.storage().change_preferences(account_id, ADA, None, quiet, NOON).await;
+    assert!(matches!(changed.unwrap(), Changed::To(_)));
 }
 
 async fn mark_all(running: &Running) {
@@ -164,7 +187,7 @@ async fn what_is_queued_is_not_sent_any_more(db: TestDatabase) {
 async fn everything_but_ids_goes_and_no_other_account(db: TestDatabase) {
     let sink = SmtpSink::start().await;
     sink.break_recipient(&address(LENA), Fault::RefuseRecipient(550));
-    let mut running = Running::to(&db, &sink).await;
+    let mut running = Running::gathering(&db, smtp(&sink), Duration::from_mins(15)).await;
     tell(&running, ACCOUNT).await;
     mark_all(&running).await;
     // Sent, given up, claimed and waiting: every state of a delivery is there.
@@ -181,6 +204,7 @@ async fn everything_but_ids_goes_and_no_other_account(db: TestDatabase) {
     let storage = running.notifier.storage();
     let claimed = storage.claim(1, Duration::from_secs(9), running.clock.now_us()).await.unwrap();
     assert_eq!(claimed.len(), 1);
+    tell_the_rest(&running, ACCOUNT).await;
     let mine = everything(&db).await;
     assert!(mine.iter().all(|rows| *rows > 0), "{mine:?}");
     tell(&running, OTHER).await;
@@ -220,14 +244,23 @@ async fn late_events_bring_nothing_back(db: TestDatabase) {
         assert_eq!(everything(&db).await, nothing, "nothing was kept in the first place");
     }
     let newer = access_event(99, vec![may_all(ADA)]);
-    for event in story().into_iter().chain([newer, about("approved", 7, 70, vec![submitter(LENA)]), erased()])
-    {
+    let late = ["bypassed", "closed"].map(|what| review(what, 60, vec![reviewer(ADA)]));
+    for event in story().into_iter().chain(late).chain([
+        newer,
+        about("reminded", 7, 69, vec![approver(ADA)]),
+        about("approved", 7, 70, vec![submitter(LENA)]),
+        erased(),
+    ]) {
         running.take(&event).await;
         running.take(&event).await;
     }
     assert_eq!(everything(&db).await, nothing);
     assert_eq!(rows(&db, "events WHERE data IS NOT NULL").await, 0);
     assert_eq!(running.notifier.storage().access(ACCOUNT, ADA).await.unwrap(), None);
+    let change = |preferences| Preferences { comments_mail: false, ..preferences };
+    let changed = running.notifier.storage().change_preferences(ACCOUNT, ADA, None, change, NOON).await;
+    assert_eq!(changed.unwrap(), Changed::Gone);
+    assert_eq!(everything(&db).await, nothing);
     // Also when the ids are long gone.
     running.clock.advance(Duration::from_hours(31 * 24));
     let old = rows(&db, "events").await;
@@ -245,7 +278,7 @@ async fn a_crash_in_between_resumes(db: TestDatabase) {
     mark_all(&before).await;
     before.take(&erased()).await;
     let removed = before.notifier.storage().erase(1, 0).await.unwrap();
-    assert_eq!(removed, Some(6), "a row of each table");
+    assert_eq!(removed, Some(7), "a row of each table that has any");
     assert!(everything(&db).await.iter().sum::<i64>() > 0);
     before.stop().await;
 

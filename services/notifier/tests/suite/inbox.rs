@@ -56,7 +56,7 @@ async fn ribbons(client: &mut Client, member: Uuid) -> Vec<Ribbon> {
     client.list_ribbons(by(member, list())).await.unwrap().into_inner().ribbons
 }
 
-fn fields(status: &Status) -> Vec<(String, String)> {
+pub fn fields(status: &Status) -> Vec<(String, String)> {
     assert_eq!(status.code(), Code::InvalidArgument);
     let details = status.get_error_details();
     assert_eq!(details.error_info().unwrap().reason, "INVALID_FIELDS");
@@ -85,6 +85,7 @@ async fn a_ribbon_tells_everything_that_the_page_shows(db: TestDatabase) {
         seen: false,
         create_time: Some(prost_types::Timestamp { seconds: NOON / 1_000_000, nanos: 0 }),
         review_url: format!("https://app.example/{ACCOUNT}/review/{}", request(1)),
+        review_id: String::new(),
     };
     assert_eq!(ribbon, expected);
     let awaiting = ribbons(&mut client, ZOE).await.remove(0);
@@ -161,7 +162,7 @@ async fn marking_and_counting(db: TestDatabase) {
     assert_eq!(marked, 1, "those that are gone are passed over");
     client.mark(by(ADA, mark(&ids[1..2], RibbonMark::Dismissed))).await.unwrap();
     let now = client.get_counts(by(ADA, counts())).await.unwrap().into_inner().counts.unwrap();
-    assert_eq!(now, Counts { decide: 2, awaiting: 0, results: 0, unseen: 1 });
+    assert_eq!(now, Counts { decide: 2, awaiting: 0, results: 0, unseen: 1, reviews: 0 });
     let stranger = client.mark(by(ZOE, mark(&ids, RibbonMark::Dismissed))).await.unwrap().into_inner().marked;
     assert_eq!(stranger, 0, "another's ribbons can't be marked");
     running.stop().await;

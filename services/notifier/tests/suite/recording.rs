@@ -52,7 +52,7 @@ async fn what_can_never_be_done_is_dead_lettered(db: TestDatabase) {
     let mut no_member = good.clone();
     no_member.data["recipients"][0]["memberId"] = json!("ada@example.com");
     let mut no_words = good.clone();
-    no_words.event_type = "countersign.request.reminded.v1".to_owned();
+    no_words.event_type = "countersign.request.escalated.v1".to_owned();
     for (event, expected) in [
         (foreign, "does not begin with"),
         (malformed, "is not a countersign.event.v1.Event"),

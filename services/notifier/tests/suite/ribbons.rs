@@ -2,12 +2,13 @@
 
 use countersign_broker::Event;
 use countersign_notifier::storage::{Counts, Filter, Mark};
-use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Told};
+use countersign_proto::inbox::RibbonKind::{self, Awaiting, Decide, Result as Told, Review};
 use countersign_testkit::{TestDatabase, both_databases};
 use uuid::Uuid;
 
 use crate::support::{
-    ADA, BO, LENA, Running, ZOE, about, approver, everything, recipient, request, submitter,
+    ADA, BO, LENA, REVIEW, Running, ZOE, about, approver, everything, recipient, request, review, reviewer,
+    submitter,
 };
 use countersign_proto::event::{RecipientReason, RecipientRibbon};
 
@@ -20,13 +21,17 @@ both_databases! {
     marks_are_each_viewers_own,
     a_new_request_shows_again_what_was_dismissed,
     every_end_takes_the_decision_away,
+    a_reassignment_asks_others,
+    a_comment_and_a_reminder_change_no_ribbon,
+    a_review_is_shown_beside_a_request,
+    a_review_is_shown_to_who_can_close_it,
 }
 
 /// What each viewer sees in the end.
 type Seen = Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>;
 
 /// Stories, as events in their order, and what is left of them.
-fn life() -> [(&'static str, Vec<Event>, Seen); 5] {
+fn life() -> [(&'static str, Vec<Event>, Seen); 9] {
     let submitted =
         |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
     let recorded = about("approval_recorded", 1, 1, Vec::new());
@@ -79,6 +84,59 @@ fn life() -> [(&'static str, Vec<Event>, Seen); 5] {
             vec![submitted(1, 0), recorded, approved, submitted(2, 3), rejected],
             vec![(ADA, vec![]), (BO, vec![]), (LENA, vec![(Told, request(2))]), (ZOE, vec![])],
         ),
+        (
+            "given to others, of whom one approved",
+            vec![
+                submitted(1, 0),
+                about("reassigned", 1, 1, vec![approver(ADA), approver(ZOE)]),
+                about("approval_recorded", 1, 2, Vec::new()),
+            ],
+            vec![
+                (ADA, vec![(Awaiting, request(1))]),
+                (BO, vec![(Awaiting, request(1))]),
+                (ZOE, vec![(Decide, request(1))]),
+            ],
+        ),
+        (
+            "one approved, then given to others, then given back, then approved",
+            vec![
+                submitted(1, 0),
+                about("approval_recorded", 1, 1, Vec::new()),
+                about("reassigned", 1, 2, vec![approver(ZOE)]),
+                about("reassigned", 1, 3, vec![approver(BO)]),
+                about("approved", 1, 4, vec![submitter(LENA)]),
+            ],
+            vec![(ADA, vec![]), (BO, vec![]), (ZOE, vec![]), (LENA, vec![(Told, request(1))])],
+        ),
+        (
+            "bypassed after a rejection, and submitted again",
+            vec![
+                submitted(1, 0),
+                about("rejected", 1, 1, vec![submitter(LENA)]),
+                review("bypassed", 2, vec![reviewer(ADA), reviewer(ZOE)]),
+                submitted(2, 3),
+            ],
+            vec![
+                (ADA, vec![(Decide, request(2)), (Review, Uuid::nil())]),
+                (BO, vec![(Decide, request(2))]),
+                (ZOE, vec![(Awaiting, request(2)), (Review, Uuid::nil())]),
+                (LENA, vec![(Awaiting, request(2))]),
+            ],
+        ),
+        (
+            "bypassed after a rejection, reviewed, and submitted again",
+            vec![
+                about("rejected", 1, 1, vec![submitter(LENA)]),
+                review("bypassed", 2, vec![reviewer(ADA), reviewer(ZOE)]),
+                review("closed", 3, Vec::new()),
+                submitted(2, 4),
+            ],
+            vec![
+                (ADA, vec![(Decide, request(2))]),
+                (ZOE, vec![(Awaiting, request(2))]),
+                (LENA, vec![(Awaiting, request(2))]),
+            ],
+        ),
     ]
 }
 
@@ -106,11 +164,15 @@ fn permutations(events: &[Event]) -> Vec<Vec<Event>> {
 fn moved(event: &Event, to: Uuid) -> Event {
     let mut event = event.clone();
     event.id = Uuid::from_u128(event.id.as_u128() ^ (to.as_u128() << 80));
-    event.data["request"]["resource"]["resourceId"] = to.to_string().into();
+    let payload = if event.data.get("bypass").is_some() { "bypass" } else { "request" };
+    event.data[payload]["resource"]["resourceId"] = to.to_string().into();
+    if payload == "bypass" {
+        event.data[payload]["reviewId"] = to.to_string().into();
+    }
     event
 }
 
-/// Proves NOT-12: 2 + 2 + 24 + 24 + 120 orders of arrival, each with every event delivered twice.
+/// Proves NOT-9 and NOT-12: 2 + 24 + 24 + 2 + 120 + 6 + 120 + 24 + 24 orders of arrival, each with every event delivered twice.
 async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     let mut resource = 0;
@@ -152,7 +214,9 @@ async fn assert_ribbons(running: &Running, resource: Uuid, expected: &Seen, stor
     let filter = Filter { resource_id: Some(resource), kind: None };
     for (viewer, expected) in expected {
         let seen = running.page(*viewer, &everything(), filter).await;
-        let seen: Vec<_> = seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
+        let mut seen: Vec<_> =
+            seen.iter().map(|r| (r.kind.try_into().unwrap(), r.approval_request_id)).collect();
+        seen.sort_by_key(|(kind, _): &(RibbonKind, Uuid)| *kind as i32);
         assert_eq!(&seen, expected, "{viewer} after: {story}");
     }
 }
@@ -248,5 +312,77 @@ async fn every_end_takes_the_decision_away(db: TestDatabase) {
         assert_eq!(running.sees(LENA).await, [(Told, request(number))], "{end}");
         assert_eq!(running.counts(LENA).await.results, 1, "{end}");
     }
+    running.stop().await;
+}
+
+/// Proves NOT-12: whoever is asked no more sees what everybody sees, and it is still the submitter who asks.
+async fn a_reassignment_asks_others(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA), approver(BO)])).await;
+    running.take(&about("reassigned", 1, 1, vec![approver(BO), approver(ZOE)])).await;
+    assert_eq!(running.sees(ADA).await, [(Awaiting, request(1))]);
+    for asked in [BO, ZOE] {
+        assert_eq!(running.sees(asked).await, [(Decide, request(1))]);
+    }
+    let ribbon = running.ribbons(ZOE).await.remove(0);
+    assert_eq!(
+        (ribbon.actor_name.as_str(), ribbon.note.as_str()),
+        ("Lena Weber", "Please look at the discount.")
+    );
+    running.stop().await;
+}
+
+/// Proves NOT-8, as far as ribbons go: not even a mark is lost.
+async fn a_comment_and_a_reminder_change_no_ribbon(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
+    let before = running.ribbons(ADA).await;
+    running.mark(ADA, &[before[0].ribbon_id], Mark::Seen).await;
+    for (sequence, what) in (1..).zip(["commented", "reminded"]) {
+        running.take(&about(what, 1, sequence, vec![approver(ADA), approver(BO)])).await;
+    }
+    let after = running.ribbons(ADA).await;
+    assert_eq!((after.len(), after[0].ribbon_id, after[0].seen), (1, before[0].ribbon_id, true));
+    assert_eq!(running.sees(BO).await, [(Awaiting, request(1))]);
+    running.stop().await;
+}
+
+/// Proves NOT-9.
+async fn a_review_is_shown_beside_a_request(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&review("bypassed", 0, vec![reviewer(ADA), reviewer(ZOE)])).await;
+    running.take(&about("submitted", 1, 1, vec![approver(ADA)])).await;
+    let filter = Filter { kind: Some(Review), ..Filter::default() };
+    let asked = running.page(ADA, &everything(), filter).await.remove(0);
+    assert_eq!((asked.review_id, asked.approval_request_id, asked.request_state), (REVIEW, Uuid::nil(), 0));
+    assert_eq!((asked.actor_name.as_str(), asked.note.as_str()), ("Bo Lindqvist", "The shop was down."));
+    let counts = running.counts(ADA).await;
+    assert_eq!((counts.decide, counts.reviews, counts.unseen), (1, 1, 2));
+    let counts = running.counts(LENA).await;
+    assert_eq!((counts.awaiting, counts.reviews), (1, 0), "who was not asked to review");
+    // Each viewer's own, as all marks are; closed, it is gone for all.
+    assert_eq!(running.mark(ADA, &[asked.ribbon_id], Mark::Dismissed).await, 1);
+    assert_eq!((running.counts(ADA).await.reviews, running.counts(ZOE).await.reviews), (0, 1));
+    running.take(&review("closed", 2, vec![submitter(BO)])).await;
+    assert_eq!(running.counts(ZOE).await.reviews, 0);
+    assert_eq!(running.sees(ADA).await, [(Decide, request(1))]);
+    running.stop().await;
+}
+
+/// Proves NOT-9 and NOT-12: who lost the right to decide is not asked, told or counted, and has nothing to mark.
+async fn a_review_is_shown_to_who_can_close_it(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    running.take(&review("bypassed", 0, vec![reviewer(ADA)])).await;
+    let ribbon_id = running.ribbons(ADA).await[0].ribbon_id;
+    let mut reads = everything();
+    reads.approvable_kinds.clear();
+    for kind in [None, Some(Review)] {
+        assert_eq!(running.page(ADA, &reads, Filter { kind, ..Filter::default() }).await, []);
+    }
+    let storage = running.notifier.storage();
+    let account = crate::support::ACCOUNT;
+    assert_eq!(storage.counts(account, ADA, &reads).await.unwrap(), Counts::default());
+    assert_eq!(storage.mark(account, ADA, &reads, &[ribbon_id], Mark::Dismissed, 0).await.unwrap(), 0);
+    assert_eq!(running.sees(ADA).await, [(Review, Uuid::nil())], "with the right back it is there again");
     running.stop().await;
 }

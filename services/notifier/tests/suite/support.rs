@@ -9,12 +9,12 @@ use countersign_notifier::delivery::{DeliverySettings, RetryPolicy};
 use countersign_notifier::outbound::{Outbound, SmtpServer};
 use countersign_notifier::plan::Access;
 use countersign_notifier::purge::DEFAULT_KEEP;
-use countersign_notifier::settings::MailArgs;
+use countersign_notifier::settings::{MailArgs, TemplatesArgs};
 use countersign_notifier::storage::{Counts, Filter, Mark, StoredRibbon};
 use countersign_notifier::{Notifier, NotifierConfig, migrate};
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{
-    self, AccessEvent, MemberAccess, Recipient, RecipientReason, RecipientRibbon, RequestEvent,
+    self, AccessEvent, BypassEvent, MemberAccess, Recipient, RecipientReason, RecipientRibbon, RequestEvent,
     ResourceSnapshot,
 };
 use countersign_proto::inbox::RibbonKind;
@@ -66,12 +66,15 @@ impl Running {
 
     /// A notifier for `sink` that does not deliver yet.
     pub async fn to(db: &TestDatabase, sink: &SmtpSink) -> Self {
-        let url = format!("smtp://127.0.0.1:{}?tls=none", sink.port()).parse().unwrap();
-        let server = SmtpServer::new(url, "countersign.example", Vec::new(), Duration::from_secs(2)).unwrap();
-        Self::with(db, Outbound::Smtp(server)).await
+        Self::with(db, smtp(sink)).await
     }
 
     pub async fn with(db: &TestDatabase, outbound: Outbound) -> Self {
+        Self::gathering(db, outbound, Duration::ZERO).await
+    }
+
+    /// A notifier that gathers reminders.
+    pub async fn gathering(db: &TestDatabase, outbound: Outbound, reminder_digest: Duration) -> Self {
         migrate(db.url()).await.unwrap();
         let mail = MailArgs {
             mail_from: "Countersign <countersign@countersign.example>".to_owned(),
@@ -79,12 +82,15 @@ impl Running {
             review_url_template: "https://app.example/{account_id}/review/{approval_request_id}".to_owned(),
             invitation_url_template: "https://app.example/{account_id}/join/{invitation_id}#{token}"
                 .to_owned(),
+            bypass_url_template: Some("https://app.example/{account_id}/bypasses/{review_id}".to_owned()),
+            templates: TemplatesArgs::default(),
         };
         let config = NotifierConfig {
             database_url: db.url().to_owned(),
             outbound,
             mail: mail.settings().unwrap(),
             delivery: DeliverySettings { connections: 2, retry: QUICK },
+            reminder_digest,
             keep: DEFAULT_KEEP,
         };
         let clock = Clock::manual(NOON);
@@ -150,6 +156,12 @@ impl Running {
     pub async fn counts(&self, viewer: Uuid) -> Counts {
         self.notifier.storage().counts(ACCOUNT, viewer, &everything()).await.unwrap()
     }
+}
+
+pub fn smtp(sink: &SmtpSink) -> Outbound {
+    let url = format!("smtp://127.0.0.1:{}?tls=none", sink.port()).parse().unwrap();
+    let server = SmtpServer::new(url, "countersign.example", Vec::new(), Duration::from_secs(2)).unwrap();
+    Outbound::Smtp(server)
 }
 
 /// The access of a member who may see and decide all campaigns.
@@ -234,9 +246,10 @@ pub fn submitter(member: Uuid) -> Recipient {
 /// An event about request number `request_number` on [`RESOURCE`]: `what` is `submitted`, `approved`, …
 pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Recipient>) -> Event {
     let (state, actor) = match what {
-        "submitted" => (RequestState::Pending, actor(LENA, "Lena Weber")),
+        "submitted" | "commented" => (RequestState::Pending, actor(LENA, "Lena Weber")),
         "approval_recorded" => (RequestState::Pending, actor(ADA, "Ada Okafor")),
-        "assignment_expired" => (RequestState::Pending, actor(BO, "Bo Lindqvist")),
+        "assignment_expired" | "reassigned" => (RequestState::Pending, actor(BO, "Bo Lindqvist")),
+        "reminded" => (RequestState::Pending, actor(Uuid::nil(), "countersign")),
         "approved" => (RequestState::Approved, actor(ADA, "Ada Okafor")),
         "rejected" => (RequestState::Rejected, actor(ADA, "Ada Okafor")),
         "cancelled" => (RequestState::Cancelled, actor(BO, "Bo Lindqvist")),
@@ -260,6 +273,7 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
         target_state: "SCHEDULED".to_owned(),
         submitter: self::actor(LENA, "Lena Weber"),
         note: "Please look at the discount.".to_owned(),
+        feedback: if what == "commented" { "It ends on Sunday.".to_owned() } else { String::new() },
         lost_approvers: if what == "assignment_expired" {
             vec![self::actor(ADA, "Ada Okafor").unwrap(), self::actor(BO, "Bo Lindqvist").unwrap()]
         } else {
@@ -285,4 +299,39 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
         traceparent: None,
         data: json::to_value(&data).unwrap(),
     }
+}
+
+pub const REVIEW: Uuid = Uuid::from_u128(0x4e71);
+
+/// An event about review [`REVIEW`] of a bypass by Bo on [`RESOURCE`]: `bypassed` or `closed`, by Ada.
+pub fn review(what: &str, sequence: i64, recipients: Vec<Recipient>) -> Event {
+    let (event_type, closed_by) = match what {
+        "bypassed" => ("resource.bypassed", None),
+        "closed" => ("review.closed", actor(ADA, "Ada Okafor")),
+        other => panic!("no such event: {other}"),
+    };
+    let payload = BypassEvent {
+        resource: Some(ResourceSnapshot {
+            resource_id: RESOURCE.to_string(),
+            kind: "campaign".to_owned(),
+            title: "Spring sale".to_owned(),
+            state: "RUNNING".to_owned(),
+            ..Default::default()
+        }),
+        review_id: REVIEW.to_string(),
+        area: "CAMPAIGNS".to_owned(),
+        action: "LAUNCH".to_owned(),
+        bypassed_by: actor(BO, "Bo Lindqvist"),
+        reason: "The shop was down.".to_owned(),
+        closed_by,
+        ..Default::default()
+    };
+    let mut event = other_event(event_type, sequence, recipients, Payload::Bypass(payload));
+    event.id = Uuid::from_u128((0xf << 64) | u128::try_from(sequence).unwrap());
+    event.subject = RESOURCE.to_string();
+    event
+}
+
+pub fn reviewer(member: Uuid) -> Recipient {
+    recipient(member, RecipientReason::AreaApprover, RecipientRibbon::Review)
 }

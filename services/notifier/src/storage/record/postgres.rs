@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{Taken, Write, audience_text, cursor_target, list_text, new_ribbon_id, scope};
 use crate::plan::{AccessChange, NewRibbon, Plan, PlannedMail, RibbonChange};
-use crate::storage::statement;
+use crate::storage::members::lock_account;
+use crate::storage::{Postage, statement};
 
 /// Until the transaction's end: what keeps something of the account shares the lock, an erasure has it alone. So an erasure
 /// begins when all that came before it is there to be removed, and all that comes after it finds it.
@@ -19,10 +20,7 @@ pub(super) async fn lock(tx: &DatabaseTransaction, plan: &Plan) -> Result<(), Db
     } else {
         return Ok(());
     };
-    // The random half of a UUIDv7. Two accounts with the same would wait for each other, and that is all.
-    let key = plan.account_id.as_u64_pair().1.cast_signed();
-    tx.execute_raw(statement(tx, sql, [key.into()])).await?;
-    Ok(())
+    lock_account(tx, plan.account_id, sql).await
 }
 
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
@@ -67,15 +65,22 @@ const EVENT_AND_CURSOR: &str = "WITH account AS ( \
 pub(super) async fn write(
     tx: &DatabaseTransaction,
     plan: &Plan,
-    message_ids: &[String],
+    postage: &Postage,
     write: &Write<'_>,
     now_us: i64,
 ) -> Result<(), DbErr> {
     match write {
         Write::Nothing => {}
-        Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
+        Write::Replace(change, ribbons) => {
+            let place: [Value; 3] =
+                [plan.account_id.into(), change.resource_id.into(), change.sequence.into()];
+            tx.execute_raw(statement(tx, CLEAR, place)).await?;
+            make(tx, plan, change, Uuid::nil(), ribbons).await?;
+        }
         Write::Withdraw(change, member_ids) => withdraw(tx, plan, change, member_ids).await?,
+        Write::Review(change, review_id, ribbons) => make(tx, plan, change, *review_id, ribbons).await?,
     }
+    locales(tx, plan).await?;
     if plan.mails.is_empty() {
         return Ok(());
     }
@@ -91,7 +96,11 @@ pub(super) async fn write(
         column(|mail| mail.display_name.clone()),
         column(|mail| mail.locale.clone()),
         plan.mails.iter().map(|mail| mail.reason).collect::<Vec<_>>().into(),
-        message_ids.to_vec().into(),
+        plan.mails
+            .iter()
+            .map(|mail| postage.message_id(plan.event_id, mail.member_id))
+            .collect::<Vec<_>>()
+            .into(),
     ];
     tx.execute_raw(statement(tx, DELIVERIES, values)).await?;
     Ok(())
@@ -103,18 +112,17 @@ const DELIVERIES: &str = "INSERT INTO deliveries (account_id, event_id, member_i
      FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::text[]) \
      AS planned (member_id, address, display_name, locale, reason, message_id)";
 
-async fn replace(
+async fn make(
     tx: &DatabaseTransaction,
     plan: &Plan,
     change: &RibbonChange,
+    review_id: Uuid,
     ribbons: &[NewRibbon],
 ) -> Result<(), DbErr> {
-    let place: [Value; 3] = [plan.account_id.into(), change.resource_id.into(), change.sequence.into()];
-    tx.execute_raw(statement(tx, CLEAR, place)).await?;
     if ribbons.is_empty() {
         return Ok(());
     }
-    let values: [Value; 16] = [
+    let values: [Value; 17] = [
         plan.account_id.into(),
         change.resource_id.into(),
         change.approval_request_id.into(),
@@ -131,6 +139,7 @@ async fn replace(
         ribbons.iter().map(|ribbon| ribbon.viewer_id).collect::<Vec<_>>().into(),
         ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
         audience_text(&change.audience).into(),
+        review_id.into(),
     ];
     tx.execute_raw(statement(tx, RIBBONS, values)).await?;
     Ok(())
@@ -138,12 +147,13 @@ async fn replace(
 
 const CLEAR: &str = "WITH past AS ( \
        DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3) \
-     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2";
+     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 \
+     AND review_id = '00000000-0000-0000-0000-000000000000'";
 
 const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, \
      resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
-     audience) \
-     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16 \
+     audience, review_id) \
+     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16, $17 \
      FROM unnest($13::uuid[], $14::uuid[], $15::integer[]) AS made (ribbon_id, viewer_id, kind) \
      WHERE made.kind <> $12 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals AS past WHERE past.account_id = $1 \
      AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id)";
@@ -171,6 +181,29 @@ const WITHDRAW: &str = "WITH past AS ( \
        SELECT $1, $2, $3, member_id, $5 FROM unnest($4::uuid[]) AS lost (member_id) ON CONFLICT DO NOTHING) \
      DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND viewer_id = ANY ($4::uuid[]) \
      AND approval_request_id = $3 AND kind = $6";
+
+/// The languages that the event names, where they are new: most events name what is known, and then lock nothing.
+async fn locales(tx: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    if plan.locales.is_empty() {
+        return Ok(());
+    }
+    let values: [Value; 4] = [
+        plan.account_id.into(),
+        plan.locales.keys().copied().collect::<Vec<_>>().into(),
+        plan.locales.values().cloned().collect::<Vec<_>>().into(),
+        plan.occurred_at.into(),
+    ];
+    tx.execute_raw(statement(tx, LOCALES, values)).await?;
+    Ok(())
+}
+
+const LOCALES: &str = "INSERT INTO member_locales AS held (account_id, member_id, locale, occurred_at) \
+     SELECT $1, named.member_id, named.locale, $4 FROM unnest($2::uuid[], $3::text[]) AS named (member_id, locale) \
+     WHERE NOT EXISTS (SELECT 1 FROM member_locales AS known WHERE known.account_id = $1 \
+     AND known.member_id = named.member_id AND (known.locale = named.locale OR known.occurred_at > $4)) \
+     ORDER BY named.member_id \
+     ON CONFLICT (account_id, member_id) DO UPDATE SET locale = excluded.locale, occurred_at = excluded.occurred_at \
+     WHERE held.occurred_at <= excluded.occurred_at";
 
 /// Of two events about a member the one with the higher sequence stays, whichever comes first.
 pub(super) async fn access(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Taken, Write, audience_text, cursor_target, list_text, new_ribbon_id, scope};
 use crate::plan::{AccessChange, NewRibbon, Plan, RibbonChange};
-use crate::storage::statement;
+use crate::storage::{Postage, statement};
 
 pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> Result<Option<Taken>, DbErr> {
     let erased = statement(tx, "SELECT 1 FROM erasures WHERE account_id = $1", [plan.account_id.into()]);
@@ -44,20 +44,25 @@ pub(super) async fn take(tx: &DatabaseTransaction, plan: &Plan, now_us: i64) -> 
 pub(super) async fn write(
     tx: &DatabaseTransaction,
     plan: &Plan,
-    message_ids: &[String],
+    postage: &Postage,
     write: &Write<'_>,
     now_us: i64,
 ) -> Result<(), DbErr> {
     match write {
         Write::Nothing => {}
-        Write::Replace(change, ribbons) => replace(tx, plan, change, ribbons).await?,
+        Write::Replace(change, ribbons) => {
+            clear(tx, plan, change).await?;
+            make(tx, plan, change, Uuid::nil(), ribbons).await?;
+        }
         Write::Withdraw(change, member_ids) => {
             for member_id in *member_ids {
                 withdraw(tx, plan, change, *member_id).await?;
             }
         }
+        Write::Review(change, review_id, ribbons) => make(tx, plan, change, *review_id, ribbons).await?,
     }
-    for (mail, message_id) in plan.mails.iter().zip(message_ids) {
+    locales(tx, plan).await?;
+    for mail in &plan.mails {
         execute(
             tx,
             "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, display_name, locale, \
@@ -71,7 +76,7 @@ pub(super) async fn write(
                 mail.display_name.clone().into(),
                 mail.locale.clone().into(),
                 mail.reason.into(),
-                message_id.clone().into(),
+                postage.message_id(plan.event_id, mail.member_id).into(),
                 now_us.into(),
             ],
         )
@@ -80,16 +85,11 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn replace(
-    tx: &DatabaseTransaction,
-    plan: &Plan,
-    change: &RibbonChange,
-    ribbons: &[NewRibbon],
-) -> Result<(), DbErr> {
+async fn clear(tx: &DatabaseTransaction, plan: &Plan, change: &RibbonChange) -> Result<(), DbErr> {
     execute(
         tx,
-        "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2",
-        [plan.account_id.into(), change.resource_id.into()],
+        "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND review_id = $3",
+        [plan.account_id.into(), change.resource_id.into(), Uuid::nil().into()],
     )
     .await?;
     execute(
@@ -98,13 +98,23 @@ async fn replace(
         [plan.account_id.into(), change.resource_id.into(), change.sequence.into()],
     )
     .await?;
+    Ok(())
+}
+
+async fn make(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    review_id: Uuid,
+    ribbons: &[NewRibbon],
+) -> Result<(), DbErr> {
     for ribbon in ribbons {
         execute(
             tx,
             "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, resource_title, \
              approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
-             audience) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16 \
+             audience, review_id) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17 \
              WHERE $8 <> $15 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals WHERE account_id = $1 \
              AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3)",
             [
@@ -124,6 +134,7 @@ async fn replace(
                 plan.occurred_at.into(),
                 (RibbonKind::Decide as i32).into(),
                 audience_text(&change.audience).into(),
+                review_id.into(),
             ],
         )
         .await?;
@@ -163,6 +174,21 @@ async fn withdraw(
         ],
     )
     .await?;
+    Ok(())
+}
+
+/// The languages that the event names.
+async fn locales(tx: &DatabaseTransaction, plan: &Plan) -> Result<(), DbErr> {
+    for (member_id, locale) in &plan.locales {
+        execute(
+            tx,
+            "INSERT INTO member_locales AS held (account_id, member_id, locale, occurred_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (account_id, member_id) DO UPDATE SET locale = excluded.locale, \
+             occurred_at = excluded.occurred_at WHERE held.occurred_at <= excluded.occurred_at",
+            [plan.account_id.into(), (*member_id).into(), locale.clone().into(), plan.occurred_at.into()],
+        )
+        .await?;
+    }
     Ok(())
 }
 

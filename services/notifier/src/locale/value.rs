@@ -1,0 +1,105 @@
+//! The values that words are filled with: names, moments, what is asked for.
+
+use countersign_proto::event::{RecipientReason, ResourceSnapshot};
+use countersign_proto::types::Actor;
+use fluent_bundle::FluentArgs;
+use time::OffsetDateTime;
+
+use super::Locale;
+use crate::template_error::TemplateError;
+
+/// Sets `name` to a constant and `name-words` to the same as words, for what has no words in the files.
+pub(super) fn constant(args: &mut FluentArgs<'_>, name: &'static str, value: &str) {
+    args.set(name, value.to_owned());
+    args.set(format!("{name}-words"), value.replace('_', " ").to_lowercase());
+}
+
+/// The action, and what it is done to.
+pub(super) fn deed(args: &mut FluentArgs<'_>, action: &str, resource: &ResourceSnapshot) {
+    constant(args, "action", action);
+    constant(args, "kind", &resource.kind);
+    constant(args, "state", &resource.state);
+    args.set("title", resource.title.clone());
+}
+
+/// Why the reader is told.
+pub(super) fn reason(args: &mut FluentArgs<'_>, reason: RecipientReason) {
+    let name = reason.as_str_name();
+    args.set("reason", name.strip_prefix("RECIPIENT_REASON_").unwrap_or(name));
+}
+
+pub(super) fn micros(moment: prost_types::Timestamp) -> i64 {
+    moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1_000))
+}
+
+impl Locale {
+    /// Who did something, by name.
+    pub(super) fn person(&self, name: &str) -> Result<String, TemplateError> {
+        match name {
+            "" => self.plain("somebody"),
+            "countersign" => Ok("Countersign".to_owned()),
+            "platform" => self.plain("the-platform"),
+            name => Ok(name.to_owned()),
+        }
+    }
+
+    /// The same of an actor.
+    pub(super) fn actor(&self, actor: Option<&Actor>) -> Result<String, TemplateError> {
+        self.person(actor.map_or("", |actor| &actor.display_name))
+    }
+
+    /// The actor with the service that acted for them; nothing if there is none.
+    pub(super) fn with_service(&self, actor: Option<&Actor>) -> Result<String, TemplateError> {
+        let Some(actor) = actor else { return Ok(String::new()) };
+        let name = self.person(&actor.display_name)?;
+        if actor.service.is_empty() {
+            return Ok(name);
+        }
+        let mut args = FluentArgs::new();
+        args.set("name", name);
+        args.set("service", actor.service.clone());
+        self.text("through", &args)
+    }
+
+    /// “Ada”, “Ada and Bo”, “Ada, Bo and Zoe”, “Ada, Bo and 3 others”: a sentence does not name a crowd.
+    pub(super) fn list(&self, names: &[String]) -> Result<String, TemplateError> {
+        let mut args = FluentArgs::new();
+        for (place, name) in ["first", "second", "third"].into_iter().zip(names) {
+            args.set(place, name.clone());
+        }
+        match names.len() {
+            0 => self.plain("somebody"),
+            1 => Ok(names.concat()),
+            2 => self.text("list-two", &args),
+            3 => self.text("list-three", &args),
+            more => {
+                args.set("count", more - 2);
+                self.text("list-more", &args)
+            }
+        }
+    }
+
+    /// A moment, Unix microseconds, in UTC: the reader's own zone is not known.
+    pub(super) fn moment(&self, us: i64) -> Result<String, TemplateError> {
+        let Ok(moment) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000) else {
+            return self.plain("unknown-moment");
+        };
+        let hour = moment.hour();
+        let mut args = FluentArgs::new();
+        args.set("day", moment.day());
+        args.set("month", u8::from(moment.month()));
+        args.set("year", moment.year().to_string());
+        args.set("hour", format!("{hour:02}"));
+        args.set("hour-of-half", if hour.is_multiple_of(12) { 12 } else { hour % 12 });
+        args.set("half", if hour < 12 { "AM" } else { "PM" });
+        args.set("minute", format!("{:02}", moment.minute()));
+        self.text("moment", &args)
+    }
+
+    /// “… from Ada”, as the label of what she wrote.
+    pub(super) fn label(&self, id: &str, name: &str) -> Result<String, TemplateError> {
+        let mut args = FluentArgs::new();
+        args.set("name", name.to_owned());
+        self.text(id, &args)
+    }
+}
