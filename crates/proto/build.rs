@@ -4,13 +4,14 @@ use std::{env, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "countersign/access/v1/access_service.proto",
     "countersign/access/v1/invitation_service.proto",
     "countersign/access/v1/permission_service.proto",
     "countersign/access/v1/role_service.proto",
     "countersign/approval/v1/approval_service.proto",
     "countersign/approval/v1/history_service.proto",
+    "countersign/approval/v1/lifecycle_service.proto",
     "countersign/approval/v1/policy_service.proto",
     "countersign/approval/v1/resource_service.proto",
     "countersign/approval/v1/review_service.proto",

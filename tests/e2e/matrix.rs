@@ -219,7 +219,9 @@ impl World {
             "RoleService" => self.role(method).await,
             "ApprovalService" => self.approval(method, about).await,
             "ReviewService" => self.review(method).await,
-            "HistoryService" | "PolicyService" | "ResourceService" => self.resource(method, about).await,
+            "HistoryService" | "LifecycleService" | "PolicyService" | "ResourceService" => {
+                self.resource(method, about).await
+            }
             "InboxService" => self.inbox(method),
             _ => panic!("no calls of {service} are made here: add them"),
         }
@@ -476,6 +478,10 @@ impl World {
     async fn resource(&self, method: &str, about: &str) -> Vec<u8> {
         let account_id = self.account_id();
         match method {
+            "GetLifecycle" => {
+                approval::GetLifecycleRequest { account_id, kind: "campaign".into() }.encode_to_vec()
+            }
+            "ListLifecycles" => approval::ListLifecyclesRequest { account_id }.encode_to_vec(),
             "GetPolicy" => {
                 approval::GetPolicyRequest { account_id, area: "CAMPAIGNS".into() }.encode_to_vec()
             }

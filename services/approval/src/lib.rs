@@ -45,13 +45,14 @@ use tonic::service::{Routes, RoutesBuilder};
 use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road};
 
 /// The names of the gRPC services, for health.
-pub const SERVICES: [&str; 9] = [
+pub const SERVICES: [&str; 10] = [
     "countersign.access.v1.AccessService",
     "countersign.access.v1.InvitationService",
     "countersign.access.v1.PermissionService",
     "countersign.access.v1.RoleService",
     "countersign.approval.v1.ApprovalService",
     "countersign.approval.v1.HistoryService",
+    "countersign.approval.v1.LifecycleService",
     "countersign.approval.v1.PolicyService",
     "countersign.approval.v1.ResourceService",
     "countersign.approval.v1.ReviewService",
@@ -110,8 +111,8 @@ impl Approval {
         };
         use approval::{
             approval_service_server::ApprovalServiceServer, history_service_server::HistoryServiceServer,
-            policy_service_server::PolicyServiceServer, resource_service_server::ResourceServiceServer,
-            review_service_server::ReviewServiceServer,
+            lifecycle_service_server::LifecycleServiceServer, policy_service_server::PolicyServiceServer,
+            resource_service_server::ResourceServiceServer, review_service_server::ReviewServiceServer,
         };
         let limit = grpc::MAX_REQUEST_BYTES;
         let edge = || self.edge.clone();
@@ -123,6 +124,7 @@ impl Approval {
             .add_service(RoleServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(ApprovalServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(HistoryServiceServer::new(edge()).max_decoding_message_size(limit))
+            .add_service(LifecycleServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(PolicyServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(ResourceServiceServer::new(edge()).max_decoding_message_size(limit))
             .add_service(ReviewServiceServer::new(edge()).max_decoding_message_size(limit));

@@ -20,7 +20,7 @@ const BATCH: u32 = 100;
 const AT_ONCE: usize = 4;
 /// For how long a claim holds. Far more than a batch takes; and what could not take effect is left alone for as long, so that it
 /// does not hold up the rest.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(10);
 /// How often it looks: the most that a start or an expiry is late by, on a service that keeps up.
 const POLL: Duration = Duration::from_millis(500);
 

@@ -1,6 +1,7 @@
 //! Lifecycles are data: one table per resource kind, from which the code, the docs and the exhaustive tests are made.
 
 mod builtin;
+mod diagram;
 
 use std::{borrow::Cow, fmt};
 

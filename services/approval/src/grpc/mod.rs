@@ -10,6 +10,7 @@ pub mod documents;
 mod gate;
 pub mod history;
 pub mod invitations;
+pub mod lifecycles;
 pub mod members;
 pub mod permissions;
 pub mod policy;

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use countersign_domain::{Area, Component, Context, MemberId, ResourceId, Timestamp, edit, permission};
 use countersign_proto::{approval as api, types};
 use countersign_store::{About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
+use prost::Message as _;
 use tonic::Request;
 
 use super::{Edge, convert::request as convert, validate::Fields};
@@ -28,7 +29,7 @@ impl Edge {
         let actor_id = caller.member().map(|id| id.to_string()).unwrap_or_default();
         let asked =
             api::ListApprovalRequestsRequest { page_token: String::new(), page_size: 0, ..request.clone() };
-        let asked = format!("{asked:?}");
+        let asked: String = asked.encode_to_vec().iter().map(|byte| format!("{byte:02x}")).collect();
         let listing = ["requests", &actor_id, &asked];
         let after: Option<Token> = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;

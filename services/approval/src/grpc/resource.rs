@@ -187,6 +187,9 @@ impl ResourceService for Edge {
         let launch_mode = fields.launch_mode(request.launch_mode);
         fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
         fields.note("emergency_reason", &request.emergency_reason);
+        if !request.emergency_reason.is_empty() && request.emergency_reason.trim().is_empty() {
+            fields.violation("emergency_reason", "must say why, or be left out");
+        }
         let call = caller.write(fields.must(account)?, key, "PerformAction", &request)?;
         let id = fields.must(id)?;
         let command = PerformAction {

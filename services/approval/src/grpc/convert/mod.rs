@@ -3,6 +3,7 @@
 pub mod access;
 pub mod document;
 pub mod invitation;
+pub mod lifecycle;
 pub mod permission;
 pub mod policy;
 pub mod request;
