@@ -88,7 +88,7 @@ async fn other_approvers_are_asked_instead() {
         assert_eq!(reason(&refused), "NOT_ASSIGNED");
 
         let handed_on = team.approver.reassign(&request, &[&second]).await.unwrap();
-        assert_eq!(handed_on.approver_ids, [second.id.clone()]);
+        assert_eq!(handed_on.approver_ids, [second.id.as_str()]);
         wait_for_ribbons(&second, &campaign, &[RibbonKind::Decide]).await;
         wait_for_ribbons(&team.approver, &campaign, &[RibbonKind::Awaiting]).await;
         let refused = team.approver.approve(approve(&request)).await.unwrap_err();
@@ -161,6 +161,8 @@ async fn many_are_decided_in_one_call() {
     assert!(refused.message().contains("decisions[1].approval_request_id"), "{refused:?}");
 }
 
+type Filter = approval::ListApprovalRequestsRequest;
+
 /// Proves REQ-19 over the wire: every filter, both orders, and page tokens that fit no other list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_listed_by_what_one_looks_for() {
@@ -176,7 +178,6 @@ async fn requests_are_listed_by_what_one_looks_for() {
         let page = who.requests(message).await.unwrap();
         page.approval_requests.into_iter().map(|request| request.approval_request_id).collect::<Vec<_>>()
     };
-    type Filter = approval::ListApprovalRequestsRequest;
     let waiting = Filter { waiting_for_me: true, ..Default::default() };
     assert_eq!(list(&team.approver, waiting.clone()).await, [start.clone(), open.clone()]);
     assert_eq!(list(&team.admin, waiting.clone()).await, [start.clone(), open.clone(), assigned.clone()]);
@@ -185,7 +186,7 @@ async fn requests_are_listed_by_what_one_looks_for() {
     // Campaigns expire at their end; the test has no deadline.
     assert_eq!(list(&team.member, urgent.clone()).await, [assigned.clone(), open.clone(), start.clone()]);
     let mine = Filter { submitted_by_me: true, kind: "ab_test".into(), ..Default::default() };
-    assert_eq!(list(&team.creator, mine.clone()).await, [start.clone()]);
+    assert_eq!(list(&team.creator, mine.clone()).await, [start.as_str()]);
     assert!(list(&team.admin, mine).await.is_empty());
     let theirs =
         Filter { submitter_id: team.creator.id.clone(), area: "CAMPAIGNS".into(), ..Default::default() };

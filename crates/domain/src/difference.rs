@@ -29,7 +29,9 @@ pub struct Difference {
 pub fn difference(old: &Content, new: &Content, fields: &[Pointer], masked: bool) -> Difference {
     let (mut old, mut new) = (read(old), read(new));
     if masked {
-        fields.iter().for_each(|field| mask(&mut old, &mut new, field));
+        for field in fields {
+            mask(&mut old, &mut new, field);
+        }
     }
     let patch = json_patch::diff(&old, &new);
     let changes = patch.0.len();

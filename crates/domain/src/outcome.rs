@@ -49,14 +49,14 @@ impl RequestWrite {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReviewWrite {
     /// Opened by a bypass: allowed only while that Admin has no other open.
-    Open(Review),
+    Open(Box<Review>),
     /// Closed: guarded by still being open.
-    Close(Review),
+    Close(Box<Review>),
 }
 
 impl ReviewWrite {
     /// The review after it.
-    pub const fn review(&self) -> &Review {
+    pub fn review(&self) -> &Review {
         match self {
             Self::Open(review) | Self::Close(review) => review,
         }

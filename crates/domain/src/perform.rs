@@ -219,7 +219,7 @@ fn open_a_review(
     applied: Outcome,
 ) -> Outcome {
     let history = HistoryEntry { note: command.emergency_reason.clone(), ..applied.history };
-    let review = Review {
+    let review = Box::new(Review {
         account_id: before.account_id,
         id: command.review_id,
         resource_id: before.id,
@@ -234,7 +234,7 @@ fn open_a_review(
         digest: history.digest.clone(),
         opened_at: context.now,
         closed: None,
-    };
+    });
     let recipients = recipients::of_bypass(context, lifecycle, &applied.resource);
     Outcome {
         review: Some(ReviewWrite::Open(review)),

@@ -74,7 +74,7 @@ pub fn close(
     Ok(Outcome {
         resource: after,
         request: None,
-        review: Some(ReviewWrite::Close(Review { closed: Some(closed), ..review.clone() })),
+        review: Some(ReviewWrite::Close(Box::new(Review { closed: Some(closed), ..review.clone() }))),
         history,
         event: Event { kind: EventKind::ReviewClosed, recipients: recipients::of_review(context, review) },
     })

@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// The request asked for, or the pending one of the resource.
     pub request: Option<Request>,
     /// The review asked for.
-    pub review: Option<Review>,
+    pub review: Option<Box<Review>>,
     /// What the call with this idempotency key answered, if it was made.
     pub replay: Option<IdempotencyRecord>,
 }
@@ -174,7 +174,7 @@ struct Read {
     account: Account,
     resource: Option<Resource>,
     request: Option<Request>,
-    review: Option<Review>,
+    review: Option<Box<Review>>,
     replay: Option<IdempotencyRecord>,
     members: Vec<Member>,
 }
@@ -189,12 +189,13 @@ pub(crate) fn resource(row: &QueryResult) -> Result<Option<Resource>, StoreError
     Ok(Some(model.try_into()?))
 }
 
-fn review(row: &QueryResult) -> Result<Option<Review>, StoreError> {
+fn review(row: &QueryResult) -> Result<Option<Box<Review>>, StoreError> {
     let what = failed("read a review");
     if row.try_get::<Option<Uuid>>("v_", "review_id").map_err(what)?.is_none() {
         return Ok(None);
     }
-    Ok(Some(reviews::Model::from_query_result(row, "v_").map_err(what)?.try_into()?))
+    let model = reviews::Model::from_query_result(row, "v_").map_err(what)?;
+    Ok(Some(Box::new(model.try_into()?)))
 }
 
 fn replay(row: &QueryResult, key: Option<&IdempotencyKey>) -> Result<Option<IdempotencyRecord>, StoreError> {

@@ -54,8 +54,8 @@ impl Told {
 
     fn grants(&self, action: &Action) -> Grants {
         let newest = |of: Option<&Action>| {
-            let grants = self.history.iter().rev().filter(|entry| Grants::EVENTS.contains(&entry.event));
-            grants.filter(|entry| of.is_none_or(|of| entry.action.as_ref() == Some(of))).next().cloned()
+            let mut grants = self.history.iter().rev().filter(|entry| Grants::EVENTS.contains(&entry.event));
+            grants.find(|entry| of.is_none_or(|of| entry.action.as_ref() == Some(of))).cloned()
         };
         Grants { action: newest(Some(action)), newest: newest(None) }
     }

@@ -10,7 +10,7 @@ use crate::{
 
 fn opened(outcome: &Outcome) -> Review {
     match &outcome.review {
-        Some(ReviewWrite::Open(review)) => review.clone(),
+        Some(ReviewWrite::Open(review)) => review.as_ref().clone(),
         other => panic!("no review was opened: {other:?}"),
     }
 }

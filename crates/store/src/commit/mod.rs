@@ -141,8 +141,8 @@ enum RequestRows {
 }
 
 enum ReviewRow {
-    Open(reviews::Model),
-    Close(reviews::Model),
+    Open(Box<reviews::Model>),
+    Close(Box<reviews::Model>),
 }
 
 /// A chosen approver's assignment that ends, and when.
@@ -225,7 +225,7 @@ impl ReviewRow {
         if !consistent {
             return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
         }
-        let row = review.try_into()?;
+        let row = Box::new(review.try_into()?);
         Ok(match write {
             ReviewWrite::Open(_) => Self::Open(row),
             ReviewWrite::Close(_) => Self::Close(row),

@@ -169,7 +169,7 @@ fn parameters(rows: Rows) -> Vec<Value> {
     }
     match rows.review {
         None => {}
-        Some(ReviewRow::Open(review) | ReviewRow::Close(review)) => all.extend(values(&review)),
+        Some(ReviewRow::Open(review) | ReviewRow::Close(review)) => all.extend(values(&*review)),
     }
     all
 }

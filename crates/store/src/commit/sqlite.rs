@@ -45,7 +45,7 @@ pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> R
     }
     if let (Tried::Done, Some(review)) = (tried, review) {
         tried = match review {
-            ReviewRow::Open(review) => insert(transaction, review, Table::Reviews).await?,
+            ReviewRow::Open(review) => insert(transaction, *review, Table::Reviews).await?,
             ReviewRow::Close(review) => close_review(transaction, &review).await?,
         };
     }

@@ -89,13 +89,16 @@ async fn cases(world: &World, people: [&Member; 3]) -> Vec<Case> {
     cases
 }
 
+/// Whether a request is to be found.
+type Wanted<'a> = Box<dyn Fn(&Case) -> bool + 'a>;
+
 /// Proves REQ-19.
 async fn every_filter_in_both_orders(db: TestDatabase) {
     let mut world = World::new(db).await;
     let me = world.joined(member(&world.account, SystemRole::Approver)).await;
     let other = world.joined(member(&world.account, SystemRole::Approver)).await;
     let submitter = world.joined(member(&world.account, SystemRole::Creator)).await;
-    let cases = cases(&world, [&me, &other, &submitter]).await;
+    let cases = Box::pin(cases(&world, [&me, &other, &submitter])).await;
 
     // What each filter is to find, said once more in other words.
     let waits = |case: &Case, areas: &[(Area, bool)]| {
@@ -112,7 +115,6 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
     let waiting = |areas: &Vec<(Area, bool)>| Some(Waiting { member: me.id, areas: areas.clone() });
     let pending = Some(RequestStateName::Pending);
     let resource = cases[4].request.resource_id;
-    type Wanted<'a> = Box<dyn Fn(&Case) -> bool + 'a>;
     let filters: Vec<(RequestFilter, Wanted<'_>)> = vec![
         (RequestFilter::default(), Box::new(|_| true)),
         (RequestFilter { state: pending, ..RequestFilter::default() }, Box::new(|it| it.pending)),

@@ -461,7 +461,7 @@ pub(crate) fn bypass(resource: &Resource, admin: &Member) -> (Outcome, Review) {
         entry(&after, HistoryEvent::EmergencyBypassed, Some(resource.state.clone()), actor(admin));
     history.action = Some(Action::START);
     let bypassed = outcome(after, None, history, EventKind::ResourceBypassed);
-    (Outcome { review: Some(ReviewWrite::Open(review.clone())), ..bypassed }, review)
+    (Outcome { review: Some(ReviewWrite::Open(Box::new(review.clone()))), ..bypassed }, review)
 }
 
 /// `reviewer` closes the review.
@@ -472,7 +472,7 @@ pub(crate) fn reviewed(resource: &Resource, review: &Review, reviewer: &Member) 
     let closed = Ending { by: actor(reviewer), at, note: "fine".into() };
     let review = Review { closed: Some(closed), ..review.clone() };
     let closing = outcome(after, None, history, EventKind::ReviewClosed);
-    Outcome { review: Some(ReviewWrite::Close(review)), ..closing }
+    Outcome { review: Some(ReviewWrite::Close(Box::new(review))), ..closing }
 }
 
 /// One of several approvals: the request stays pending.

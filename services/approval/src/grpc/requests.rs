@@ -29,7 +29,7 @@ impl Edge {
         let actor_id = caller.member().map(|id| id.to_string()).unwrap_or_default();
         let asked =
             api::ListApprovalRequestsRequest { page_token: String::new(), page_size: 0, ..request.clone() };
-        let asked: String = asked.encode_to_vec().iter().map(|byte| format!("{byte:02x}")).collect();
+        let asked = format!("{:?}", asked.encode_to_vec());
         let listing = ["requests", &actor_id, &asked];
         let after: Option<Token> = fields.page(&self.pages, &listing, &request.page_token);
         fields.finish()?;

@@ -213,7 +213,7 @@ impl ResourceService for Edge {
                 |context, snapshot| {
                     let resource =
                         permission::view(context, snapshot.resource.as_ref(), Missing::Resource(id))?;
-                    perform(context, resource, snapshot.review.as_ref(), &command)
+                    perform(context, resource, snapshot.review.as_deref(), &command)
                 },
                 |context, outcome| api::PerformActionResponse {
                     outcome: convert::action_outcome(outcome.history.event).into(),

@@ -101,6 +101,6 @@ fn concerned<'s>(
 ) -> Result<(&'s Resource, &'s Review), Refusal> {
     let missing = Missing::Review(id);
     let resource = permission::view(context, snapshot.resource.as_ref(), missing)?;
-    let review = snapshot.review.as_ref().ok_or(Refusal::NotFound(missing))?;
+    let review = snapshot.review.as_deref().ok_or(Refusal::NotFound(missing))?;
     Ok((resource, review))
 }

@@ -343,14 +343,14 @@ impl Ledger {
                     open.filter(|it| it.bypassed_by.member_id == review.bypassed_by.member_id).count();
                 assert_eq!((twice, review.closed.is_none()), (0, true), "POL-8: bypassed before the review");
                 assert!(before.lock.is_none(), "LIF-20: a locked resource was bypassed");
-                self.reviews.push(review);
+                self.reviews.push(*review);
             }
             Some(ReviewWrite::Close(review)) => {
                 let open = self.reviews.last_mut().unwrap();
                 let by = review.closed.as_ref().unwrap().by.member_id;
                 assert_ne!(by, open.bypassed_by.member_id, "POL-8: reviewed by who bypassed");
                 assert_eq!((open.closed.is_none(), review.id), (true, open.id), "POL-8: closed twice");
-                *open = review;
+                *open = *review;
             }
             None => {}
         }
