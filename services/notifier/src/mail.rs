@@ -9,6 +9,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -74,6 +75,12 @@ pub struct Composer {
     settings: MailSettings,
     locales: Locales,
     templates: Templates,
+}
+
+impl fmt::Debug for Composer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Composer").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// What a mail says.
