@@ -155,10 +155,11 @@ impl Composer {
 
     fn check(&self) -> Result<(), TemplatesError> {
         for locale in self.locales.all() {
-            for mut sample in samples(&self.settings) {
-                locale.tag().clone_into(&mut sample.claim.locale);
-                match self.render(&sample.claim) {
-                    Ok(rendered) => self.templates.check(&rendered, &self.links(&sample.claim)?)?,
+            for sample in samples(&self.settings) {
+                let claim = Claim { locale: locale.tag().to_owned(), ..sample.claim };
+                let made = self.render(&claim).and_then(|rendered| Ok((rendered, self.links(&claim)?)));
+                match made {
+                    Ok((rendered, links)) => self.templates.check(&rendered, &links)?,
                     Err(ComposeError::Template(error)) => return Err(error.into()),
                     Err(error) => return Err(TemplatesError::Sample(sample.name, Box::new(error))),
                 }
