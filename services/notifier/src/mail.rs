@@ -9,6 +9,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -74,6 +75,12 @@ pub struct Composer {
     settings: MailSettings,
     locales: Locales,
     templates: Templates,
+}
+
+impl fmt::Debug for Composer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Composer").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 /// What a mail says.
@@ -148,10 +155,11 @@ impl Composer {
 
     fn check(&self) -> Result<(), TemplatesError> {
         for locale in self.locales.all() {
-            for mut sample in samples(&self.settings) {
-                locale.tag().clone_into(&mut sample.claim.locale);
-                match self.render(&sample.claim) {
-                    Ok(rendered) => self.templates.check(&rendered, &self.links(&sample.claim)?)?,
+            for sample in samples(&self.settings) {
+                let claim = Claim { locale: locale.tag().to_owned(), ..sample.claim };
+                let made = self.render(&claim).and_then(|rendered| Ok((rendered, self.links(&claim)?)));
+                match made {
+                    Ok((rendered, links)) => self.templates.check(&rendered, &links)?,
                     Err(ComposeError::Template(error)) => return Err(error.into()),
                     Err(error) => return Err(TemplatesError::Sample(sample.name, Box::new(error))),
                 }

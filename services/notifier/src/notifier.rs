@@ -20,7 +20,7 @@ use crate::changes::Changes;
 use crate::consume::EventHandler;
 use crate::delivery::{Deliveries, DeliverySettings};
 use crate::grpc::Inbox;
-use crate::mail::{Composer, MailSettings, TemplatesError};
+use crate::mail::Composer;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::purge;
@@ -33,14 +33,14 @@ const LOOK: Duration = Duration::from_secs(2);
 pub const DEFAULT_REMINDER_DIGEST: Duration = Duration::from_mins(15);
 
 /// What a notifier is made from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct NotifierConfig {
     /// Its own database: `postgres://…` or `sqlite://…`.
     pub database_url: String,
     /// Where mail goes.
     pub outbound: Outbound,
-    /// What mail looks like.
-    pub mail: MailSettings,
+    /// What makes mails.
+    pub composer: Composer,
     /// How mail is delivered.
     pub delivery: DeliverySettings,
     /// How long reminders to one member are gathered into one mail; zero sends each at once.
@@ -56,9 +56,6 @@ pub enum NotifierError {
     /// The database can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The mail templates, or the words, are faulty.
-    #[error(transparent)]
-    Templates(#[from] TemplatesError),
 }
 
 /// An open notifier.
@@ -84,13 +81,12 @@ impl Notifier {
 
     /// Opens the database, which must be at this version's schema (see [`migrate`](crate::migrate)).
     pub async fn open(config: NotifierConfig, clock: Clock) -> Result<Self, NotifierError> {
-        let composer = Arc::new(Composer::new(config.mail)?);
         let storage = Storage::connect(&config.database_url).await?;
         storage.check_schema().await?;
         Ok(Self {
             tokens: PageTokens::new(&config.database_url),
             storage,
-            composer,
+            composer: Arc::new(config.composer),
             outbound: config.outbound,
             delivery: config.delivery,
             reminder_digest: config.reminder_digest,

@@ -13,6 +13,7 @@ use countersign_runtime::shutdown::Shutdown;
 use countersign_runtime::{BoxError, admin, grpc, telemetry};
 use prometheus_client::registry::Registry;
 
+use crate::mail::Composer;
 use crate::settings::ServeArgs;
 use crate::{Notifier, NotifierConfig, migrate};
 
@@ -24,6 +25,7 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     authenticator.check_listen(&settings.grpc.listen)?;
     let mail = settings.mail.settings()?;
     let outbound = settings.smtp.outbound(&mail.domain)?;
+    let composer = Composer::new(mail)?;
     let database_url = settings.database.url()?.expose().to_owned();
     let consumer = rabbit_consumer(RabbitConfig {
         exchange: settings.broker.exchange.clone(),
@@ -39,7 +41,7 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     let config = NotifierConfig {
         database_url,
         outbound,
-        mail,
+        composer,
         delivery: settings.smtp.delivery(),
         reminder_digest: settings.reminder_digest,
         keep: settings.keep(),

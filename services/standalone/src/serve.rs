@@ -9,7 +9,7 @@ use countersign_broker::in_process;
 use countersign_notifier::{
     DEFAULT_REMINDER_DIGEST, Notifier, NotifierConfig,
     delivery::{DeliverySettings, RetryPolicy},
-    mail::MailSettings,
+    mail::{Composer, MailSettings},
     migrate,
     outbound::{Folder, Outbound},
     purge::DEFAULT_KEEP,
@@ -41,14 +41,14 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         )
         .into());
     }
-    let mail = MailSettings {
+    let composer = Composer::new(MailSettings {
         from: "Countersign <countersign@countersign.localhost>".parse()?,
         domain: "countersign.localhost".to_owned(),
         review_url: settings.review_url_template.parse()?,
         invitation_url: settings.invitation_url_template.parse()?,
         bypass_url: Some(settings.bypass_url_template.parse()?),
         templates_dir: None,
-    };
+    })?;
     let data = DataDir::open(&settings.data_dir)?;
 
     let approval_url = data.database_url("approval.db");
@@ -60,7 +60,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let config = NotifierConfig {
         database_url: notifier_url,
         outbound: Outbound::Folder(Folder::new(data.join("mail"))),
-        mail,
+        composer,
         delivery: DeliverySettings { connections: WRITERS, retry: RetryPolicy::default() },
         reminder_digest: DEFAULT_REMINDER_DIGEST,
         keep: DEFAULT_KEEP,

@@ -35,15 +35,6 @@ pub enum TemplatesError {
     Sample(&'static str, #[source] Box<ComposeError>),
 }
 
-impl From<ComposeError> for TemplatesError {
-    fn from(error: ComposeError) -> Self {
-        match error {
-            ComposeError::Template(error) => Self::Faulty(error),
-            other => Self::Sample("links", Box::new(other)),
-        }
-    }
-}
-
 /// What a folder replaces: by name, each with its path and its text.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {

@@ -41,7 +41,8 @@ pub struct RibbonChange {
 /// events arrive in, the same ribbons are left (NOT-12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RibbonEffect {
-    /// These take the place of all that the resource had about requests, unless a newer event has done so already.
+    /// These take the place of all that the resource had about requests, unless a newer event has done so already. One that is
+    /// the same as before stays, with its marks.
     Replace(Vec<NewRibbon>),
     /// These members are asked no more.
     Withdraw(Vec<Uuid>),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_broker::{RabbitConfig, rabbit_publisher};
+use countersign_broker::{Event, RabbitConfig, rabbit_publisher};
 use countersign_notifier::storage::{Backlog, Storage};
 use countersign_testkit::{Process, SmtpSink, TestBroker, TestDatabase, both_databases, free_port, wait_for};
 use sea_orm::ConnectionTrait as _;
@@ -33,6 +33,7 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
         ("COUNTERSIGN_QUEUE", queue.as_str()),
         ("COUNTERSIGN_SMTP_URL", smtp.as_str()),
         ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "1"),
+        ("COUNTERSIGN_REMINDER_DIGEST", "2s"),
         ("COUNTERSIGN_MAIL_FROM", "countersign@countersign.example"),
         ("COUNTERSIGN_REVIEW_URL_TEMPLATE", "https://app.example/{approval_request_id}"),
         ("COUNTERSIGN_INVITATION_URL_TEMPLATE", "https://app.example/join#{token}"),
@@ -56,6 +57,10 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     })
     .unwrap();
     let members: Vec<Uuid> = (1..=20).map(Uuid::from_u128).collect();
+    // Reminders that become due while the process is killed.
+    for published in publisher.publish(&reminded(&members)).await {
+        published.unwrap();
+    }
     for round in 0..5 {
         let recipients = members.iter().map(|member| approver(*member)).collect();
         let number = u128::try_from(round).unwrap() + 1;
@@ -81,13 +86,20 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     for published in publisher.publish(&[invitation("s3cret-token")]).await {
         published.unwrap();
     }
-    let expected = 5 * (members.len() + 1) + 1;
+    let expected = 5 * (members.len() + 1) + members.len() + 1;
     wait_for("every mail", SOON, async || {
         let backlog = storage.backlog().await.unwrap();
         (backlog == Backlog::default() && ids(&sink).len() == expected).then_some(())
     })
     .await;
     assert_eq!(sink.messages_to(&address(ADA)).len(), 0);
+    let reminders = |mail: &&countersign_testkit::Mail| {
+        String::from_utf8_lossy(&mail.raw).contains("X-Countersign-Event-Type: notifier.reminders.v1")
+    };
+    let sent = sink.messages();
+    let reminders: std::collections::BTreeSet<_> =
+        sent.iter().filter(reminders).map(|mail| &mail.to).collect();
+    assert_eq!(reminders.len(), members.len(), "each is reminded");
     assert!(broker.peek(&queue).await.is_empty());
     storage.close().await;
     assert!(
@@ -101,6 +113,19 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     assert!(!service.log().contains("@example.com"), "no address in the log");
     assert!(!service.log().contains("s3cret-token"), "no secret in the log");
     assert!(sink.messages().iter().any(|mail| String::from_utf8_lossy(&mail.raw).contains("s3cret-token")));
+}
+
+/// A request that the members are asked to decide, without mail, and then reminded of.
+fn reminded(members: &[Uuid]) -> [Event; 2] {
+    [("submitted", false), ("reminded", true)].map(|(what, mail)| {
+        let sequence = i64::from(mail);
+        let mut event = about(what, 100, sequence, members.iter().map(|member| approver(*member)).collect());
+        event.data["request"]["resource"]["resourceId"] = Uuid::from_u128(0x100).to_string().into();
+        for recipient in event.data["recipients"].as_array_mut().unwrap() {
+            recipient["mail"] = mail.into();
+        }
+        event
+    })
 }
 
 fn ids(sink: &SmtpSink) -> std::collections::BTreeSet<String> {

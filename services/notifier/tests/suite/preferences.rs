@@ -118,10 +118,10 @@ async fn a_change_is_kept_and_is_the_members_own(db: TestDatabase) {
 
 /// Proves NOT-14: each such field is named, and nothing of the call is done.
 async fn what_must_be_told_cannot_be_turned_off(db: TestDatabase) {
+    use Channel::{Email, Ribbon};
     let running = Running::silent(&db).await;
     running.admit(&[ADA]).await;
     let mut client = serve(&running).await;
-    use Channel::{Email, Ribbon};
     let wanted = [
         prefer(EventGroup::Results, Email, DeliveryMode::Off),
         prefer(EventGroup::RequestsToAct, Email, DeliveryMode::Off),

@@ -98,12 +98,11 @@ fn life() -> [(&'static str, Vec<Event>, Seen); 9] {
             ],
         ),
         (
-            "one approved, then given to others, then given back, then approved",
+            "one approved, then given to others, then approved",
             vec![
                 submitted(1, 0),
                 about("approval_recorded", 1, 1, Vec::new()),
                 about("reassigned", 1, 2, vec![approver(ZOE)]),
-                about("reassigned", 1, 3, vec![approver(BO)]),
                 about("approved", 1, 4, vec![submitter(LENA)]),
             ],
             vec![(ADA, vec![]), (BO, vec![]), (ZOE, vec![]), (LENA, vec![(Told, request(1))])],
@@ -172,7 +171,7 @@ fn moved(event: &Event, to: Uuid) -> Event {
     event
 }
 
-/// Proves NOT-9 and NOT-12: 2 + 24 + 24 + 2 + 120 + 6 + 120 + 24 + 24 orders of arrival, each with every event delivered twice.
+/// Proves NOT-9 and NOT-12: 2 + 24 + 24 + 2 + 120 + 6 + 24 + 24 + 24 orders of arrival, each with every event delivered twice.
 async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     let mut resource = 0;
@@ -319,6 +318,9 @@ async fn every_end_takes_the_decision_away(db: TestDatabase) {
 async fn a_reassignment_asks_others(db: TestDatabase) {
     let running = Running::silent(&db).await;
     running.take(&about("submitted", 1, 0, vec![approver(ADA), approver(BO)])).await;
+    let (bo, everybody) = (running.ribbons(BO).await, running.ribbons(LENA).await);
+    running.mark(BO, &[bo[0].ribbon_id], Mark::Seen).await;
+    running.mark(LENA, &[everybody[0].ribbon_id], Mark::Dismissed).await;
     running.take(&about("reassigned", 1, 1, vec![approver(BO), approver(ZOE)])).await;
     assert_eq!(running.sees(ADA).await, [(Awaiting, request(1))]);
     for asked in [BO, ZOE] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use countersign_broker::{Event, Handler as _, Verdict};
 use countersign_notifier::delivery::{DeliverySettings, RetryPolicy};
+use countersign_notifier::mail::Composer;
 use countersign_notifier::outbound::{Outbound, SmtpServer};
 use countersign_notifier::plan::Access;
 use countersign_notifier::purge::DEFAULT_KEEP;
@@ -88,7 +89,7 @@ impl Running {
         let config = NotifierConfig {
             database_url: db.url().to_owned(),
             outbound,
-            mail: mail.settings().unwrap(),
+            composer: Composer::new(mail.settings().unwrap()).unwrap(),
             delivery: DeliverySettings { connections: 2, retry: QUICK },
             reminder_digest,
             keep: DEFAULT_KEEP,

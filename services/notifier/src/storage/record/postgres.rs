@@ -72,9 +72,7 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => {
-            let place: [Value; 3] =
-                [plan.account_id.into(), change.resource_id.into(), change.sequence.into()];
-            tx.execute_raw(statement(tx, CLEAR, place)).await?;
+            clear(tx, plan, change, ribbons).await?;
             make(tx, plan, change, Uuid::nil(), ribbons).await?;
         }
         Write::Withdraw(change, member_ids) => withdraw(tx, plan, change, member_ids).await?,
@@ -145,10 +143,31 @@ async fn make(
     Ok(())
 }
 
+async fn clear(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    ribbons: &[NewRibbon],
+) -> Result<(), DbErr> {
+    let values: [Value; 6] = [
+        plan.account_id.into(),
+        change.resource_id.into(),
+        change.sequence.into(),
+        change.approval_request_id.into(),
+        ribbons.iter().map(|ribbon| ribbon.viewer_id).collect::<Vec<_>>().into(),
+        ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
+    ];
+    tx.execute_raw(statement(tx, CLEAR, values)).await?;
+    Ok(())
+}
+
+/// A ribbon that would be made again as it is stays, with its marks.
 const CLEAR: &str = "WITH past AS ( \
        DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3) \
      DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 \
-     AND review_id = '00000000-0000-0000-0000-000000000000'";
+     AND review_id = '00000000-0000-0000-0000-000000000000' AND NOT (approval_request_id = $4 \
+     AND (viewer_id, kind) IN (SELECT made.viewer_id, made.kind \
+       FROM unnest($5::uuid[], $6::integer[]) AS made (viewer_id, kind)))";
 
 const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, \
      resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
@@ -156,7 +175,8 @@ const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, re
      SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16, $17 \
      FROM unnest($13::uuid[], $14::uuid[], $15::integer[]) AS made (ribbon_id, viewer_id, kind) \
      WHERE made.kind <> $12 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals AS past WHERE past.account_id = $1 \
-     AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id)";
+     AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id) \
+     ON CONFLICT (account_id, resource_id, viewer_id, review_id) DO NOTHING";
 
 async fn withdraw(
     tx: &DatabaseTransaction,

@@ -51,7 +51,7 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => {
-            clear(tx, plan, change).await?;
+            clear(tx, plan, change, ribbons).await?;
             make(tx, plan, change, Uuid::nil(), ribbons).await?;
         }
         Write::Withdraw(change, member_ids) => {
@@ -85,13 +85,31 @@ pub(super) async fn write(
     Ok(())
 }
 
-async fn clear(tx: &DatabaseTransaction, plan: &Plan, change: &RibbonChange) -> Result<(), DbErr> {
-    execute(
-        tx,
-        "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND review_id = $3",
-        [plan.account_id.into(), change.resource_id.into(), Uuid::nil().into()],
-    )
-    .await?;
+/// A ribbon that would be made again as it is stays, with its marks.
+async fn clear(
+    tx: &DatabaseTransaction,
+    plan: &Plan,
+    change: &RibbonChange,
+    ribbons: &[NewRibbon],
+) -> Result<(), DbErr> {
+    let place: [Value; 3] = [plan.account_id.into(), change.resource_id.into(), Uuid::nil().into()];
+    let held = "SELECT ribbon_id, viewer_id, kind, approval_request_id FROM ribbons \
+         WHERE account_id = $1 AND resource_id = $2 AND review_id = $3";
+    for row in tx.query_all_raw(statement(tx, held, place)).await? {
+        let (viewer_id, kind): (Uuid, i32) = (row.try_get("", "viewer_id")?, row.try_get("", "kind")?);
+        let request: Uuid = row.try_get("", "approval_request_id")?;
+        let same = |ribbon: &NewRibbon| ribbon.viewer_id == viewer_id && ribbon.kind as i32 == kind;
+        if request == change.approval_request_id && ribbons.iter().any(same) {
+            continue;
+        }
+        let ribbon_id: Uuid = row.try_get("", "ribbon_id")?;
+        execute(
+            tx,
+            "DELETE FROM ribbons WHERE account_id = $1 AND ribbon_id = $2",
+            [plan.account_id.into(), ribbon_id.into()],
+        )
+        .await?;
+    }
     execute(
         tx,
         "DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3",
@@ -116,7 +134,8 @@ async fn make(
              audience, review_id) \
              SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17 \
              WHERE $8 <> $15 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals WHERE account_id = $1 \
-             AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3)",
+             AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3) \
+             ON CONFLICT (account_id, resource_id, viewer_id, review_id) DO NOTHING",
             [
                 plan.account_id.into(),
                 new_ribbon_id().into(),
