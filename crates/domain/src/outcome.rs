@@ -1,6 +1,11 @@
 //! What a decision leads to: the one thing that is committed.
 
-use crate::{ActorRef, Request, Resource, history::HistoryEntry, recipients::Recipient, request::Decision};
+use crate::{
+    ActorRef, Request, Resource,
+    history::{EntryHash, HistoryEntry},
+    recipients::Recipient,
+    request::Decision,
+};
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,4 +108,11 @@ pub struct Outcome {
     pub history: HistoryEntry,
     /// What is told to the world.
     pub event: Event,
+}
+
+impl Outcome {
+    /// The hash of its history entry, which is the resource's once this is committed (HIS-3).
+    pub fn history_hash(&self) -> EntryHash {
+        EntryHash::of(&self.history.fields(), self.resource.history_hash)
+    }
 }

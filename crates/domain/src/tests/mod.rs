@@ -8,6 +8,7 @@ mod builders;
 mod content;
 mod decide;
 mod edit;
+mod history;
 mod invariants;
 mod lifecycle;
 mod membership;
