@@ -1,13 +1,11 @@
 //! Lists, in pages whose cost does not grow with the table: each starts at a key and reads along an index.
 
-use countersign_domain::{
-    AccountId, Area, Audience, Kind, Request, RequestId, Resource, ResourceId, history::HistoryEntry,
-};
+use countersign_domain::{AccountId, Area, Audience, Kind, Request, RequestId, Resource, ResourceId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 
 use crate::{
     Store, StoreError,
-    entities::{history, json, resources},
+    entities::{json, resources},
     error::failed,
     requests,
     store::statement,
@@ -155,27 +153,6 @@ impl Store {
             limit = values.len(),
         );
         (sql, values)
-    }
-
-    /// A resource's history, oldest first, from after the sequence number `after`.
-    pub async fn list_history(
-        &self,
-        account: AccountId,
-        resource: ResourceId,
-        after: i64,
-        limit: u32,
-    ) -> Result<Page<HistoryEntry>, StoreError> {
-        let rows = history::Entity::find()
-            .filter(history::Column::AccountId.eq(account.0))
-            .filter(history::Column::ResourceId.eq(resource.0))
-            .filter(history::Column::Sequence.gt(after))
-            .order_by_asc(history::Column::Sequence)
-            .limit(u64::from(limit) + 1)
-            .all(&self.read)
-            .await
-            .map_err(failed("list history"))?;
-        let items = rows.into_iter().map(HistoryEntry::try_from).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit))
     }
 
     /// How many requests of `area` are pending. Costs as much as the account has pending requests.

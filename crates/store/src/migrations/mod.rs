@@ -6,6 +6,7 @@
 
 mod m0001_initial;
 mod m0002_access;
+mod m0004_history;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,6 +16,10 @@ pub(crate) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_initial::Migration), Box::new(m0002_access::Migration)]
+        vec![
+            Box::new(m0001_initial::Migration),
+            Box::new(m0002_access::Migration),
+            Box::new(m0004_history::Migration),
+        ]
     }
 }

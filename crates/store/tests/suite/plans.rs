@@ -6,7 +6,9 @@ use countersign_domain::{
     Area, Invitation, Kind, Member, Role, RulesWrite, SystemRole, Timestamp, invitation::InvitationState,
     loss::Concern,
 };
-use countersign_store::{About, Committed, Erased, RequestFilter, RequestStateName, RulesCommit};
+use countersign_store::{
+    About, Committed, Erased, HistoryFilter, HistoryKey, RequestFilter, RequestStateName, RulesCommit,
+};
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
@@ -35,6 +37,8 @@ INSERT INTO requests SELECT q.account_id, gen_random_uuid(), r.resource_id, q.ki
     2, NULL, 'n', NULL, 0, '', NULL, NULL FROM requests AS q, resources AS r WHERE r.version = 1;
 INSERT INTO history SELECT account_id, resource_id, 1, NULL, 'REGISTERED', NULL, NULL, 'n', NULL, 0, NULL, 'DRAFT', '', 'd'
     FROM resources WHERE version = 1;
+INSERT INTO history SELECT account_id, resource_id, 2, gen_random_uuid(), 'SUBMITTED', NULL, gen_random_uuid(), 'n', NULL,
+    row_number() OVER (), 'DRAFT', 'DRAFT', '', 'd' FROM resources WHERE version = 1;
 INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1, NULL FROM requests;
 INSERT INTO decisions SELECT account_id, request_id, gen_random_uuid(), 'n', NULL, 'REJECTED', '', 0, 2 FROM requests;
 INSERT INTO idempotency SELECT account_id, 'a', gen_random_uuid(), '', '', 1000 FROM resources;
@@ -109,7 +113,20 @@ async fn no_table_is_read_through() {
     }
     store.list_resources(account, &[Kind::CAMPAIGN], None, 50).await.unwrap();
     store.list_resources(account, &[Kind::CAMPAIGN, Kind::AB_TEST], Some(resource.id), 50).await.unwrap();
-    store.list_history(account, resource.id, 0, 50).await.unwrap();
+    for key in [None, Some(HistoryKey { at: NOW, resource: resource.id, sequence: 1 })] {
+        let mut filters = vec![HistoryFilter::Resource(resource.id), HistoryFilter::Request(request.id)];
+        for actor in [None, Some(world.admin.id)] {
+            for (from, until) in [(None, None), (Some(NOW), None), (None, Some(NOW)), (Some(NOW), Some(NOW))]
+            {
+                filters.push(HistoryFilter::Account { actor, from, until });
+            }
+        }
+        for filter in filters {
+            store.list_history(account, &filter, key, 50).await.unwrap();
+        }
+    }
+    assert!(store.verify_history(account, resource.id).await.unwrap().entries > 0);
+    store.history_hash(account, resource.id, 1).await.unwrap();
     store.list_members(account, Some(world.admin.id), 50).await.unwrap();
     store.count_pending(account, &Area::CAMPAIGNS).await.unwrap();
     assert_eq!(store.holders(account, held.id).await.unwrap().len(), 1);
