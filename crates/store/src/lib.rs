@@ -12,6 +12,7 @@ mod due;
 mod entities;
 mod erase;
 mod error;
+mod feed;
 mod history;
 mod idempotency;
 mod invitations;
@@ -32,6 +33,7 @@ pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, Rules
 pub use due::Due;
 pub use erase::Erased;
 pub use error::{Corruption, StoreError};
+pub use feed::{Change, Fed, Feed};
 pub use history::{HistoryFilter, HistoryItem, HistoryKey, InvalidHistoryKey};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use list::{Page, RequestFilter, RequestStateName};

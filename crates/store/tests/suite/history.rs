@@ -80,7 +80,7 @@ async fn an_accounts_history_is_listed_newest_first_by_actor_and_time(db: TestDa
         for version in 1..=3_i64 {
             let by = &members[usize::try_from((number + version) % 2).unwrap()];
             // 0 to 3: several of each.
-            let at = after((number + version) / 2);
+            let at = after((number + version) % 4);
             let outcome = if version == 1 { registration(&resource) } else { edit(&resource, "t") };
             let outcome = done_by(&outcome, by, at);
             world.done(outcome.clone()).await;

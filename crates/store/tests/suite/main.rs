@@ -7,6 +7,7 @@ mod commits;
 mod conventions;
 mod erase;
 mod errors;
+mod feed;
 mod history;
 mod idempotency;
 mod lists;

@@ -7,7 +7,7 @@ use countersign_domain::{
     loss::Concern,
 };
 use countersign_store::{
-    About, Committed, Erased, HistoryFilter, HistoryKey, RequestFilter, RequestStateName, RulesCommit,
+    About, Committed, Erased, Feed, HistoryFilter, HistoryKey, RequestFilter, RequestStateName, RulesCommit,
 };
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -127,6 +127,9 @@ async fn no_table_is_read_through() {
     }
     assert!(store.verify_history(account, resource.id).await.unwrap().entries > 0);
     store.history_hash(account, resource.id, 1).await.unwrap();
+    let mut feed = Feed::new(store.clone(), account, Some(0));
+    while feed.read(50).await.unwrap().unwrap().changes.is_empty() {}
+    store.feed_head(account).await.unwrap();
     store.list_members(account, Some(world.admin.id), 50).await.unwrap();
     store.count_pending(account, &Area::CAMPAIGNS).await.unwrap();
     assert_eq!(store.holders(account, held.id).await.unwrap().len(), 1);
