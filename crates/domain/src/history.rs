@@ -1,5 +1,6 @@
 //! History: who did what, when, from which state to which (HIS-1). Each entry is chained to the one before ([`chain`], HIS-3).
 
+pub mod access;
 pub mod chain;
 pub mod verify;
 

@@ -11,7 +11,7 @@ use countersign_proto::{
 use countersign_store::{About, RequestFilter, RequestStateName, Snapshot};
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::request as convert, validate::Fields};
+use super::{Edge, convert::request as convert, validate::Fields, watch::ChangeStream};
 use crate::{
     fault::Fault,
     road::{Call, Subject, actor_of, context_of},
@@ -19,6 +19,8 @@ use crate::{
 
 #[tonic::async_trait]
 impl ApprovalService for Edge {
+    type WatchApprovalRequestsStream = ChangeStream;
+
     async fn get_approval_request(
         &self,
         request: Request<api::GetApprovalRequestRequest>,
@@ -141,6 +143,13 @@ impl ApprovalService for Edge {
         };
         let answer = |request| api::CancelResponse { approval_request: request };
         Ok(Response::new(self.end(&call, fields.must(id)?, &fields, decide, answer).await?))
+    }
+
+    async fn watch_approval_requests(
+        &self,
+        request: Request<api::WatchApprovalRequestsRequest>,
+    ) -> Result<Response<Self::WatchApprovalRequestsStream>, Status> {
+        Ok(Response::new(self.watch(request).await?))
     }
 }
 

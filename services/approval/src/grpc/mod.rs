@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod approval;
 pub mod convert;
 pub mod documents;
+pub mod export;
 pub mod history;
 pub mod invitations;
 pub mod members;
@@ -15,6 +16,7 @@ pub mod resource;
 pub mod roles;
 pub mod status;
 pub mod validate;
+pub mod watch;
 
 use countersign_domain::{AccountId, MemberId};
 use countersign_runtime::{
@@ -24,6 +26,7 @@ use countersign_runtime::{
 };
 use countersign_store::Page;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -42,6 +45,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// Makes and opens page tokens.
     pub pages: PageTokens,
+    /// Cancelled when streams have to end.
+    pub ending: CancellationToken,
 }
 
 /// Who calls, before it is known whether they may.
