@@ -104,6 +104,15 @@ impl Feed {
     /// Reads on; at most `limit` entries. Until it is settled where a feed that begins now begins, its position is 0 and nothing is
     /// found. None: there is no such account any more.
     pub async fn read(&mut self, limit: u32) -> Result<Option<Fed>, StoreError> {
+        let read = self.try_read(limit).await;
+        if read.is_err() {
+            // Who answers next may be another server, which counts transactions by itself.
+            self.waiting = None;
+        }
+        read
+    }
+
+    async fn try_read(&mut self, limit: u32) -> Result<Option<Fed>, StoreError> {
         let Some(mut state) = self.store.feed_state(self.account).await? else { return Ok(None) };
         if self.waiting.is_none() {
             let Some(position) = self.highest(limit).await? else { return Ok(Some(self.nothing(&state))) };

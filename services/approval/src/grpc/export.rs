@@ -170,46 +170,5 @@ impl Export {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_quoted_where_they_must_be() {
-        for (text, cell) in [
-            ("", ""),
-            ("plain text; with 'quotes'", "plain text; with 'quotes'"),
-            ("a,b", "\"a,b\""),
-            ("say \"hi\"", "\"say \"\"hi\"\"\""),
-            ("two\nlines", "\"two\nlines\""),
-            ("two\r\nlines", "\"two\r\nlines\""),
-            ("ü\u{1F600}", "ü\u{1F600}"),
-        ] {
-            assert_eq!(csv_cell(text), cell);
-        }
-    }
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (text, cell) in [
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("\r=1", "\"'\r=1\""),
-            ("\n=1", "\"'\n=1\""),
-            ("=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\""),
-            ("1=1", "1=1"),
-        ] {
-            assert_eq!(csv_cell(text), cell);
-        }
-    }
-
-    #[test]
-    fn a_line_has_as_many_cells_as_the_header() {
-        let line = csv_line(&api::HistoryEntry::default(), "2026-05-03T03:09:37Z");
-        assert_eq!(line, "2026-05-03T03:09:37Z,,0,,,,,,,,,,,\r\n");
-        assert_eq!(line.matches(',').count(), Format::Csv.header().matches(',').count());
-        assert_eq!(Format::JsonLines.header(), "");
-    }
-}
+#[path = "export_tests.rs"]
+mod tests;

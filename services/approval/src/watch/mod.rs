@@ -199,4 +199,4 @@ impl Watches {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -48,13 +48,13 @@ both_databases! {
 const PATIENCE: Duration = Duration::from_secs(60);
 const START_US: i64 = 1_900_000_000_000_000;
 
-struct World {
-    edges: [Edge; 2],
+pub(crate) struct World {
+    pub(crate) edges: [Edge; 2],
     clock: ManualClock,
-    account: Account,
+    pub(crate) account: Account,
     admin: MemberId,
-    creator: MemberId,
-    db: TestDatabase,
+    pub(crate) creator: MemberId,
+    pub(crate) db: TestDatabase,
 }
 
 fn member(account: &Account, role: SystemRole) -> countersign_domain::Member {
@@ -74,7 +74,7 @@ fn member(account: &Account, role: SystemRole) -> countersign_domain::Member {
 }
 
 impl World {
-    async fn new(db: TestDatabase) -> Self {
+    pub(crate) async fn new(db: TestDatabase) -> Self {
         let clock = Clock::manual(START_US);
         let store = Store::connect(&StoreConfig::new(db.url())).await.unwrap();
         store.migrate().await.unwrap();
@@ -129,7 +129,16 @@ impl World {
         assert_eq!(road.store.commit_rules(commit).await.unwrap(), Committed::Done);
     }
 
-    fn by<T>(&self, member: MemberId, message: T) -> Request<T> {
+    /// Takes the creator's access, on one of the replicas.
+    pub(crate) async fn revoke_creator(&self, replica: usize) {
+        let call = Call { actor: Some(self.creator), ..Call::of_countersign(self.account.id) };
+        let about = countersign_store::About::Nothing;
+        let creator = self.edges[replica].road.snapshot(&call, &about, &[]).await.unwrap().actor.unwrap();
+        let revoked = countersign_domain::Member { state: MemberState::Revoked, version: 2, ..creator };
+        self.write(replica, RulesWrite::UpdateMember(revoked)).await;
+    }
+
+    pub(crate) fn by<T>(&self, member: MemberId, message: T) -> Request<T> {
         let mut request = Request::new(message);
         let metadata = request.metadata_mut();
         metadata.insert("countersign-account", self.account.id.to_string().parse().unwrap());
@@ -138,7 +147,7 @@ impl World {
     }
 
     /// Registers a resource of `kind` and submits what makes it live; the request's id.
-    async fn submit(&self, replica: usize, kind: &str) -> String {
+    pub(crate) async fn submit(&self, replica: usize, kind: &str) -> String {
         let edge = &self.edges[replica];
         let register = api::RegisterResourceRequest {
             account_id: self.account.id.to_string(),
@@ -381,11 +390,7 @@ async fn rights_are_asked_anew(db: TestDatabase) {
     assert_eq!(watching.message().await.1, None);
     let first = world.submit(0, "remote_config").await;
     assert_eq!(name(&watching.change().await.1).0, first);
-    let call = Call { actor: Some(world.creator), ..Call::of_countersign(world.account.id) };
-    let about = countersign_store::About::Nothing;
-    let creator = world.edges[0].road.snapshot(&call, &about, &[]).await.unwrap().actor.unwrap();
-    let revoked = countersign_domain::Member { state: MemberState::Revoked, version: 2, ..creator };
-    world.write(1, RulesWrite::UpdateMember(revoked)).await;
+    world.revoke_creator(1).await;
     let end = watching.end().await.expect("a reason");
     assert_eq!(reason(&end).1, ErrorReason::PermissionDenied);
     assert_eq!(end.code(), Code::PermissionDenied);
