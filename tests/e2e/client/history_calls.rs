@@ -4,9 +4,11 @@ use countersign_proto::approval::{
     self, approval_service_client::ApprovalServiceClient, history_service_client::HistoryServiceClient,
     watch_approval_requests_response::Message,
 };
+use tokio::time::timeout;
 use tonic::{Status, Streaming};
 
 use super::Caller;
+use crate::system::PATIENCE;
 
 impl Caller {
     /// The whole history of a resource.
@@ -75,7 +77,8 @@ pub struct Watching {
 impl Watching {
     /// The next message: a change, or nothing in a heartbeat. None: the stream ended without an error.
     pub async fn message(&mut self) -> Result<Option<Option<approval::ApprovalRequestChange>>, Status> {
-        let Some(message) = self.stream.message().await? else { return Ok(None) };
+        let message = timeout(PATIENCE, self.stream.message()).await.expect("nothing comes")?;
+        let Some(message) = message else { return Ok(None) };
         self.cursor = message.cursor;
         Ok(Some(match message.message.unwrap() {
             Message::Heartbeat(_) => None,

@@ -1,12 +1,12 @@
 //! The feed of what happens to requests: each entry once, in order, none lost, whoever commits when.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use countersign_domain::{RequestId, RequestState};
 use countersign_store::{Change, Feed};
 use countersign_testkit::{TestDatabase, both_databases};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::support::*;
 
@@ -112,16 +112,19 @@ async fn many_who_write_at_once_are_each_fed_once(db: TestDatabase) {
     let mut feed = Feed::new(replica, world.account.id, Some(0));
     let mut seen: BTreeMap<RequestId, Vec<i64>> = BTreeMap::new();
     let mut position = 0;
-    while !(tasks.is_empty() && seen.values().map(Vec::len).sum::<usize>() == 2 * WRITERS * EACH) {
-        while let Some(done) = tasks.try_join_next() {
-            done.unwrap();
+    let all_seen = async {
+        while !(tasks.is_empty() && seen.values().map(Vec::len).sum::<usize>() == 2 * WRITERS * EACH) {
+            while let Some(done) = tasks.try_join_next() {
+                done.unwrap();
+            }
+            for change in feed.read(7).await.unwrap().unwrap().changes {
+                assert!(change.position > position);
+                position = change.position;
+                seen.entry(change.request.id).or_default().push(change.recorded.entry.sequence);
+            }
         }
-        for change in feed.read(7).await.unwrap().unwrap().changes {
-            assert!(change.position > position);
-            position = change.position;
-            seen.entry(change.request.id).or_default().push(change.recorded.entry.sequence);
-        }
-    }
+    };
+    assert!(timeout(Duration::from_mins(1), all_seen).await.is_ok(), "a change was lost: {seen:?}");
     assert_eq!(seen.len(), WRITERS * EACH);
     assert!(seen.values().all(|sequences| sequences == &[2, 3]), "{seen:?}");
     assert_eq!(rest(&mut feed, 100).await, []);

@@ -78,7 +78,7 @@ async fn export(world: &World) -> ReceiverStream<Piece> {
 }
 
 async fn next(stream: &mut ReceiverStream<Piece>) -> Option<Piece> {
-    timeout(Duration::from_secs(60), stream.next()).await.expect("nothing comes")
+    timeout(Duration::from_mins(1), stream.next()).await.expect("nothing comes")
 }
 
 /// Proves HIS-4: page after page, each once, whole lines in each piece.
