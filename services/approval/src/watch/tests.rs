@@ -6,7 +6,8 @@ use std::{
 };
 
 use countersign_domain::{
-    Account, AccountState, Area, MemberId, MemberState, Policy, RulesWrite, SystemRole, account::Feature,
+    Account, AccountState, Area, Component, DataScope, MemberId, MemberState, Policy, Rights, Role, RoleId,
+    RulesWrite, SystemRole, account::Feature,
 };
 use countersign_proto::{
     approval::{
@@ -37,6 +38,7 @@ use crate::{
 both_databases! {
     each_change_is_told_once_and_in_order,
     a_watcher_sees_what_is_asked_for,
+    what_may_not_be_read_is_left_out,
     rights_are_asked_anew,
     a_slow_reader_is_dropped_and_goes_on,
     cursors_are_refused_with_their_reasons,
@@ -148,7 +150,13 @@ impl World {
 
     /// Registers a resource of `kind` and submits what makes it live; the request's id.
     pub(crate) async fn submit(&self, replica: usize, kind: &str) -> String {
+        self.submit_for(replica, kind, &[]).await
+    }
+
+    /// As [`submit`](Self::submit), for users in these countries.
+    async fn submit_for(&self, replica: usize, kind: &str, countries: &[&str]) -> String {
         let edge = &self.edges[replica];
+        let values = api::AudienceValues { values: countries.iter().map(ToString::to_string).collect() };
         let register = api::RegisterResourceRequest {
             account_id: self.account.id.to_string(),
             kind: kind.into(),
@@ -156,6 +164,7 @@ impl World {
             title: "New checkout".into(),
             variants: if kind == "ab_test" { vec!["a".into(), "b".into()] } else { vec![] },
             content: Some(prost_types::Struct::default()),
+            audience: if countries.is_empty() { [].into() } else { [("Country".to_owned(), values)].into() },
             ..Default::default()
         };
         let registered = edge.register_resource(self.by(self.creator, register)).await.unwrap().into_inner();
@@ -180,6 +189,11 @@ impl World {
             ..Default::default()
         };
         self.edges[replica].reject(self.by(self.admin, reject)).await.unwrap();
+    }
+
+    /// The newest position.
+    async fn head(&self) -> i64 {
+        self.edges[0].road.store.feed_head(self.account.id).await.unwrap()
     }
 
     fn watching(&self) -> api::WatchApprovalRequestsRequest {
@@ -380,6 +394,56 @@ async fn a_watcher_sees_what_is_asked_for(db: TestDatabase) {
         .map(|it| it.field.clone())
         .collect();
     assert_eq!(fields, ["area", "heartbeat_interval", "kind", "resource_id"].map(str::to_owned).into());
+}
+
+/// Proves REQ-20 with ACC-12: a watcher with a data scope is told of what lies inside it, and its cursor passes over the rest.
+async fn what_may_not_be_read_is_left_out(db: TestDatabase) {
+    let world = World::new(db).await;
+    let now = world.edges[0].road.now();
+    let component = Component::parse("engagement.product_experiences").unwrap();
+    let us = Role {
+        account_id: world.account.id,
+        id: RoleId(ids::new_id()),
+        name: "US".into(),
+        accesses: [(component, Rights::READ)].into(),
+        scope: Some(DataScope { property: "Country".into(), values: ["US".to_owned()].into() }),
+        masks_pii: false,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let uma = countersign_domain::Member {
+        id: MemberId(ids::new_id()),
+        email: "uma@acme.example".into(),
+        system_role: None,
+        roles: vec![us.id],
+        ..member(&world.account, SystemRole::Member)
+    };
+    world.write(0, RulesWrite::InsertRole(us)).await;
+    world.write(0, RulesWrite::InsertMember(uma.clone())).await;
+    let beats = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let asked = api::WatchApprovalRequestsRequest { heartbeat_interval: beats, ..world.watching() };
+    let mut watching = world.watch_as(0, uma.id, asked.clone()).await.unwrap();
+    let (begun, _) = watching.message().await;
+    world.submit(0, "ab_test").await;
+    let inside = world.submit_for(1, "ab_test", &["US"]).await;
+    world.submit_for(1, "ab_test", &["US", "MX"]).await;
+    assert_eq!(name(&watching.change().await.1).0, inside);
+    // Heartbeats go on over what is left out.
+    loop {
+        let (cursor, change) = watching.message().await;
+        assert_eq!(change, None);
+        let position =
+            |cursor: &str| world.edges[0].pages.open(&["watch", &world.account.id.to_string()], cursor);
+        if position(&cursor).unwrap().unwrap().starts_with(&format!("{} ", world.head().await)) {
+            break;
+        }
+    }
+    let mut again = world
+        .watch_as(1, uma.id, api::WatchApprovalRequestsRequest { resume_cursor: begun, ..asked })
+        .await
+        .unwrap();
+    assert_eq!(name(&again.change().await.1).0, inside);
 }
 
 /// Proves REQ-20 with ACC-9: whoever loses access gets nothing more, though nothing happens to requests, and whichever replica took it.
