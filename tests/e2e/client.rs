@@ -1,6 +1,7 @@
 //! What a calling service has: the generated clients, with an actor's metadata on each call.
 
 mod access_calls;
+mod history_calls;
 mod workflow_calls;
 
 use std::time::{Duration, SystemTime};
@@ -8,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use countersign_proto::{
     access::{self, access_service_client::AccessServiceClient},
     approval::{
-        self, approval_service_client::ApprovalServiceClient, history_service_client::HistoryServiceClient,
-        policy_service_client::PolicyServiceClient, resource_service_client::ResourceServiceClient,
+        self, approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
+        resource_service_client::ResourceServiceClient,
     },
     inbox::{self, inbox_service_client::InboxServiceClient},
     types::{Schedule, SystemRole},
@@ -330,21 +331,6 @@ impl Caller {
         message.account_id.clone_from(&self.account);
         let answer = ApprovalServiceClient::new(self.approval.clone()).cancel(self.request(message)).await?;
         Ok(answer.into_inner().approval_request.unwrap())
-    }
-
-    /// The whole history of a resource.
-    pub async fn history(&self, resource: &str) -> Vec<approval::HistoryEntry> {
-        let message = approval::ListHistoryRequest {
-            account_id: self.account.clone(),
-            resource_id: resource.into(),
-            page_size: 200,
-            ..Default::default()
-        };
-        let answer = HistoryServiceClient::new(self.approval.clone())
-            .list_history(self.request(message))
-            .await
-            .unwrap();
-        answer.into_inner().entries
     }
 
     /// What the viewer sees on a resource; nothing before the notifier knows them.

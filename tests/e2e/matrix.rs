@@ -219,9 +219,8 @@ impl World {
             "RoleService" => self.role(method).await,
             "ApprovalService" => self.approval(method, about).await,
             "ReviewService" => self.review(method).await,
-            "HistoryService" | "LifecycleService" | "PolicyService" | "ResourceService" => {
-                self.resource(method, about).await
-            }
+            "HistoryService" => self.history(method, about).await,
+            "LifecycleService" | "PolicyService" | "ResourceService" => self.resource(method, about).await,
             "InboxService" => self.inbox(method),
             _ => panic!("no calls of {service} are made here: add them"),
         }
@@ -418,6 +417,10 @@ impl World {
             return approval::ListApprovalRequestsRequest { account_id, ..Default::default() }
                 .encode_to_vec();
         }
+        if method == "WatchApprovalRequests" {
+            return approval::WatchApprovalRequestsRequest { account_id, ..Default::default() }
+                .encode_to_vec();
+        }
         let resource = self.thing(about).await;
         let action = if about == "ab_test" { "START" } else { "LAUNCH" };
         let approval_request_id = self.team.creator.submit(&resource, action).await;
@@ -475,6 +478,28 @@ impl World {
         }
     }
 
+    async fn history(&self, method: &str, about: &str) -> Vec<u8> {
+        let account_id = self.account_id();
+        let resource_id = if about == "account" { String::new() } else { self.thing(about).await };
+        match method {
+            "ListHistory" => {
+                approval::ListHistoryRequest { account_id, resource_id, ..Default::default() }.encode_to_vec()
+            }
+            "ExportHistory" => approval::ExportHistoryRequest {
+                account_id,
+                resource_id,
+                format: approval::HistoryFormat::Csv.into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "VerifyHistory" => {
+                approval::VerifyHistoryRequest { account_id, resource_id, ..Default::default() }
+                    .encode_to_vec()
+            }
+            _ => panic!("no call of {method} is made here: add it"),
+        }
+    }
+
     async fn resource(&self, method: &str, about: &str) -> Vec<u8> {
         let account_id = self.account_id();
         match method {
@@ -494,12 +519,6 @@ impl World {
                 account_id,
                 area: "CAMPAIGNS".into(),
                 required_approvals: Some(1),
-                ..Default::default()
-            }
-            .encode_to_vec(),
-            "ListHistory" => approval::ListHistoryRequest {
-                account_id,
-                resource_id: self.thing(about).await,
                 ..Default::default()
             }
             .encode_to_vec(),

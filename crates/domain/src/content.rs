@@ -37,9 +37,14 @@ impl fmt::Display for Digest {
 
 /// The SHA-256 of `bytes`, in 64 hex digits.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// `bytes` in lower-case hex digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         // Writing to a String can't fail.
         let _ = write!(text, "{byte:02x}");
     }

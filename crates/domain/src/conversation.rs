@@ -1,5 +1,7 @@
 //! What happens to a pending request besides its end: comments (REQ-21), other approvers, a reminder (NOT-8).
 
+use std::collections::BTreeSet;
+
 use crate::{
     Assignment, Context, MemberId, Outcome, Refusal, Request, RequestState, RequestWrite, Resource,
     Violation,
@@ -47,7 +49,7 @@ pub fn comment(
     })
 }
 
-/// Chooses other approvers: its submitter may, those who are assigned may hand it on, and Admins. Approvals that were given
+/// Chooses other approvers: its submitter may, and Admins; who is assigned may hand on their own part. Approvals that were given
 /// still count.
 pub fn reassign(
     context: &Context<'_>,
@@ -58,12 +60,30 @@ pub fn reassign(
     check_may_reassign(context, resource, request)?;
     check_open(context, request)?;
     check_version(command.expected_version, request.version)?;
-    let assigned: Vec<MemberId> = request.assigned().collect();
+    let assigned: BTreeSet<MemberId> = request.assigned().collect();
+    let chosen: BTreeSet<MemberId> = command.approvers.iter().copied().collect();
     let mut violations = Lifecycle::of(&resource.kind).map_or_else(Vec::new, |lifecycle| {
         approver_violations(context, lifecycle, resource, request.submitter.member_id, &command.approvers)
     });
-    if assigned == command.approvers {
+    if assigned == chosen {
         violations.push(Violation::new("approver_ids", "are those who are asked already"));
+    }
+    for (index, id) in command.approvers.iter().enumerate().filter(|(_, id)| request.decided_by(**id)) {
+        let name = context.directory.get(*id).map_or_else(|| id.to_string(), |it| it.display_name.clone());
+        violations
+            .push(Violation::new(format!("approver_ids[{index}]"), format!("{name} has decided already")));
+    }
+    // Whoever only hands on what they were asked takes it from nobody else.
+    let actor = context.actor.active_member();
+    let hands_on = actor.is_some_and(|actor| !actor.is_admin() && !request.submitted_by(actor.id));
+    let dropped =
+        assigned.iter().find(|id| !chosen.contains(id) && actor.is_none_or(|actor| actor.id != **id));
+    if let Some(id) = dropped.filter(|_| hands_on) {
+        let name = context.directory.get(*id).map_or_else(|| id.to_string(), |it| it.display_name.clone());
+        violations.push(Violation::new(
+            "approver_ids",
+            format!("must still name {name}: only the submitter and Admins take others from a request"),
+        ));
     }
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));

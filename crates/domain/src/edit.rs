@@ -98,6 +98,7 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
         audience: command.audience,
         pii_fields: command.pii_fields,
         version: 1,
+        history_hash: None,
         created_at: context.now,
         updated_at: context.now,
     };

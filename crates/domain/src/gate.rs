@@ -6,7 +6,7 @@
 use crate::{
     Context, Digest, RequestId, Resource, Timestamp,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Lifecycle, State, TimedAt},
+    lifecycle::{Action, Lifecycle, State, Target, TimedAt},
     resource::LaunchMode,
 };
 
@@ -21,24 +21,22 @@ pub struct Question {
     pub launch_mode: Option<LaunchMode>,
 }
 
-/// The history that an answer rests on.
+/// The history that an answer rests on, up to the version of the resource that it is about.
 #[derive(Clone, Debug, Default)]
-pub struct Grants {
+pub struct Standing {
     /// The newest entry that let this action take effect.
-    pub action: Option<HistoryEntry>,
-    /// The newest entry that let any action take effect: its digest is that of the content that was allowed last.
-    pub newest: Option<HistoryEntry>,
+    pub granted: Option<HistoryEntry>,
+    /// The newest entry that brought the resource into another state, but for the start time's coming: what it leads to is in force
+    /// until the next.
+    pub moved: Option<HistoryEntry>,
+    /// The newest entry after which other content may go out: an action that was approved, or needed no approval or bypassed it, or an
+    /// edit of what was launched, which is written only where it needs no approval.
+    pub content: Option<HistoryEntry>,
 }
 
-impl Grants {
-    /// The events that let an action take effect.
-    pub const EVENTS: [HistoryEvent; 4] = [
-        HistoryEvent::Approved,
-        HistoryEvent::Applied,
-        HistoryEvent::Bypassed,
-        HistoryEvent::EmergencyBypassed,
-    ];
-}
+/// The events that let an action take effect.
+pub const GRANTS: [HistoryEvent; 4] =
+    [HistoryEvent::Approved, HistoryEvent::Applied, HistoryEvent::Bypassed, HistoryEvent::EmergencyBypassed];
 
 /// One reason for a no.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +67,7 @@ pub fn check(
     context: &Context<'_>,
     lifecycle: &Lifecycle,
     resource: &Resource,
-    grants: &Grants,
+    standing: &Standing,
     question: &Question,
 ) -> Vec<Hindrance> {
     let mut against = Vec::new();
@@ -79,15 +77,14 @@ pub fn check(
     if let Some(lock) = resource.lock.as_ref().filter(|lock| lock.action == question.action) {
         against.push(Hindrance::Pending(lock.request_id));
     }
-    let Some(grant) = &grants.action else {
+    let Some(granted) = &standing.granted else {
         against.push(Hindrance::NeverAllowed);
         return against;
     };
-    let in_force = in_force(lifecycle, &grant.to);
-    if !in_force.contains(&resource.state) {
+    if !is_in_force(lifecycle, resource, standing, granted) {
         against.push(Hindrance::NotInForce(resource.state.clone()));
     }
-    let allowed = allowed_digest(context, lifecycle, resource, grants.newest.as_ref().unwrap_or(grant));
+    let allowed = &standing.content.as_ref().unwrap_or(granted).digest;
     if question.digest != resource.live.digest || question.digest != *allowed {
         against.push(Hindrance::OtherContent { allowed: allowed.clone() });
     }
@@ -98,44 +95,31 @@ pub fn check(
     {
         against.push(Hindrance::OtherMode(launched));
     }
-    if let Some(start) = resource.schedule.start.filter(|start| *start > context.now)
-        && waits_for_its_start(lifecycle, &resource.state)
-    {
+    let waits = lifecycle.timed_from(&resource.state).is_some_and(|timed| timed.at == TimedAt::Start);
+    if let Some(start) = resource.schedule.start.filter(|start| waits && *start > context.now) {
         against.push(Hindrance::TooEarly(start));
     }
-    if let Some(end) = resource.schedule.end.filter(|end| *end <= context.now)
-        && in_force.iter().any(reaches_customers)
-    {
+    let reaches_customers = [State::SCHEDULED, State::RUNNING, State::LIVE].contains(&granted.to);
+    if let Some(end) = resource.schedule.end.filter(|end| reaches_customers && *end <= context.now) {
         against.push(Hindrance::TooLate(end));
     }
     against
 }
 
-/// The states in which what led to `to` is in force: that one, and those that its start time alone leads to (LIF-17).
-fn in_force(lifecycle: &Lifecycle, to: &State) -> Vec<State> {
-    let mut states = vec![to.clone()];
-    if let Some(timed) = lifecycle.timed_from(to).filter(|timed| timed.at == TimedAt::Start) {
-        states.push(timed.to.clone());
-    }
-    states
-}
-
-fn waits_for_its_start(lifecycle: &Lifecycle, state: &State) -> bool {
-    lifecycle.timed_from(state).is_some_and(|timed| timed.at == TimedAt::Start)
-}
-
-fn reaches_customers(state: &State) -> bool {
-    [State::SCHEDULED, State::RUNNING, State::LIVE].contains(state)
-}
-
-/// The content that may go out: what was allowed last. Where nothing needs approval, edits need none either (POL-1, POL-6).
-fn allowed_digest<'a>(
-    context: &Context<'_>,
+/// Whether what `granted` let take effect still is: nothing else has brought the resource into another state since, but for its start
+/// time. What makes staged content live does not change the state, and holds in every state that has it.
+fn is_in_force(
     lifecycle: &Lifecycle,
-    resource: &'a Resource,
-    newest: &'a HistoryEntry,
-) -> &'a Digest {
-    let gated = context.workflow_is_on(&lifecycle.area)
-        && resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active);
-    if gated { &newest.digest } else { &resource.live.digest }
+    resource: &Resource,
+    standing: &Standing,
+    granted: &HistoryEntry,
+) -> bool {
+    let publishes = lifecycle
+        .transitions
+        .iter()
+        .find(|row| Some(&row.action) == granted.action.as_ref() && row.target == Target::StagedGoesLive);
+    match publishes {
+        Some(row) => row.from.contains(&resource.state),
+        None => standing.moved.as_ref().is_some_and(|moved| moved.sequence == granted.sequence),
+    }
 }

@@ -1,4 +1,10 @@
-//! History: who did what, when, from which state to which (HIS-1).
+//! History: who did what, when, from which state to which (HIS-1). Each entry is chained to the one before ([`chain`], HIS-3).
+
+pub mod access;
+pub mod chain;
+pub mod verify;
+
+pub use chain::EntryHash;
 
 use crate::{
     AccountId, ActorRef, Digest, RequestId, ResourceId, Timestamp,
@@ -138,4 +144,13 @@ pub struct HistoryEntry {
     pub note: String,
     /// The digest of the content concerned.
     pub digest: Digest,
+}
+
+/// An entry as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The entry.
+    pub entry: HistoryEntry,
+    /// Its hash; none for entries that are older than the chain.
+    pub hash: Option<EntryHash>,
 }

@@ -26,7 +26,8 @@
 //! | [`rules`] | a change of what decisions rely on |
 //! | [`policy`] | the terms of an area (POL) |
 //! | [`recipients`] | who is told what (NOT-1 … NOT-7, NOT-10) |
-//! | [`resource`], [`request`], [`account`], [`content`], [`history`], [`ids`], [`time`], [`limits`] | the words and their limits |
+//! | [`history`] | what was done, chained by hash, and verifying that (HIS-1, HIS-3) |
+//! | [`resource`], [`request`], [`account`], [`content`], [`ids`], [`time`], [`limits`] | the words and their limits |
 //! | [`outcome`], [`refusal`] | the two answers of a decision |
 
 pub mod access;

@@ -1,7 +1,9 @@
 //! What a decision leads to: the one thing that is committed.
 
 use crate::{
-    ActorRef, MemberId, Request, Resource, Review, history::HistoryEntry, recipients::Recipient,
+    ActorRef, MemberId, Request, Resource, Review,
+    history::{EntryHash, HistoryEntry},
+    recipients::Recipient,
     request::Decision,
 };
 
@@ -156,4 +158,11 @@ pub struct Outcome {
     pub history: HistoryEntry,
     /// What is told to the world.
     pub event: Event,
+}
+
+impl Outcome {
+    /// The hash of its history entry, which is the resource's once this is committed (HIS-3).
+    pub fn history_hash(&self) -> EntryHash {
+        EntryHash::of(&self.history.fields(), self.resource.history_hash)
+    }
 }

@@ -159,6 +159,10 @@ fn check_fields(
         };
         violations.push(Violation::new("approver_ids", problem));
     }
+    if way == Way::Emergency && !command.note.is_empty() {
+        let problem = "must be empty: it is for approvers, and an emergency has a reason instead";
+        violations.push(Violation::new("note", problem));
+    }
     if way != Way::Emergency && !command.emergency_reason.is_empty() {
         let problem = "must be empty: this action needs no approval, so there is nothing to bypass";
         violations.push(Violation::new("emergency_reason", problem));

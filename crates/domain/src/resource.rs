@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AccountId, Content, MemberId, RequestId, ResourceId, Timestamp,
     access::Audience,
+    history::EntryHash,
     lifecycle::{Kind, PendingLabel, State},
     mask::Pointer,
 };
@@ -146,6 +147,9 @@ pub struct Resource {
     pub pii_fields: Vec<Pointer>,
     /// Counts up by one with every outcome that concerns it; its history entry and its event carry the same number.
     pub version: i64,
+    /// The hash of its newest history entry (HIS-3); none where that is older than the chain. In an outcome it is still that of the
+    /// entry before: the commit writes the new one.
+    pub history_hash: Option<EntryHash>,
     /// When it was registered.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -42,7 +42,7 @@ fn sql() -> String {
     format!(
         "INSERT INTO timer_claims AS c (account_id, resource_id, claimed_until_us) \
          SELECT account_id, resource_id, CAST($2 AS bigint) FROM ({}) AS due \
-         WHERE true GROUP BY account_id, resource_id ORDER BY min(since_us) LIMIT $3 \
+         WHERE true GROUP BY account_id, resource_id ORDER BY min(since_us), account_id, resource_id LIMIT $3 \
          ON CONFLICT (account_id, resource_id) DO UPDATE SET claimed_until_us = excluded.claimed_until_us \
          WHERE c.claimed_until_us <= $1 RETURNING account_id, resource_id",
         sources.join(" UNION ALL ")
@@ -89,9 +89,17 @@ impl Store {
         done.map(|_| ()).map_err(failed("give claims back"))
     }
 
-    /// Removes claims that ran out before `before`: of what is not due any more, nobody else would.
+    /// Removes claims that ran out before `before`, some at a time: of what is not due any more, nobody else would.
     pub async fn forget_claims(&self, before: Timestamp) -> Result<(), StoreError> {
-        let sql = "DELETE FROM timer_claims WHERE claimed_until_us < $1";
+        // Somebody who is claiming one of them anew is not waited for.
+        let sql = match self.backend {
+            Backend::Postgres => {
+                "DELETE FROM timer_claims AS t USING (SELECT account_id, resource_id FROM timer_claims \
+                 WHERE claimed_until_us < $1 ORDER BY claimed_until_us LIMIT 100 FOR UPDATE SKIP LOCKED) AS gone \
+                 WHERE t.account_id = gone.account_id AND t.resource_id = gone.resource_id"
+            }
+            Backend::Sqlite => "DELETE FROM timer_claims WHERE claimed_until_us < $1",
+        };
         let done = self.write.execute_raw(statement(&self.write, sql, vec![before.0.into()])).await;
         done.map(|_| ()).map_err(failed("forget claims"))
     }

@@ -12,7 +12,9 @@ mod due;
 mod entities;
 mod erase;
 mod error;
+mod feed;
 mod grants;
+mod history;
 mod idempotency;
 mod invitations;
 mod list;
@@ -35,6 +37,8 @@ pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, Rules
 pub use due::Due;
 pub use erase::Erased;
 pub use error::{Corruption, StoreError};
+pub use feed::{Change, Fed, Feed};
+pub use history::{HistoryFilter, HistoryItem, HistoryKey, InvalidHistoryKey};
 pub use idempotency::{IdempotencyKey, IdempotencyRecord};
 pub use list::Page;
 pub use outbox::{OutboxDepth, OutboxRow, Relayed};

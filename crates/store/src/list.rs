@@ -1,14 +1,9 @@
 //! Lists, in pages whose cost does not grow with the table: each starts at a key and reads along an index.
 
-use countersign_domain::{AccountId, Area, Kind, Resource, ResourceId, history::HistoryEntry};
+use countersign_domain::{AccountId, Area, Kind, Resource, ResourceId};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::{
-    Store, StoreError,
-    entities::{history, resources},
-    error::failed,
-    store::statement,
-};
+use crate::{Store, StoreError, entities::resources, error::failed, store::statement};
 
 /// A page of a list. The key of its last item is where the next one starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,27 +46,6 @@ impl Store {
         }
         let rows = select.all(&self.read).await.map_err(failed("list resources"))?;
         let items = rows.into_iter().map(Resource::try_from).collect::<Result<_, _>>()?;
-        Ok(Page::of(items, limit))
-    }
-
-    /// A resource's history, oldest first, from after the sequence number `after`.
-    pub async fn list_history(
-        &self,
-        account: AccountId,
-        resource: ResourceId,
-        after: i64,
-        limit: u32,
-    ) -> Result<Page<HistoryEntry>, StoreError> {
-        let rows = history::Entity::find()
-            .filter(history::Column::AccountId.eq(account.0))
-            .filter(history::Column::ResourceId.eq(resource.0))
-            .filter(history::Column::Sequence.gt(after))
-            .order_by_asc(history::Column::Sequence)
-            .limit(u64::from(limit) + 1)
-            .all(&self.read)
-            .await
-            .map_err(failed("list history"))?;
-        let items = rows.into_iter().map(HistoryEntry::try_from).collect::<Result<_, _>>()?;
         Ok(Page::of(items, limit))
     }
 

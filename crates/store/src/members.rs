@@ -43,10 +43,15 @@ pub(crate) fn from_aggregate(json: Option<&str>, account: AccountId) -> Result<V
 
 /// Ids as one parameter: a list of parameters would make a new statement for each length.
 pub(crate) fn ids(backend: Backend, ids: impl Iterator<Item = MemberId>) -> Value {
+    uuids(backend, ids.map(|id| id.0))
+}
+
+/// As [`ids`], of anything that has an id.
+pub(crate) fn uuids(backend: Backend, ids: impl Iterator<Item = Uuid>) -> Value {
     match backend {
-        Backend::Postgres => ids.map(|id| id.0).collect::<Vec<Uuid>>().into(),
+        Backend::Postgres => ids.collect::<Vec<Uuid>>().into(),
         Backend::Sqlite => {
-            let ids: Vec<String> = ids.map(|id| id.0.simple().to_string()).collect();
+            let ids: Vec<String> = ids.map(|id| id.simple().to_string()).collect();
             serde_json::Value::from(ids).to_string().into()
         }
     }

@@ -107,7 +107,7 @@ impl Snapshot {
         }
         Some(Recent {
             account: self.account.clone(),
-            resource: resource.clone(),
+            resource: Resource { history_hash: Some(outcome.history_hash()), ..resource.clone() },
             request: request.cloned(),
             members: self.directory.others().cloned().collect(),
             ended: written.filter(|_| request.is_none()).map(|request| request.id.0),

@@ -64,10 +64,8 @@ pub struct RequestFilter {
     pub state: Option<RequestStateName>,
     /// Only on this resource.
     pub resource: Option<ResourceId>,
-    /// Only of this area.
-    pub area: Option<Area>,
-    /// Only on resources of this kind.
-    pub kind: Option<Kind>,
+    /// Only on resources of these kinds.
+    pub kinds: Option<Vec<Kind>>,
     /// Only submitted by this member.
     pub submitter: Option<MemberId>,
     /// Only decided by this member.
@@ -115,6 +113,19 @@ impl Store {
     }
 }
 
+/// How many are read for a page: the smallest of these that is one more than asked for, or more.
+const LIMITS: [u32; 3] = [11, 51, 201];
+
+/// Whether a list of some kinds is read along the index of kinds, each by itself: where no other condition leads to few requests.
+const fn kind_by_kind(filter: &RequestFilter) -> bool {
+    filter.kinds.is_some()
+        && filter.decided_by.is_none()
+        && filter.waiting.is_none()
+        && !matches!(filter.state, Some(RequestStateName::Pending))
+        && filter.resource.is_none()
+        && filter.submitter.is_none()
+}
+
 /// A statement in the making: one text for each set of filters that is given, so that each finds its index.
 struct Text {
     values: Vec<Value>,
@@ -131,8 +142,10 @@ struct Source {
 
 impl Text {
     fn of(account: AccountId, filter: &RequestFilter, after: Option<RequestCursor>, limit: u32) -> Self {
-        // In the text, and not a parameter: of a number that it does not know PostgreSQL takes a tenth of the table to be meant.
-        let limit = (i64::from(limit) + 1).to_string();
+        // In the text, and not a parameter: of a number that it does not know PostgreSQL takes a tenth of the table to be meant. One of
+        // a few, so that there are not as many statements as page sizes.
+        let enough = LIMITS.into_iter().find(|size| *size > limit);
+        let limit = enough.unwrap_or(limit.saturating_add(1)).to_string();
         let mut text = Self { values: vec![account.0.into()], limit, order: filter.order, parts: Vec::new() };
         let conditions = text.conditions(filter);
         for source in text.sources(filter) {
@@ -153,25 +166,23 @@ impl Text {
         if let Some(resource) = filter.resource {
             given.push(("resource_id", resource.0.into()));
         }
-        if let Some(area) = &filter.area {
-            given.push(("area", area.as_str().into()));
-        }
-        if let Some(kind) = &filter.kind {
-            given.push(("kind", kind.as_str().into()));
-        }
         if let Some(submitter) = filter.submitter {
             given.push(("submitter_id", submitter.0.into()));
         }
+        let kinds: Vec<String> = match &filter.kinds {
+            Some(kinds) if !kind_by_kind(filter) => kinds.iter().map(|it| self.bind(it.as_str())).collect(),
+            _ => Vec::new(),
+        };
+        let kinds = (!kinds.is_empty()).then(|| format!(" AND q.kind IN ({})", kinds.join(", ")));
+        // In the text, and not a parameter: the partial indexes are for statements that name it.
         let state = filter.state.map(|state| format!(" AND q.state = '{}'", state.as_str()));
         let given =
             given.into_iter().map(|(column, value)| format!(" AND q.{column} = {}", self.bind(value)));
-        // In the text, and not a parameter: the partial indexes are for statements that name it.
-        state.into_iter().chain(given).collect()
+        kinds.into_iter().chain(state).chain(given).collect()
     }
 
     fn sources(&mut self, filter: &RequestFilter) -> Vec<Source> {
         const REQUESTS: &str = "requests AS q";
-        let all = |condition| vec![Source { from: REQUESTS, condition }];
         if let Some(member) = filter.decided_by {
             let member = self.bind(member.0);
             return vec![Source {
@@ -179,7 +190,16 @@ impl Text {
                 condition: format!(" AND d.account_id = $1 AND d.member_id = {member}"),
             }];
         }
-        let Some(Waiting { member, areas }) = &filter.waiting else { return all(String::new()) };
+        let Some(Waiting { member, areas }) = &filter.waiting else {
+            return match &filter.kinds {
+                Some(kinds) if kind_by_kind(filter) => {
+                    let of_kind = |kind: &Kind| format!(" AND q.kind = {}", self.bind(kind.as_str()));
+                    let conditions: Vec<String> = kinds.iter().map(of_kind).collect();
+                    conditions.into_iter().map(|condition| Source { from: REQUESTS, condition }).collect()
+                }
+                _ => vec![Source { from: REQUESTS, condition: String::new() }],
+            };
+        };
         let member = self.bind(member.0);
         let undecided = format!(
             " AND q.state = 'PENDING' AND NOT EXISTS (SELECT 1 FROM decisions AS d WHERE d.account_id = q.account_id \

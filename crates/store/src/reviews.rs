@@ -1,6 +1,6 @@
 //! Lists of reviews.
 
-use countersign_domain::{AccountId, Audience, Review, ReviewId};
+use countersign_domain::{AccountId, Area, Audience, Review, ReviewId};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -13,10 +13,11 @@ use crate::{
 
 impl Store {
     /// The account's reviews, newest first, from after `after`, each with whom its resource reaches: what lies outside a data
-    /// scope is for the caller to leave out (ACC-12). `only_open`: those that are not closed.
+    /// scope is for the caller to leave out (ACC-12). `areas`: those that the caller may read. `only_open`: those that are not closed.
     pub async fn list_reviews(
         &self,
         account: AccountId,
+        areas: &[Area],
         only_open: bool,
         after: Option<ReviewId>,
         limit: u32,
@@ -26,12 +27,14 @@ impl Store {
         let sql = format!(
             "SELECT {selected}, (SELECT r.audience FROM resources AS r \
              WHERE r.account_id = v.account_id AND r.resource_id = v.resource_id) AS audience \
-             FROM reviews AS v WHERE v.account_id = $1 AND v.review_id < $2 {open} \
+             FROM reviews AS v WHERE v.account_id = $1 AND v.review_id < $2 AND v.area IN ({areas}) {open} \
              ORDER BY v.review_id DESC LIMIT $3",
+            areas = (4..4 + areas.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", "),
             selected = select_list::<reviews::Entity>("v", "v_"),
         );
         let after = after.map_or(Uuid::max(), |id| id.0);
-        let values: Vec<Value> = vec![account.0.into(), after.into(), (i64::from(limit) + 1).into()];
+        let mut values: Vec<Value> = vec![account.0.into(), after.into(), (i64::from(limit) + 1).into()];
+        values.extend(areas.iter().map(|area| Value::from(area.as_str())));
         let rows = self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {

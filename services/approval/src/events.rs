@@ -248,6 +248,7 @@ fn bypass_event(resource: &Resource, review: &Review) -> event::BypassEvent {
         digest: review.digest.to_string(),
         closed_by: closed.map(|closed| convert::actor(&closed.by)),
         note: closed.map(|closed| closed.note.clone()).unwrap_or_default(),
+        winning_variant: resource.winner.clone().unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a call fails, whatever transport it came by. `grpc::status` makes answers of it.
 
-use countersign_domain::{Refusal, Violation};
+use countersign_domain::{Refusal, Timestamp, Violation};
 use countersign_runtime::identity::AuthError;
 use countersign_store::StoreError;
 use uuid::Uuid;
@@ -34,6 +34,24 @@ pub enum Fault {
         /// The type of thing.
         kind: &'static str,
     },
+    /// A cursor is none of this account's, or lies ahead of all that happened.
+    #[error("the cursor is none of this account's")]
+    CursorInvalid,
+    /// A cursor is too old to go on from.
+    #[error("the cursor is too old")]
+    CursorExpired {
+        /// When it was made.
+        made_at: Timestamp,
+    },
+    /// The reader of a stream did not keep up.
+    #[error("the reader is too slow")]
+    TooSlow {
+        /// From where it can go on.
+        cursor: String,
+    },
+    /// The service stops, and what is being sent would look complete.
+    #[error("the service stops")]
+    Stopping,
     /// The commit lost to others again and again.
     #[error("others kept changing the same thing")]
     Contended,

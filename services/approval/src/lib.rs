@@ -9,6 +9,7 @@
 //! | [`timers`] | what time alone does |
 //! | [`sweeps`] | what a loss of rights leaves to be settled |
 //! | [`erasure`] | what becomes of deleted accounts |
+//! | [`watch`] | streams of what happens to requests |
 //! | [`fault`] | why a call fails |
 //! | [`monitor`] | readiness and the measures of the outbox |
 //! | [`metrics`] | what is counted |
@@ -29,8 +30,9 @@ pub mod serve;
 pub mod settings;
 pub mod sweeps;
 pub mod timers;
+pub mod watch;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use countersign_broker::Publisher;
 use countersign_proto::{access, approval};
@@ -40,9 +42,10 @@ use countersign_runtime::{
 use countersign_store::Store;
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tonic::service::{Routes, RoutesBuilder};
 
-use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road};
+use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road, watch::Watches};
 
 /// The names of the gRPC services, for health.
 pub const SERVICES: [&str; 10] = [
@@ -89,7 +92,9 @@ impl Approval {
     pub fn new(parts: Parts, registry: &mut Registry) -> Self {
         let metrics = Arc::new(Metrics::default());
         metrics.register(registry);
+        let ending = CancellationToken::new();
         let road = Road {
+            watches: Watches::new(parts.store.clone(), ending.clone()),
             store: parts.store,
             clock: parts.clock,
             committed: Arc::new(Notify::new()),
@@ -97,7 +102,7 @@ impl Approval {
             metrics,
         };
         Self {
-            edge: Edge { road, authenticator: parts.authenticator, pages: parts.pages },
+            edge: Edge { road, authenticator: parts.authenticator, pages: parts.pages, ending },
             publisher: parts.publisher,
             event_source: parts.event_source,
         }
@@ -131,7 +136,7 @@ impl Approval {
         routes.routes()
     }
 
-    /// Starts what runs beside the calls: the relay, the timers, the sweeps, the erasure, the monitor.
+    /// Starts what runs beside the calls: the relay, the timers, the sweeps, the erasure, the monitor, and the end of the streams.
     pub fn spawn(&self, readiness: &Readiness, shutdown: &Shutdown) {
         let road = &self.edge.road;
         let relay = Relay {
@@ -145,6 +150,14 @@ impl Approval {
         shutdown.spawn("timers", timers::run(road.clone(), shutdown.token()));
         shutdown.spawn("sweeps", sweeps::run(road.clone(), shutdown.token()));
         shutdown.spawn("erasure", erasure::run(road.clone(), shutdown.token()));
+        shutdown.spawn("end of streams", end_streams(self.edge.ending.clone(), shutdown.token()));
         shutdown.spawn("monitor", monitor::run(road.clone(), readiness.clone(), shutdown.token()));
     }
+}
+
+/// Streams have to end by themselves when the process stops.
+async fn end_streams(ending: CancellationToken, stop: CancellationToken) -> Result<(), Infallible> {
+    stop.cancelled().await;
+    ending.cancel();
+    Ok(())
 }

@@ -14,11 +14,12 @@ WITH account AS MATERIALIZED (
     UPDATE resources AS r SET
         version = r.version + 1, approval_status = 'APPROVAL_PENDING', lock_action = 'PAUSE',
         lock_request_id = lpad(to_hex(:number::bigint), 32, '0')::uuid, lock_label = 'PAUSE_PENDING',
-        updated_at_us = :n::bigint
+        updated_at_us = :n::bigint, history_hash = decode(repeat('01', 33), 'hex')
     FROM account
     WHERE r.account_id = account.account_id AND r.lock_request_id IS NULL
       AND r.resource_id = ('e' || lpad(to_hex(:client_id::bigint), 15, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid
-    RETURNING r.account_id, r.resource_id, r.version, r.title, r.state, r.owner_id, r.live_digest
+    RETURNING r.account_id, r.resource_id, r.version, r.title, r.state, r.owner_id, r.live_digest,
+        r.history_hash
 ), request AS (
     INSERT INTO requests (account_id, request_id, resource_id, kind, resource_title, area, action, from_state,
         pending_label, target_state, submitter_id, submitter_name, note, digest, required_approvals, created_at_us,
@@ -39,9 +40,9 @@ WITH account AS MATERIALIZED (
     FROM resource
 )
 INSERT INTO history (account_id, resource_id, sequence, request_id, event, action, actor_id, actor_name,
-    happened_at_us, from_state, to_state, note, digest)
+    happened_at_us, from_state, to_state, note, digest, hash)
 SELECT account_id, resource_id, version, lpad(to_hex(:number::bigint), 32, '0')::uuid, 'SUBMITTED', 'PAUSE', owner_id,
-    'Carl Creator', :n::bigint, state, state, 'Please have a look', live_digest
+    'Carl Creator', :n::bigint, state, state, 'Please have a look', live_digest, history_hash
 FROM resource;
 
 WITH account AS MATERIALIZED (
@@ -51,11 +52,12 @@ WITH account AS MATERIALIZED (
 ), resource AS (
     UPDATE resources AS r SET
         version = r.version + 1, approval_status = 'APPROVAL_APPROVED', lock_action = NULL, lock_request_id = NULL,
-        lock_label = NULL, updated_at_us = :n::bigint, state = CASE r.state WHEN 'RUNNING' THEN 'PAUSED' ELSE 'RUNNING' END
+        lock_label = NULL, updated_at_us = :n::bigint, history_hash = decode(repeat('01', 33), 'hex'),
+        state = CASE r.state WHEN 'RUNNING' THEN 'PAUSED' ELSE 'RUNNING' END
     FROM account
     WHERE r.account_id = account.account_id AND r.lock_request_id = lpad(to_hex(:number::bigint), 32, '0')::uuid
       AND r.resource_id = ('e' || lpad(to_hex(:client_id::bigint), 15, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid
-    RETURNING r.account_id, r.resource_id, r.version, r.state, r.live_digest,
+    RETURNING r.account_id, r.resource_id, r.version, r.state, r.live_digest, r.history_hash,
         (rpad('d', 16, '0') || lpad(to_hex(:account::bigint), 16, '0'))::uuid AS approver_id
 ), request AS (
     UPDATE requests AS q SET
@@ -84,8 +86,8 @@ WITH account AS MATERIALIZED (
 )
 -- The guard of the last link, as in the service: a null sequence fails the statement.
 INSERT INTO history (account_id, resource_id, sequence, request_id, event, action, actor_id, actor_name,
-    happened_at_us, from_state, to_state, note, digest)
+    happened_at_us, from_state, to_state, note, digest, hash)
 SELECT resource.account_id, resource_id, CASE WHEN request.version IS NOT NULL THEN resource.version END,
     lpad(to_hex(:number::bigint), 32, '0')::uuid, 'APPROVED', 'PAUSE', approver_id, 'Abel Approver', :n::bigint,
-    'RUNNING', state, 'Looks good', live_digest
+    'RUNNING', state, 'Looks good', live_digest, history_hash
 FROM resource LEFT JOIN request ON true;

@@ -63,10 +63,10 @@ SELECT pg_temp.id('a', account, 0), pg_temp.id('0', account, number), pg_temp.id
 FROM old;
 
 INSERT INTO history (account_id, resource_id, sequence, request_id, event, action, actor_id, actor_name,
-    happened_at_us, from_state, to_state, note, digest)
+    happened_at_us, from_state, to_state, note, digest, hash)
 SELECT pg_temp.id('a', account, 0), pg_temp.id('f', account, resource), 2 + nth * 2 + step,
     pg_temp.id('0', account, number), event, 'PAUSE', pg_temp.id(kind, account, 0), name, at_us + step * 1000000,
-    'RUNNING', to_state, note, digest
+    'RUNNING', to_state, note, digest, '\x01'::bytea || sha256(convert_to(number::text, 'UTF8'))
 FROM old, content,
     (VALUES (0, 'SUBMITTED', 'c', 'Carl Creator', 'RUNNING', 'Please have a look'),
             (1, 'APPROVED', 'd', 'Abel Approver', 'PAUSED', 'Looks good')) AS entry (step, event, kind, name, to_state, note);

@@ -398,6 +398,7 @@ pub(super) fn resource(kind: Kind, state: State) -> Resource {
         audience: Audience::default(),
         pii_fields: Vec::new(),
         version: 7,
+        history_hash: None,
         created_at: CREATED,
         updated_at: CREATED,
     }

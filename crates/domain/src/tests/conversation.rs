@@ -132,15 +132,20 @@ fn who_may_choose_other_approvers() {
     let world = World::new().with(|policy| policy.required_approvals = 2);
     let pending = launch(&world, &[Who::Approver, Who::SecondApprover]);
     for who in Who::EACH {
-        let result = world.reassign(who, &pending, &[Who::EditorWithRight, Who::SecondApprover]);
+        let result = world.reassign(who, &pending, &[Who::SecondApprover, Who::EditorWithRight]);
         let may = [Who::Admin, Who::Creator, Who::Approver].contains(&who);
         let component = "engagement.campaigns";
         let permission = if who.may_read() { Permission::Reassign } else { Permission::Read };
         let denied = Refusal::PermissionDenied { permission, component };
         assert_eq!(result.as_ref().err(), (!may).then_some(&denied), "{who:?}");
     }
+    // Who hands it on takes it from nobody else, and gives it to nobody who has decided.
+    assert_eq!(violated(world.reassign(Who::Approver, &pending, &[Who::EditorWithRight])), ["approver_ids"]);
+    assert_eq!(violated(world.reassign(Who::Approver, &pending, &[])), ["approver_ids"]);
     let once = Pending::after(world.approve(Who::Approver, &pending).unwrap());
-    let moved = Pending::after(world.reassign(Who::Approver, &once, &[Who::EditorWithRight]).unwrap());
+    let back = world.reassign(Who::Creator, &once, &[Who::Approver]);
+    assert_eq!(violated(back), ["approver_ids[0]"]);
+    let moved = Pending::after(world.reassign(Who::Creator, &once, &[Who::EditorWithRight]).unwrap());
     assert_eq!(moved.request.approvals(), 1);
     let done = Pending::after(world.approve(Who::EditorWithRight, &moved).unwrap());
     assert_eq!(done.request.state.as_str(), "APPROVED");

@@ -53,6 +53,27 @@ fn lines_are_for_reading() {
     assert_eq!(patch.as_array().unwrap().len(), 600);
 }
 
+/// What is gone from a list is named once each, with what it was.
+#[test]
+fn each_removed_element_is_named() {
+    let Difference { patch, lines } =
+        between(&json!({"tags": ["a", "b", "c"]}), &json!({"tags": ["a"]}), &[], false);
+    assert_eq!(lines, [r#"- /tags/2: "c""#, r#"- /tags/1: "b""#]);
+    assert_eq!(patch, json!([{"op": "remove", "path": "/tags/2"}, {"op": "remove", "path": "/tags/1"}]));
+}
+
+/// However content is made, what tells of its changes stays about as large as content may be.
+#[test]
+fn one_long_key_with_many_values_does_not_multiply() {
+    let key = "k".repeat(100_000);
+    let many: Vec<Value> = (0..50_000).map(|_| json!(1)).collect();
+    let new = json!({key.clone(): many});
+    let Difference { patch, lines } = between(&json!({key: []}), &new, &[], false);
+    assert_eq!(patch, json!([{"op": "replace", "path": "", "value": new}]));
+    assert_eq!((lines.len(), lines[500].as_str()), (501, "and 49500 more changes"));
+    assert!(lines.concat().len() < 200_000);
+}
+
 /// Proves ACC-13: that personal data changes is told, and not what it is.
 #[test]
 fn personal_data_is_masked_on_both_sides() {

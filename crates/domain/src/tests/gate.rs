@@ -4,10 +4,9 @@ use super::builders::*;
 use crate::{
     Action, Digest, LaunchMode, Lifecycle, Outcome, Resource, State,
     edit::Edit,
-    gate::{self, Grants, Hindrance, Question},
-    history::HistoryEntry,
+    gate::{self, Hindrance, Question, Standing},
+    history::{HistoryEntry, HistoryEvent},
     perform::PerformAction,
-    policy::Cancellation,
 };
 
 /// A resource with its history.
@@ -52,20 +51,33 @@ impl Told {
         self
     }
 
-    fn grants(&self, action: &Action) -> Grants {
-        let newest = |of: Option<&Action>| {
-            let mut grants = self.history.iter().rev().filter(|entry| Grants::EVENTS.contains(&entry.event));
-            grants.find(|entry| of.is_none_or(|of| entry.action.as_ref() == Some(of))).cloned()
+    fn standing(&self, action: &Action) -> Standing {
+        let newest =
+            |is: &dyn Fn(&HistoryEntry) -> bool| self.history.iter().rev().find(|it| is(it)).cloned();
+        let lifecycle = Lifecycle::of(&self.resource.kind).unwrap();
+        let gated = |entry: &HistoryEntry| {
+            let row = lifecycle.transitions.iter().find(|row| entry.action.as_ref() == Some(&row.action));
+            row.is_some_and(|row| row.pending.is_some())
         };
-        Grants { action: newest(Some(action)), newest: newest(None) }
+        let granted = |entry: &HistoryEntry| gate::GRANTS.contains(&entry.event);
+        Standing {
+            granted: newest(&|entry| granted(entry) && entry.action.as_ref() == Some(action)),
+            moved: newest(&|entry| {
+                entry.from.as_ref() != Some(&entry.to) && entry.event != HistoryEvent::Started
+            }),
+            content: newest(&|entry| {
+                granted(entry) && gated(entry)
+                    || entry.event == HistoryEvent::Edited && entry.to != State::DRAFT
+            }),
+        }
     }
 
     fn ask(&self, action: Action, digest: &Digest, launch_mode: Option<LaunchMode>) -> Vec<Hindrance> {
         let lifecycle = Lifecycle::of(&self.resource.kind).unwrap();
-        let grants = self.grants(&action);
+        let standing = self.standing(&action);
         let question = Question { action, digest: digest.clone(), launch_mode };
         self.world
-            .act(Who::Member, |context| gate::check(context, lifecycle, &self.resource, &grants, &question))
+            .act(Who::Member, |context| gate::check(context, lifecycle, &self.resource, &standing, &question))
     }
 
     /// About the content that is live.
@@ -161,21 +173,57 @@ fn a_test_launch_is_no_launch() {
     assert_eq!(told.ask(Action::LAUNCH, &digest, Some(LaunchMode::Active)), refused);
 }
 
-/// Where the workflow is off nothing needs approval, edits neither: what is live goes out. Once it is on, what was edited
-/// meanwhile was never approved.
+/// Where the workflow is off nothing needs approval, edits neither: what was written then goes out, and still does once the workflow
+/// is on, because nothing has to be approved afterwards.
 #[test]
 fn without_a_workflow_what_is_live_goes_out() {
     let world = World::off();
     let applied = world.perform(Who::Creator, &campaign(), &doing(Action::LAUNCH)).unwrap();
     let start = applied.resource.schedule.start.unwrap();
     let told = Told::new(world, campaign()).then(applied);
-    let allowed = told.resource.live.digest.clone();
+    let before = told.resource.live.digest.clone();
     let mut told = told.edited("changed");
     told.world = told.world.at(start);
     assert_eq!(told.live(Action::LAUNCH), []);
-    told.world =
-        told.world.with(|policy| (policy.enabled, policy.cancellation) = (true, Cancellation::Nobody));
-    assert_eq!(told.live(Action::LAUNCH), [Hindrance::OtherContent { allowed }]);
+    let other = Hindrance::OtherContent { allowed: told.resource.live.digest.clone() };
+    assert_eq!(told.ask(Action::LAUNCH, &before, None), [other]);
+    told.world = told.world.with(|policy| policy.enabled = true);
+    assert_eq!(told.live(Action::LAUNCH), []);
+}
+
+/// An action that another one took back is not in force again when a third one leads to the same state.
+#[test]
+fn an_old_approval_does_not_come_back_to_life() {
+    let mut test = ab_test(State::DRAFT);
+    test.schedule.start = Some(after_hours(10));
+    let told = Told::new(World::new(), test).approved(Action::SCHEDULE).approved(Action::UNSCHEDULE);
+    let told = told.edited("other content").approved(Action::START).at(11);
+    assert_eq!(told.resource.state, State::RUNNING);
+    assert_eq!(told.live(Action::START), []);
+    assert_eq!(told.live(Action::SCHEDULE), [Hindrance::NotInForce(State::RUNNING)]);
+
+    // Published edits stay published through a pause; a start does not outlive it: RESUME is what leads on.
+    let told = told.edited("changed").approved(Action::PUBLISH_EDITS).approved(Action::PAUSE);
+    assert_eq!(told.live(Action::PUBLISH_EDITS), []);
+    assert_eq!(told.live(Action::START), [Hindrance::NotInForce(State::PAUSED)]);
+    let told = told.approved(Action::RESUME);
+    assert_eq!(told.live(Action::PUBLISH_EDITS), []);
+    assert_eq!(told.live(Action::RESUME), []);
+    assert_eq!(told.live(Action::START), [Hindrance::NotInForce(State::RUNNING)]);
+    let told = told.approved(Action::FINISH);
+    assert_eq!(told.live(Action::PUBLISH_EDITS), [Hindrance::NotInForce(State::FINISHED)]);
+}
+
+/// What needs no approval says nothing of content: a stop does not make an unapproved edit an approved one.
+#[test]
+fn an_action_that_needs_no_approval_allows_no_content() {
+    let told = launched().at(10).started();
+    let allowed = told.resource.live.digest.clone();
+    let mut told = told;
+    told.resource.live = content("written by nobody who asked", 9);
+    let stopped = told.world.perform(Who::Creator, &told.resource, &doing(Action::STOP)).unwrap();
+    let told = told.then(stopped);
+    assert_eq!(told.live(Action::STOP), [Hindrance::OtherContent { allowed }]);
 }
 
 /// What is suspended is only read.

@@ -11,6 +11,7 @@ mod decide;
 mod difference;
 mod edit;
 mod gate;
+mod history;
 mod invariants;
 mod lifecycle;
 mod membership;

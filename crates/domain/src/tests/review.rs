@@ -69,6 +69,8 @@ fn there_must_be_something_to_bypass() {
     assert_eq!(refused(&World::new(), &scheduled, Action::STOP), ["emergency_reason"]);
     let both = PerformAction { emergency_reason: "now".into(), ..asking(Action::START, &[Who::Approver]) };
     assert_eq!(violated(World::new().perform(Who::Admin, &ab_test(State::DRAFT), &both)), ["approver_ids"]);
+    let noted = PerformAction { note: "look".into(), emergency_reason: "now".into(), ..doing(Action::START) };
+    assert_eq!(violated(World::new().perform(Who::Admin, &ab_test(State::DRAFT), &noted)), ["note"]);
     // A campaign with approvers named is a submission of the Admin's own accord, which an emergency is not.
     let both =
         PerformAction { launch_mode: Some(LaunchMode::Active), ..asking(Action::LAUNCH, &[Who::Approver]) };

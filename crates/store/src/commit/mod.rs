@@ -162,15 +162,18 @@ impl Rows {
         if !consistent {
             return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
         }
+        // The guard on the resource's version, which it was decided on, is also that of the entry before (HIS-3).
+        let hash = outcome.history_hash();
+        let resource = resources::Model::from(&outcome.resource);
         Ok(Self {
             rules_version,
-            resource: (&outcome.resource).into(),
+            resource: resources::Model { history_hash: Some(hash.as_bytes().to_vec()), ..resource },
             request: match &outcome.request {
                 Some(write) => RequestRows::of(write, &outcome)?,
                 None => None,
             },
             review: outcome.review.as_ref().map(|write| ReviewRow::of(write, &outcome)).transpose()?,
-            history: (&outcome.history).into(),
+            history: history::Model::of(&outcome.history, hash),
             outbox: (&outbox).into(),
             idempotency: idempotency.as_ref().map(Into::into),
         })

@@ -3,16 +3,18 @@
 //! The transaction takes the file's write lock when it begins, so between its guards and its end nobody else writes. Nothing
 //! relies on row locks, which `SQLite` does not have. An abandoned transaction is rolled back.
 
+use std::sync::LazyLock;
+
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IdenStatic,
     IntoActiveModel, Iterable, ModelTrait, QueryFilter,
 };
 use uuid::Uuid;
 
-use super::{Lost, RequestRows, ReviewRow, Rows, Table, Tried, insert};
+use super::{Lost, RequestRows, ReviewRow, Rows, Table, Tried, insert, refused};
 use crate::{
     Store, StoreError,
-    entities::{request_approvers, requests, resources, reviews},
+    entities::{columns, history, request_approvers, requests, resources, reviews, values},
     error::failed,
     store::statement,
 };
@@ -50,7 +52,7 @@ pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> R
         };
     }
     if tried == Tried::Done {
-        tried = insert(transaction, history, Table::Other).await?;
+        tried = insert_history(transaction, &history).await?;
     }
     if tried == Tried::Done {
         tried = insert(transaction, outbox, Table::Other).await?;
@@ -226,6 +228,27 @@ async fn update_request(
         .await
         .map_err(failed("commit"))?;
     Ok(done_if(updated.rows_affected == 1))
+}
+
+/// With its place in the order of what watchers get, if it concerns a request: nobody else draws one before this transaction's end.
+async fn insert_history(
+    transaction: &DatabaseTransaction,
+    entry: &history::Model,
+) -> Result<Tried, StoreError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let columns = columns::<history::Entity>();
+        let parameters: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+        format!(
+            "INSERT INTO history ({columns}, position) SELECT {parameters}, CASE WHEN ${request} IS NOT NULL THEN ( \
+             SELECT coalesce(max(position), 0) + 1 FROM history \
+             WHERE account_id = $1 AND request_id IS NOT NULL AND position IS NOT NULL) END",
+            request = columns.iter().position(|column| *column == "request_id").map_or(0, |index| index + 1),
+            columns = columns.join(", "),
+            parameters = parameters.join(", "),
+        )
+    });
+    let inserted = transaction.execute_raw(statement(transaction, &SQL, values(entry))).await;
+    inserted.map_or_else(|error| refused(error, Table::Other), |_| Ok(Tried::Done))
 }
 
 const fn done_if(hit: bool) -> Tried {

@@ -1,12 +1,12 @@
 //! History: append-only, refused to be changed by the database itself (HIS-2).
 
 use countersign_domain::{
-    AccountId, Action, Digest, RequestId, ResourceId, State, Timestamp,
-    history::{HistoryEntry, HistoryEvent},
+    AccountId, Action, Digest, MemberId, RequestId, ResourceId, State, Timestamp,
+    history::{EntryHash, HistoryEntry, HistoryEvent, Recorded, chain::Fields},
 };
 use sea_orm::entity::prelude::*;
 
-use super::{actor, parsed};
+use super::{actor, entry_hash, parsed};
 use crate::error::Corruption;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -29,6 +29,8 @@ pub struct Model {
     pub to_state: String,
     pub note: String,
     pub digest: String,
+    /// As it was written by whoever wrote it: none before there were hashes, and not always one that fits (HIS-3).
+    pub hash: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -36,8 +38,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&HistoryEntry> for Model {
-    fn from(entry: &HistoryEntry) -> Self {
+impl Model {
+    /// The row of an entry with its hash.
+    pub(crate) fn of(entry: &HistoryEntry, hash: EntryHash) -> Self {
         Self {
             account_id: entry.account_id.0,
             resource_id: entry.resource_id.0,
@@ -53,18 +56,39 @@ impl From<&HistoryEntry> for Model {
             to_state: entry.to.as_str().to_owned(),
             note: entry.note.clone(),
             digest: entry.digest.as_str().to_owned(),
+            hash: Some(hash.as_bytes().to_vec()),
+        }
+    }
+
+    /// What is hashed, whether or not it makes sense.
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields {
+            account_id: AccountId(self.account_id),
+            resource_id: ResourceId(self.resource_id),
+            sequence: self.sequence,
+            request_id: self.request_id.map(RequestId),
+            event: &self.event,
+            action: self.action.as_deref(),
+            actor_id: self.actor_id.map(MemberId),
+            actor_name: &self.actor_name,
+            actor_service: self.actor_service.as_deref(),
+            at: Timestamp(self.happened_at_us),
+            from: self.from_state.as_deref(),
+            to: &self.to_state,
+            note: &self.note,
+            digest: &self.digest,
         }
     }
 }
 
-impl TryFrom<Model> for HistoryEntry {
+impl TryFrom<Model> for Recorded {
     type Error = Corruption;
 
     fn try_from(row: Model) -> Result<Self, Corruption> {
-        let event = parsed(HistoryEvent::parse(&row.event), "history", "event", || {
-            format!("{}/{}/{}", row.account_id, row.resource_id, row.sequence)
-        })?;
-        Ok(Self {
+        let key = || format!("{}/{}/{}", row.account_id, row.resource_id, row.sequence);
+        let event = parsed(HistoryEvent::parse(&row.event), "history", "event", key)?;
+        let hash = entry_hash(row.hash.as_deref(), "history", "hash", key)?;
+        let entry = HistoryEntry {
             account_id: AccountId(row.account_id),
             resource_id: ResourceId(row.resource_id),
             sequence: row.sequence,
@@ -77,6 +101,7 @@ impl TryFrom<Model> for HistoryEntry {
             to: State::given(row.to_state),
             note: row.note,
             digest: Digest::from_text(row.digest),
-        })
+        };
+        Ok(Self { entry, hash })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) mod resources;
 pub(crate) mod reviews;
 pub(crate) mod roles;
 
-use countersign_domain::{ActorRef, Content, Digest, MemberId};
+use countersign_domain::{ActorRef, Content, Digest, MemberId, history::EntryHash};
 use sea_orm::{ColumnTrait, ColumnType, EntityTrait, IdenStatic, Iterable, ModelTrait, Value};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -109,4 +109,14 @@ pub(crate) fn content(
 
 pub(crate) fn actor(id: Option<Uuid>, name: String, service: Option<String>) -> ActorRef {
     ActorRef { member_id: id.map(MemberId), name, service }
+}
+
+/// The hash of a history entry, if there is one.
+pub(crate) fn entry_hash(
+    bytes: Option<&[u8]>,
+    table: &'static str,
+    column: &'static str,
+    key: impl FnOnce() -> String,
+) -> Result<Option<EntryHash>, Corruption> {
+    bytes.map(|bytes| parsed(EntryHash::from_bytes(bytes), table, column, key)).transpose()
 }

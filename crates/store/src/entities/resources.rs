@@ -6,7 +6,7 @@ use countersign_domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use super::{content, json, parsed, to_json};
+use super::{content, entry_hash, json, parsed, to_json};
 use crate::error::Corruption;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -46,6 +46,8 @@ pub struct Model {
     pub audience: String,
     /// A JSON array of JSON Pointers (ACC-13).
     pub pii_fields: String,
+    /// The hash of its newest history entry (HIS-3).
+    pub history_hash: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -87,6 +89,7 @@ impl From<&Resource> for Model {
             due_at_us: due_at.map(|at| at.0),
             audience: to_json(&resource.audience),
             pii_fields: to_json(&resource.pii_fields),
+            history_hash: resource.history_hash.map(|hash| hash.as_bytes().to_vec()),
         }
     }
 }
@@ -143,6 +146,7 @@ impl TryFrom<Model> for Resource {
             schedule: Schedule { start: row.starts_at_us.map(Timestamp), end: row.ends_at_us.map(Timestamp) },
             audience: json(&row.audience, "resources", "audience", key)?,
             pii_fields: json(&row.pii_fields, "resources", "pii_fields", key)?,
+            history_hash: entry_hash(row.history_hash.as_deref(), "resources", "history_hash", key)?,
             variants,
             winner: row.winner,
             version: row.version,

@@ -1,7 +1,7 @@
 //! Reminders, reviews of emergency bypasses, who is asked for what, revisions of policies, and claims of what is due.
 //!
 //! It only expands, by the conventions of the first two. `request_approvers.open` and `requests.assigned` are there for lists
-//! alone: what the version before writes without them is corrected where it is read.
+//! alone, and whoever lists looks at the assignments too: the version before writes without them.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};
@@ -45,7 +45,8 @@ const POSTGRES: Types =
 const SQLITE: Types =
     Types { uuid: "blob", bigint: "integer", smallint: "integer", boolean: "integer", table: "STRICT" };
 
-/// What tables that are there already gain. The lists' indexes are partial where only what is pending is asked for: they stay
+/// What tables that are there already gain. The names of history's events in an index are fixed: a new one that belongs there needs a
+/// new index. The lists' indexes are partial where only what is pending is asked for: they stay
 /// as small as that is.
 fn columns(types: &Types) -> String {
     let Types { bigint, boolean, .. } = types;
@@ -71,6 +72,10 @@ ALTER TABLE request_approvers ADD COLUMN open {boolean} NOT NULL DEFAULT true;
 UPDATE request_approvers SET open = false WHERE expired_at_us IS NOT NULL OR NOT EXISTS (SELECT 1 FROM requests AS q
     WHERE q.account_id = request_approvers.account_id AND q.request_id = request_approvers.request_id
     AND q.state = 'PENDING');
+-- What the gate's answer rests on: the entries that moved the resource, or allowed content.
+CREATE INDEX history_standing ON history (account_id, resource_id, sequence) WHERE
+    (event IN ('APPROVED', 'APPLIED', 'BYPASSED', 'EMERGENCY_BYPASSED', 'APPROVAL_VOIDED', 'STARTED', 'COMPLETED')
+    OR (event = 'EDITED' AND to_state <> 'DRAFT'));
 CREATE INDEX request_approvers_open ON request_approvers (account_id, member_id, request_id) WHERE open;
 "
     )

@@ -7,6 +7,7 @@
 mod m0001_initial;
 mod m0002_access;
 mod m0003_workflow;
+mod m0004_history;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_initial::Migration),
             Box::new(m0002_access::Migration),
             Box::new(m0003_workflow::Migration),
+            Box::new(m0004_history::Migration),
         ]
     }
 }

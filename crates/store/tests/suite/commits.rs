@@ -184,8 +184,8 @@ async fn history_has_no_gaps(db: TestDatabase) {
     assert_eq!(world.store.commit(stale).await.unwrap(), Committed::Conflict);
     let edited = edit(&resource, "last");
     world.done(edited.clone()).await;
-    let page = world.store.list_history(world.account.id, resource.id, 0, 100).await.unwrap();
-    let sequences: Vec<i64> = page.items.iter().map(|entry| entry.sequence).collect();
+    let history = world.history(resource.id).await;
+    let sequences: Vec<i64> = history.iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequences, [1, 2, 3, 4]);
     assert_eq!(world.resource(resource.id).await.version, 4);
     assert_eq!(world.count("outbox").await, 4);

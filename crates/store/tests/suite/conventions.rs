@@ -165,7 +165,12 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
     assert_eq!(
         fresh,
         SchemaState::Behind {
-            pending: vec!["m0001_initial".into(), "m0002_access".into(), "m0003_workflow".into()]
+            pending: vec![
+                "m0001_initial".into(),
+                "m0002_access".into(),
+                "m0003_workflow".into(),
+                "m0004_history".into()
+            ]
         }
     );
     // Replicas that start together.
@@ -195,6 +200,11 @@ async fn the_version_before_goes_on_writing(db: TestDatabase) {
         format!(
             "INSERT INTO request_approvers (account_id, request_id, member_id, position) \
              SELECT account_id, request_id, {fresh}, 1 FROM requests"
+        ),
+        format!(
+            "INSERT INTO history (account_id, resource_id, sequence, request_id, event, actor_name, happened_at_us, to_state, \
+             note, digest) SELECT account_id, resource_id, 3, {fresh}, 'EDITED', 'n', 0, 'DRAFT', '', 'd' \
+             FROM resources WHERE version = 2"
         ),
         format!(
             "INSERT INTO accounts (account_id, name, features, rules_version, created_at_us) \

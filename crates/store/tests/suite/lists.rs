@@ -12,7 +12,6 @@ both_databases! {
     resources_are_listed_newest_first,
     requests_are_listed_and_filtered,
     requests_come_with_whom_they_reach,
-    history_is_listed_oldest_first,
     members_are_listed,
 }
 
@@ -31,7 +30,7 @@ async fn resources_are_listed_newest_first(db: TestDatabase) {
             let page = world.store.list_resources(world.account.id, &kinds, after, 2).await.unwrap();
             assert!(page.items.len() <= 2);
             after = page.items.last().map(|resource| resource.id);
-            seen.extend(page.items);
+            seen.extend(page.items.into_iter().map(|resource| Resource { history_hash: None, ..resource }));
             if !page.more {
                 break;
             }
@@ -107,19 +106,6 @@ async fn requests_come_with_whom_they_reach(db: TestDatabase) {
         assert_eq!(page.items[0].1, audience);
         assert_eq!(page.items[0].0.resource_id, resource.id);
     }
-}
-
-async fn history_is_listed_oldest_first(db: TestDatabase) {
-    let world = World::new(db).await;
-    let (resource, request) = world.submitted().await;
-    world.registered().await;
-    world.done(approval(&resource, &request, &world.admin)).await;
-    let page = world.store.list_history(world.account.id, resource.id, 0, 2).await.unwrap();
-    assert_eq!(page.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
-    assert!(page.more);
-    let page = world.store.list_history(world.account.id, resource.id, 2, 2).await.unwrap();
-    assert_eq!(page.items.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [3]);
-    assert!(!page.more);
 }
 
 async fn members_are_listed(db: TestDatabase) {

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on must fail where it stands")]
 
 mod access;
+mod chain;
 mod commits;
 mod conventions;
 mod erase;
 mod errors;
+mod feed;
+mod history;
 mod idempotency;
 mod lists;
 mod outbox;

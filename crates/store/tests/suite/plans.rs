@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Action, Area, Invitation, Kind, Member, ReviewId, Role, RulesWrite, SystemRole, Timestamp,
+    Action, Area, Invitation, Kind, Lifecycle, Member, ReviewId, Role, RulesWrite, SystemRole, Timestamp,
     invitation::InvitationState, loss::Concern,
 };
 use countersign_store::{
-    About, Committed, Due, Erased, RequestCursor, RequestFilter, RequestOrder, RequestStateName, RulesCommit,
-    Waiting,
+    About, Committed, Due, Erased, Feed, HistoryFilter, HistoryKey, RequestCursor, RequestFilter,
+    RequestOrder, RequestStateName, RulesCommit, Waiting,
 };
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -38,6 +38,8 @@ INSERT INTO requests SELECT q.account_id, gen_random_uuid(), r.resource_id, q.ki
     2, NULL, 'n', NULL, 0, '', NULL, NULL FROM requests AS q, resources AS r WHERE r.version = 1;
 INSERT INTO history SELECT account_id, resource_id, 1, NULL, 'REGISTERED', NULL, NULL, 'n', NULL, 0, NULL, 'DRAFT', '', 'd'
     FROM resources WHERE version = 1;
+INSERT INTO history SELECT account_id, resource_id, 2, gen_random_uuid(), 'SUBMITTED', NULL, gen_random_uuid(), 'n', NULL,
+    row_number() OVER (), 'DRAFT', 'DRAFT', '', 'd' FROM resources WHERE version = 1;
 INSERT INTO request_approvers SELECT account_id, request_id, gen_random_uuid(), 1, NULL FROM requests;
 INSERT INTO decisions SELECT account_id, request_id, gen_random_uuid(), 'n', NULL, 'REJECTED', '', 0, 2 FROM requests;
 INSERT INTO reviews SELECT account_id, gen_random_uuid(), resource_id, 'k', 't', 'CAMPAIGNS', 'a', 'f', 't', gen_random_uuid(), 'n',
@@ -125,7 +127,12 @@ async fn no_table_is_read_through() {
     let admin = world.admin.id;
     let areas = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
     for filter in [
-        RequestFilter { kind: Some(Kind::CAMPAIGN), ..RequestFilter::default() },
+        RequestFilter { kinds: Some(vec![Kind::AB_TEST, Kind::REMOTE_CONFIG]), ..RequestFilter::default() },
+        RequestFilter {
+            kinds: Some(vec![Kind::AB_TEST]),
+            state: Some(RequestStateName::Approved),
+            ..RequestFilter::default()
+        },
         RequestFilter { submitter: Some(admin), ..RequestFilter::default() },
         RequestFilter { decided_by: Some(admin), ..RequestFilter::default() },
         RequestFilter {
@@ -144,7 +151,23 @@ async fn no_table_is_read_through() {
     }
     store.list_resources(account, &[Kind::CAMPAIGN], None, 50).await.unwrap();
     store.list_resources(account, &[Kind::CAMPAIGN, Kind::AB_TEST], Some(resource.id), 50).await.unwrap();
-    store.list_history(account, resource.id, 0, 50).await.unwrap();
+    for key in [None, Some(HistoryKey { at: NOW, resource: resource.id, sequence: 1 })] {
+        let mut filters = vec![HistoryFilter::Resource(resource.id), HistoryFilter::Request(request.id)];
+        for actor in [None, Some(world.admin.id)] {
+            for (from, until) in [(None, None), (Some(NOW), None), (None, Some(NOW)), (Some(NOW), Some(NOW))]
+            {
+                filters.push(HistoryFilter::Account { actor, from, until });
+            }
+        }
+        for filter in filters {
+            store.list_history(account, &filter, key, 50).await.unwrap();
+        }
+    }
+    assert!(store.verify_history(account, resource.id).await.unwrap().entries > 0);
+    store.history_hash(account, resource.id, 1).await.unwrap();
+    let mut feed = Feed::new(store.clone(), account, Some(0));
+    while feed.read(50).await.unwrap().unwrap().changes.is_empty() {}
+    store.feed_head(account).await.unwrap();
     store.list_members(account, Some(world.admin.id), 50).await.unwrap();
     store.count_pending(account, &Area::CAMPAIGNS).await.unwrap();
     assert_eq!(store.holders(account, held.id).await.unwrap().len(), 1);
@@ -171,10 +194,11 @@ async fn no_table_is_read_through() {
     store.claim_due(after(1_000_000), Duration::ZERO, 50).await.unwrap();
     store.release_due(&[Due { account_id: account, resource_id: resource.id }], NOW).await.unwrap();
     store.forget_claims(Timestamp(500)).await.unwrap();
-    store.grants(account, resource.id, &Action::LAUNCH).await.unwrap();
+    let lifecycle = Lifecycle::of(&resource.kind).unwrap();
+    store.standing(account, resource.id, 1, lifecycle, &Action::LAUNCH).await.unwrap();
     store.list_policy_revisions(account, &Area::CAMPAIGNS, None, 50).await.unwrap();
     for open in [true, false] {
-        store.list_reviews(account, open, Some(ReviewId(id())), 50).await.unwrap();
+        store.list_reviews(account, &Area::ALL, open, Some(ReviewId(id())), 50).await.unwrap();
     }
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();

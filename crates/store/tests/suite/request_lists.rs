@@ -123,12 +123,20 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
             Box::new(|it| !it.pending),
         ),
         (
-            RequestFilter { area: Some(Area::CAMPAIGNS), ..RequestFilter::default() },
+            RequestFilter { kinds: Some(vec![Kind::CAMPAIGN]), ..RequestFilter::default() },
             Box::new(|it| it.request.area == Area::CAMPAIGNS),
         ),
         (
-            RequestFilter { kind: Some(Kind::AB_TEST), state: pending, ..RequestFilter::default() },
-            Box::new(|it| it.request.kind == Kind::AB_TEST && it.pending),
+            RequestFilter {
+                kinds: Some(vec![Kind::AB_TEST, Kind::REMOTE_CONFIG]),
+                state: pending,
+                ..RequestFilter::default()
+            },
+            Box::new(|it| it.request.area == Area::PRODUCT_EXPERIENCES && it.pending),
+        ),
+        (
+            RequestFilter { kinds: Some(vec![Kind::AB_TEST, Kind::CAMPAIGN]), ..RequestFilter::default() },
+            Box::new(|it| it.request.kind != Kind::REMOTE_CONFIG),
         ),
         (
             RequestFilter { resource: Some(resource), ..RequestFilter::default() },
@@ -145,7 +153,7 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
         (
             RequestFilter {
                 decided_by: Some(other.id),
-                area: Some(Area::CAMPAIGNS),
+                kinds: Some(vec![Kind::CAMPAIGN]),
                 ..RequestFilter::default()
             },
             Box::new(|it| it.decided_by.contains(&other.id) && it.request.area == Area::CAMPAIGNS),
@@ -157,7 +165,7 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
         (
             RequestFilter {
                 waiting: waiting(&one),
-                kind: Some(Kind::REMOTE_CONFIG),
+                kinds: Some(vec![Kind::REMOTE_CONFIG]),
                 ..RequestFilter::default()
             },
             Box::new(|it| waits(it, &one) && it.request.kind == Kind::REMOTE_CONFIG),

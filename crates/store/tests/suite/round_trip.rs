@@ -169,8 +169,7 @@ async fn history_comes_back(db: TestDatabase) {
         expected.push(outcome.history.clone());
         world.done(outcome).await;
     }
-    let page = world.store.list_history(world.account.id, resource.id, 0, 100).await.unwrap();
-    assert_eq!(page.items, expected);
+    assert_eq!(world.history(resource.id).await, expected);
 }
 
 async fn members_come_back(db: TestDatabase) {

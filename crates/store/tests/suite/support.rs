@@ -17,8 +17,8 @@ use countersign_domain::{
     resource::Lock,
 };
 use countersign_store::{
-    About, AccountCreation, Commit, Committed, IdempotencyKey, IdempotencyRecord, OutboxRow, RulesCommit,
-    Snapshot, Store, StoreConfig,
+    About, AccountCreation, Commit, Committed, HistoryFilter, HistoryItem, HistoryKey, IdempotencyKey,
+    IdempotencyRecord, OutboxRow, Page, RulesCommit, Snapshot, Store, StoreConfig,
 };
 use countersign_testkit::TestDatabase;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -65,8 +65,33 @@ impl World {
         Database::connect(self.db.url()).await.unwrap()
     }
 
+    /// Without the hash of history: outcomes made by hand know nothing of it. `chain.rs` is about it.
     pub(crate) async fn snapshot(&self, about: &About) -> Snapshot {
+        let mut snapshot = self.chained(about).await;
+        if let Some(resource) = &mut snapshot.resource {
+            resource.history_hash = None;
+        }
+        snapshot
+    }
+
+    /// With it.
+    pub(crate) async fn chained(&self, about: &About) -> Snapshot {
         self.store.snapshot(self.account.id, None, about, &[], None).await.unwrap().unwrap()
+    }
+
+    /// A resource's history, oldest first.
+    pub(crate) async fn history(&self, resource: ResourceId) -> Vec<HistoryEntry> {
+        let page = self.history_page(&HistoryFilter::Resource(resource), None, 100).await;
+        page.items.into_iter().map(|item| item.recorded.entry).collect()
+    }
+
+    pub(crate) async fn history_page(
+        &self,
+        filter: &HistoryFilter,
+        after: Option<HistoryKey>,
+        limit: u32,
+    ) -> Page<HistoryItem> {
+        self.store.list_history(self.account.id, filter, after, limit).await.unwrap()
     }
 
     pub(crate) async fn resource(&self, id: ResourceId) -> Resource {
@@ -262,6 +287,7 @@ pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
         audience: Audience::default(),
         pii_fields: vec![],
         version: 1,
+        history_hash: None,
         created_at: NOW,
         updated_at: NOW,
     }

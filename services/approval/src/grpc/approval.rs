@@ -10,7 +10,7 @@ use countersign_proto::approval::{self as api, approval_service_server::Approval
 use countersign_store::{About, Snapshot};
 use tonic::{Request, Response, Status};
 
-use super::{Caller, Edge, convert::request as convert, validate::Fields};
+use super::{Caller, Edge, convert::request as convert, validate::Fields, watch::ChangeStream};
 use crate::{
     fault::Fault,
     road::{Call, Subject, actor_of, context_of},
@@ -18,6 +18,8 @@ use crate::{
 
 #[tonic::async_trait]
 impl ApprovalService for Edge {
+    type WatchApprovalRequestsStream = ChangeStream;
+
     async fn get_approval_request(
         &self,
         request: Request<api::GetApprovalRequestRequest>,
@@ -127,6 +129,13 @@ impl ApprovalService for Edge {
         let answer = |request| api::ReassignApproversResponse { approval_request: request };
         let subject = Decided { id: fields.must(id)?, named: &command.approvers, violations: &fields };
         Ok(Response::new(self.decide(&call, subject, decide, answer).await?))
+    }
+
+    async fn watch_approval_requests(
+        &self,
+        request: Request<api::WatchApprovalRequestsRequest>,
+    ) -> Result<Response<Self::WatchApprovalRequestsStream>, Status> {
+        Ok(Response::new(self.watch(request).await?))
     }
 }
 

@@ -63,6 +63,13 @@ fn request_of(decision: &Decision) -> &str {
     }
 }
 
+fn key_of(decision: &Decision) -> &str {
+    match decision {
+        Decision::Approve(approve) => &approve.request_id,
+        Decision::Reject(reject) => &reject.request_id,
+    }
+}
+
 /// What the decision's own call would have been answered.
 fn error(status: &Status) -> api::BulkError {
     let details = status.get_error_details();
@@ -70,6 +77,12 @@ fn error(status: &Status) -> api::BulkError {
         code: status.code().into(),
         reason: details.error_info().map(|info| info.reason.clone()).unwrap_or_default(),
         message: status.message().to_owned(),
+        metadata: details
+            .error_info()
+            .map(|info| info.metadata.clone())
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
     }
 }
 
@@ -79,7 +92,7 @@ impl Fields {
             self.violation("decisions", format!("must be 1 to {MOST}, are {}", given.len()));
             return Vec::new();
         }
-        let mut requests = HashSet::new();
+        let (mut requests, mut keys) = (HashSet::new(), HashSet::new());
         let mut decisions = Vec::with_capacity(given.len());
         for (index, api::BulkDecision { decision }) in given.into_iter().enumerate() {
             let field = format!("decisions[{index}]");
@@ -96,8 +109,12 @@ impl Fields {
             } else if own != account {
                 self.violation(format!("{field}.account_id"), "must be that of the call, or left out");
             }
-            if !requests.insert(request_of(&decision).to_owned()) {
+            if !requests.insert(request_of(&decision).to_lowercase()) {
                 self.violation(format!("{field}.approval_request_id"), "is decided twice in this call");
+            }
+            let key = key_of(&decision).to_lowercase();
+            if !key.is_empty() && !keys.insert(key) {
+                self.violation(format!("{field}.request_id"), "is used twice in this call");
             }
             decisions.push(decision);
         }

@@ -62,12 +62,14 @@ impl Edge {
             fields.violation("action", format!("is none of a {}", resource.kind));
             fields.finish()?;
         }
-        let grants = self.road.store.grants(call.account, resource.id, &question.action).await?;
-        let against = gate::check(&context, lifecycle, resource, &grants, &question);
+        let (id, version) = (resource.id, resource.version);
+        let standing =
+            self.road.store.standing(call.account, id, version, lifecycle, &question.action).await?;
+        let against = gate::check(&context, lifecycle, resource, &standing, &question);
         Ok(api::CheckActionResponse {
             allowed: against.is_empty(),
             reasons: against.iter().map(reason).collect(),
-            grant: grants.action.as_ref().map(|entry| api::ActionGrant {
+            grant: standing.granted.as_ref().map(|entry| api::ActionGrant {
                 sequence: entry.sequence,
                 event: entry.event.as_str().to_owned(),
                 approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),

@@ -1,18 +1,32 @@
 //! `HistoryService`.
 
-use countersign_domain::{ResourceId, permission, refusal::Missing};
+use countersign_domain::{
+    MemberId, RequestId, ResourceId,
+    history::{EntryHash, access::Use},
+    permission,
+    refusal::Missing,
+};
 use countersign_proto::approval::{self as api, history_service_server::HistoryService};
-use countersign_store::About;
+use countersign_store::{About, HistoryFilter, HistoryItem, HistoryKey, Page};
+use prost_types::Timestamp as Time;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::resource as convert, validate::Fields};
+use super::{
+    Edge,
+    convert::history as convert,
+    export::{Export, Format},
+    validate::Fields,
+};
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of},
+    road::{Call, Road, actor_of, context_of},
 };
 
 #[tonic::async_trait]
 impl HistoryService for Edge {
+    type ExportHistoryStream = ReceiverStream<Result<api::ExportHistoryResponse, Status>>;
+
     async fn list_history(
         &self,
         request: Request<api::ListHistoryRequest>,
@@ -20,10 +34,63 @@ impl HistoryService for Edge {
         let (caller, request) = self.caller(request)?;
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
-        let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
+        let filter = fields.history_filter(Given {
+            resource: &request.resource_id,
+            request: &request.approval_request_id,
+            actor: &request.actor_id,
+            start: request.start_time,
+            end: request.end_time,
+        });
         let size = fields.page_size(request.page_size);
-        let listing = ["history", &request.account_id, &request.resource_id];
-        let after: Option<i64> = fields.page(&self.pages, &listing, &request.page_token);
+        let filtered = format!("{filter:?}");
+        let listing = ["history", request.account_id.as_str(), filtered.as_str()];
+        let after: Option<HistoryKey> = fields.page(&self.pages, &listing, &request.page_token);
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let (seen, page) = self.road.history_page(&call, &filter, Use::Read, after, size).await?;
+        Ok(Response::new(api::ListHistoryResponse {
+            entries: seen.iter().map(|item| convert::entry(&item.recorded)).collect(),
+            next_page_token: page
+                .next
+                .map(|key| self.pages.seal(&listing, &key.to_string()))
+                .unwrap_or_default(),
+        }))
+    }
+
+    async fn export_history(
+        &self,
+        request: Request<api::ExportHistoryRequest>,
+    ) -> Result<Response<Self::ExportHistoryStream>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let filter = fields.history_filter(Given {
+            resource: &request.resource_id,
+            request: &request.approval_request_id,
+            actor: &request.actor_id,
+            start: request.start_time,
+            end: request.end_time,
+        });
+        let format = Format::of(request.format);
+        if format.is_none() {
+            fields.violation("format", "must be HISTORY_FORMAT_CSV or HISTORY_FORMAT_JSON_LINES");
+        }
+        fields.finish()?;
+        let call = caller.call(Fields::present("account_id", account)?)?;
+        let format = Fields::present("format", format)?;
+        let export = Export { road: self.road.clone(), call, filter, format, ending: self.ending.clone() };
+        Ok(Response::new(export.stream().await?))
+    }
+
+    async fn verify_history(
+        &self,
+        request: Request<api::VerifyHistoryRequest>,
+    ) -> Result<Response<api::VerifyHistoryResponse>, Status> {
+        let (caller, request) = self.caller(request)?;
+        let mut fields = Fields::default();
+        let account = fields.account(&request.account_id);
+        let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
+        let expected = fields.expected(request.expected_sequence, &request.expected_hash);
         fields.finish()?;
         let call = caller.call(Fields::present("account_id", account)?)?;
         let id = Fields::present("resource_id", id)?;
@@ -32,15 +99,123 @@ impl HistoryService for Edge {
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::view(&context, snapshot.resource.as_ref(), Missing::Resource(id))
             .map_err(Fault::Refused)?;
-        let page = self
-            .road
-            .store
-            .list_history(call.account, id, after.unwrap_or(0), size)
-            .await
-            .map_err(Fault::Store)?;
-        Ok(Response::new(api::ListHistoryResponse {
-            entries: page.items.iter().map(convert::history_entry).collect(),
-            next_page_token: self.next_page(&listing, &page, |entry| entry.sequence),
-        }))
+        let store = &self.road.store;
+        let chain = store.verify_history(call.account, id).await.map_err(Fault::Store)?;
+        let found = match expected {
+            None => None,
+            Some((sequence, hash)) => {
+                let kept = store.history_hash(call.account, id, sequence).await.map_err(Fault::Store)?;
+                Some(kept == Some(hash))
+            }
+        };
+        Ok(Response::new(convert::verified(&chain, found)))
+    }
+}
+
+/// Where the next page begins.
+pub(super) struct Rest {
+    /// After this; none: there is no more.
+    pub(super) next: Option<HistoryKey>,
+}
+
+impl Road {
+    /// A page of history: what of it the actor may use so, as their rights are now.
+    pub(super) async fn history_page(
+        &self,
+        call: &Call,
+        filter: &HistoryFilter,
+        wanted: Use,
+        after: Option<HistoryKey>,
+        size: u32,
+    ) -> Result<(Vec<HistoryItem>, Rest), Fault> {
+        let about = match filter {
+            HistoryFilter::Resource(id) => About::Resource(*id),
+            HistoryFilter::Request(id) => About::Request(*id),
+            HistoryFilter::Account { .. } => About::Nothing,
+        };
+        let snapshot = self.snapshot(call, &about, &[]).await?;
+        let actor = actor_of(call, &snapshot)?;
+        let context = context_of(&snapshot, &actor, self.now());
+        let resource = snapshot.resource.as_ref();
+        match filter {
+            HistoryFilter::Resource(id) => wanted.check(&context, resource, Missing::Resource(*id))?,
+            HistoryFilter::Request(id) => wanted.check(&context, resource, Missing::Request(*id))?,
+            HistoryFilter::Account { .. } => wanted.check_any(&context)?,
+        }
+        let Page { mut items, more } = self.store.list_history(call.account, filter, after, size).await?;
+        let next = items.last().filter(|_| more).map(HistoryItem::key);
+        let access = context.actors_access();
+        items.retain(|item| match (&access, &item.kind) {
+            (Some(access), Some(kind)) => wanted.includes(access, kind, &item.audience),
+            _ => false,
+        });
+        Ok((items, Rest { next }))
+    }
+}
+
+/// The filters of a call, as they were given.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    resource: &'a str,
+    request: &'a str,
+    actor: &'a str,
+    start: Option<Time>,
+    end: Option<Time>,
+}
+
+impl Fields {
+    /// Filters combine where one index serves them.
+    fn history_filter(&mut self, given: Given<'_>) -> HistoryFilter {
+        let resource = self.optional_id::<ResourceId>("resource_id", given.resource);
+        let request = self.optional_id::<RequestId>("approval_request_id", given.request);
+        let actor = self.optional_id::<MemberId>("actor_id", given.actor);
+        let (from, until) = (self.time("start_time", given.start), self.time("end_time", given.end));
+        if let (Some(from), Some(until)) = (from, until)
+            && until <= from
+        {
+            self.violation("end_time", "must be after start_time");
+        }
+        let alone = match (given.resource, given.request) {
+            ("", "") => return HistoryFilter::Account { actor, from, until },
+            (_, "") => "resource_id",
+            _ => "approval_request_id",
+        };
+        let others = [
+            ("resource_id", alone != "resource_id" && !given.resource.is_empty()),
+            ("actor_id", !given.actor.is_empty()),
+            ("start_time", given.start.is_some()),
+            ("end_time", given.end.is_some()),
+        ];
+        for (other, _) in others.into_iter().filter(|(_, is_given)| *is_given) {
+            self.violation(other, format!("can't be combined with {alone}"));
+        }
+        match (request, resource) {
+            (Some(request), _) => HistoryFilter::Request(request),
+            (None, Some(resource)) => HistoryFilter::Resource(resource),
+            // What was given is no id: refused.
+            (None, None) => HistoryFilter::Account { actor, from, until },
+        }
+    }
+
+    /// A hash that was noted, and of which entry; both or none.
+    fn expected(&mut self, sequence: i64, hash: &str) -> Option<(i64, EntryHash)> {
+        match (sequence, hash) {
+            (0, "") => None,
+            (_, "") => {
+                self.violation("expected_hash", "is required with expected_sequence");
+                None
+            }
+            (..1, _) => {
+                self.violation("expected_sequence", "must be the sequence of an entry: 1 or more");
+                None
+            }
+            (_, text) => {
+                let hash = EntryHash::parse(text);
+                if hash.is_none() {
+                    self.violation("expected_hash", "must be `v1:` and 64 lower-case hex digits");
+                }
+                hash.map(|hash| (sequence, hash))
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod approval;
 mod bulk;
 pub mod convert;
 pub mod documents;
+pub mod export;
 mod gate;
 pub mod history;
 pub mod invitations;
@@ -20,6 +21,7 @@ pub mod reviews;
 pub mod roles;
 pub mod status;
 pub mod validate;
+pub mod watch;
 
 use countersign_domain::{AccountId, MemberId};
 use countersign_runtime::{
@@ -29,6 +31,7 @@ use countersign_runtime::{
 };
 use countersign_store::Page;
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -47,6 +50,8 @@ pub struct Edge {
     pub authenticator: Authenticator,
     /// Makes and opens page tokens.
     pub pages: PageTokens,
+    /// Cancelled when streams have to end.
+    pub ending: CancellationToken,
 }
 
 /// Who calls, before it is known whether they may.

@@ -2,7 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use countersign_domain::{Area, Component, Context, MemberId, ResourceId, Timestamp, edit, permission};
+use countersign_domain::{
+    Area, Component, Context, Kind, Lifecycle, MemberId, ResourceId, Timestamp, edit, permission,
+};
 use countersign_proto::{approval as api, types};
 use countersign_store::{About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
 use prost::Message as _;
@@ -39,12 +41,16 @@ impl Edge {
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        edit::readable_kinds(&context, None)?;
+        let readable = edit::readable_kinds(&context, None)?;
         if resource.is_some() && snapshot.resource.as_ref().is_none_or(|it| !context.rights_on(it).read) {
             // No next page either: it would tell that there are requests (ACC-16).
             return Ok(api::ListApprovalRequestsResponse::default());
         }
-        let filter = for_the_actor(&context, filter, &request)?;
+        let filter = for_the_actor(&context, &filter, &readable, &request)?;
+        if filter.kinds.as_ref().is_some_and(Vec::is_empty) {
+            // As above.
+            return Ok(api::ListApprovalRequestsResponse::default());
+        }
         let after = after.map(|Token(cursor)| cursor);
         let page = self.road.store.list_requests(call.account, &filter, after, size).await?;
         let access = context.actors_access();
@@ -52,7 +58,10 @@ impl Edge {
             let component = Component::of_area(&request.area);
             access.as_ref().is_some_and(|access| {
                 let rights = access.rights_on(component, audience);
-                rights.read && (rights.approve || filter.waiting.is_none())
+                let waits = filter.waiting.as_ref().is_none_or(|waiting| {
+                    rights.approve && (request.is_assigned(waiting.member) || !request.has_chosen_approvers())
+                });
+                rights.read && waits
             })
         });
         let cursor = |id, deadline| Token(RequestCursor { id, deadline });
@@ -67,7 +76,8 @@ impl Edge {
 /// What depends on who asks.
 fn for_the_actor(
     context: &Context<'_>,
-    filter: RequestFilter,
+    filter: &RequestFilter,
+    readable: &[Kind],
     request: &api::ListApprovalRequestsRequest,
 ) -> Result<RequestFilter, Fault> {
     let member = permission::require_member(context)?;
@@ -79,11 +89,20 @@ fn for_the_actor(
         };
         Waiting { member: member.id, areas: Area::ALL.into_iter().filter(may).map(asked).collect() }
     });
+    // In the statement, so that not even the number of what they may not read shows in pages (ACC-16).
+    let everything = Lifecycle::all().iter().all(|lifecycle| readable.contains(&lifecycle.kind));
+    let asked = |kind: &Kind| {
+        let area = Lifecycle::of(kind).map_or("", |lifecycle| lifecycle.area.as_str());
+        (request.kind.is_empty() || request.kind == kind.as_str())
+            && (request.area.is_empty() || request.area == area)
+    };
+    let limited = !everything || !request.kind.is_empty() || !request.area.is_empty();
     Ok(RequestFilter {
+        kinds: limited.then(|| readable.iter().filter(|kind| asked(kind)).cloned().collect()),
         submitter: filter.submitter.or(request.submitted_by_me.then_some(member.id)),
         decided_by: request.decided_by_me.then_some(member.id),
         waiting,
-        ..filter
+        ..filter.clone()
     })
 }
 
@@ -134,11 +153,16 @@ impl Fields {
         if request.submitted_by_me && !request.submitter_id.is_empty() {
             self.violation("submitter_id", "must not be given together with submitted_by_me");
         }
+        if !request.area.is_empty() {
+            self.area(&request.area);
+        }
+        if !request.kind.is_empty() {
+            self.kind(&request.kind);
+        }
         RequestFilter {
             state: if only_pending { Some(RequestStateName::Pending) } else { state },
             resource: self.optional_id::<ResourceId>("resource_id", &request.resource_id),
-            area: if request.area.is_empty() { None } else { self.area(&request.area) },
-            kind: if request.kind.is_empty() { None } else { self.kind(&request.kind) },
+            kinds: None,
             submitter: self.optional_id::<MemberId>("submitter_id", &request.submitter_id),
             decided_by: None,
             waiting: None,

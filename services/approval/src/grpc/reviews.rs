@@ -1,7 +1,7 @@
 //! `ReviewService`.
 
 use countersign_domain::{
-    Component, Context, Refusal, Resource, Review, ReviewId, edit, permission, refusal::Missing, review,
+    Area, Component, Context, Refusal, Resource, Review, ReviewId, edit, permission, refusal::Missing, review,
 };
 use countersign_proto::approval::{self as api, review_service_server::ReviewService};
 use countersign_store::{About, Snapshot};
@@ -50,7 +50,9 @@ impl ReviewService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         edit::readable_kinds(&context, None).map_err(Fault::Refused)?;
-        let page = self.road.store.list_reviews(call.account, request.only_open, after, size).await;
+        let areas: Vec<Area> =
+            Area::ALL.into_iter().filter(|area| context.rights(Component::of_area(area)).read).collect();
+        let page = self.road.store.list_reviews(call.account, &areas, request.only_open, after, size).await;
         let page = page.map_err(Fault::Store)?;
         let access = context.actors_access();
         let seen = page.items.iter().filter(|(review, audience)| {

@@ -100,6 +100,25 @@ impl From<Fault> for Status {
                 Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, format!("{what} is taken"))
                     .with("type", kind)
             }
+            Fault::CursorInvalid => {
+                Draft::new(Code::InvalidArgument, ErrorReason::CursorInvalid, fault.to_string())
+            }
+            Fault::CursorExpired { made_at } => {
+                let made_at = time::text(made_at);
+                Draft::new(
+                    Code::OutOfRange,
+                    ErrorReason::CursorExpired,
+                    format!("the cursor was made at {made_at} and is good for seven days"),
+                )
+                .with("cursor_time", made_at)
+            }
+            Fault::TooSlow { cursor } => Draft::new(
+                Code::ResourceExhausted,
+                ErrorReason::WatcherTooSlow,
+                "the reader is too slow: go on from the cursor",
+            )
+            .with("resume_cursor", cursor),
+            Fault::Stopping => busy(Code::Unavailable, "the service stops before all was sent; try again"),
             Fault::Contended => busy(Code::Aborted, "others keep changing the same thing; try again"),
             Fault::Store(StoreError::PoolTimeout { .. }) => {
                 busy(Code::ResourceExhausted, "the service is busy; try again")

@@ -195,6 +195,27 @@ fn the_loser_is_told_who_won() {
     assert_eq!(metadata["decided_at"], "2026-05-03T03:09:37Z");
 }
 
+/// Proves REQ-20: what a watcher needs to go on is in the answer.
+#[test]
+fn watchers_are_told_how_to_go_on() {
+    let told = |fault| {
+        let (code, reason, metadata, status) = status(fault);
+        (code, reason, metadata, status.message().to_owned())
+    };
+    let (code, reason, metadata, message) =
+        told(Fault::CursorExpired { made_at: Timestamp(1_777_777_777_000_000) });
+    assert_eq!((code, reason.as_str()), (Code::OutOfRange, "CURSOR_EXPIRED"));
+    assert_eq!(metadata["cursor_time"], "2026-05-03T03:09:37Z");
+    assert_eq!(message, "the cursor was made at 2026-05-03T03:09:37Z and is good for seven days");
+    let (code, reason, metadata, _) = told(Fault::TooSlow { cursor: "QUJD".into() });
+    assert_eq!((code, reason.as_str()), (Code::ResourceExhausted, "WATCHER_TOO_SLOW"));
+    assert_eq!(metadata["resume_cursor"], "QUJD");
+    let (code, reason, metadata, _) = told(Fault::CursorInvalid);
+    assert_eq!((code, reason.as_str(), metadata.len()), (Code::InvalidArgument, "CURSOR_INVALID", 0));
+    let (code, reason, ..) = told(Fault::Stopping);
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "BUSY"));
+}
+
 #[test]
 fn bad_fields_are_all_listed() {
     let violations = vec![Violation::new("title", "must be shorter"), Violation::new("note", "is required")];

@@ -335,7 +335,8 @@ impl Fields {
         }
     }
 
-    fn time(&mut self, field: &str, given: Option<prost_types::Timestamp>) -> Option<Timestamp> {
+    /// A time, or nothing.
+    pub fn time(&mut self, field: &str, given: Option<prost_types::Timestamp>) -> Option<Timestamp> {
         let given = given?;
         let time = time::from_proto(given);
         if time.is_none() {

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{events, fault::Fault, grpc::validate::Fields, metrics::Metrics};
+use crate::{events, fault::Fault, grpc::validate::Fields, metrics::Metrics, watch::Watches};
 
 /// How often a commit is tried that keeps losing. Each loss means that somebody else won, so this many losses in a row
 /// need as many different winners on one resource within one call.
@@ -94,6 +94,8 @@ pub struct Road {
     pub clock: Clock,
     /// Wakes the relay after a commit.
     pub committed: Arc<Notify>,
+    /// Tells those who watch of a commit.
+    pub watches: Watches,
     /// Wakes what settles requests after a loss of rights that concerned too many for one transaction.
     pub unsettled: Arc<Notify>,
     /// What is counted.
@@ -196,6 +198,12 @@ impl Road {
         Some(IdempotencyRecord { key, fingerprint, response, created_at: self.now() })
     }
 
+    /// Wakes whoever waits for a commit in the account.
+    fn tell(&self, account: AccountId) {
+        self.committed.notify_one();
+        self.watches.wake(account);
+    }
+
     async fn commit(
         &self,
         call: &Call,
@@ -220,7 +228,7 @@ impl Road {
                 self.store.remember(left);
             }
             self.metrics.outcome(event);
-            self.committed.notify_one();
+            self.tell(call.account);
         }
         Ok(committed)
     }

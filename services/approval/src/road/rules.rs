@@ -122,7 +122,7 @@ impl Road {
                 commit.settled.iter().map(|(outcome, _)| outcome.history.event).collect();
             match self.store.commit_rules(commit).await? {
                 Committed::Done => {
-                    self.committed.notify_one();
+                    self.tell(call.account);
                     for event in settled {
                         self.metrics.outcome(event);
                     }

@@ -12,6 +12,7 @@ use countersign_domain::{
 };
 use countersign_store::{AccountCreation, RulesCommit, StoreConfig};
 use countersign_testkit::{TestDatabase, both_databases};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -202,6 +203,7 @@ impl World {
 async fn road(db: &TestDatabase) -> Road {
     let store = Store::connect(&StoreConfig::new(db.url())).await.unwrap();
     Road {
+        watches: Watches::new(store.clone(), CancellationToken::new()),
         store,
         clock: Clock::system(),
         committed: Arc::default(),

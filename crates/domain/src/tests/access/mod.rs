@@ -4,6 +4,7 @@ mod components;
 mod document;
 mod effective;
 mod explain;
+mod history;
 mod invitation;
 mod loss;
 mod mask;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod document;
+pub mod history;
 pub mod invitation;
 pub mod lifecycle;
 pub mod permission;

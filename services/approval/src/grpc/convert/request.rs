@@ -43,7 +43,7 @@ pub fn request(request: &Request) -> approval::ApprovalRequest {
         ended_by: ending.map(|ending| actor(&ending.by)),
         launch_mode: launch_mode(request.launch_mode).into(),
         winning_variant: winner(&request.state).unwrap_or_default().to_owned(),
-        remind_time: request.remind_at.map(time::to_proto),
+        remind_time: request.remind_at.filter(|_| ending.is_none()).map(time::to_proto),
     }
 }
 

@@ -1,17 +1,17 @@
-//! Resources and their history.
+//! Resources.
 
 use std::borrow::Cow;
 
 use countersign_domain::{
     ApprovalStatus, Content, Lifecycle, Pointer, Resource, Schedule,
     difference::{self, Difference},
-    history::{HistoryEntry, HistoryEvent},
+    history::HistoryEvent,
     mask::mask,
     resource::LaunchMode,
 };
 use countersign_proto::{approval, types};
 
-use super::{actor, etag, time, value};
+use super::{etag, time, value};
 
 /// A resource as lists have it: without the bodies of its content, of which a page could hold many megabytes.
 pub fn listed(listed: &Resource) -> approval::Resource {
@@ -145,22 +145,5 @@ pub fn action_outcome(event: HistoryEvent) -> approval::ActionOutcome {
         HistoryEvent::Bypassed => approval::ActionOutcome::AppliedByApprover,
         HistoryEvent::EmergencyBypassed => approval::ActionOutcome::EmergencyBypass,
         _ => approval::ActionOutcome::Applied,
-    }
-}
-
-/// A history entry as the contract writes it.
-pub fn history_entry(entry: &HistoryEntry) -> approval::HistoryEntry {
-    approval::HistoryEntry {
-        resource_id: entry.resource_id.to_string(),
-        sequence: entry.sequence,
-        approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),
-        event: entry.event.as_str().to_owned(),
-        action: entry.action.as_ref().map(|action| action.as_str().to_owned()).unwrap_or_default(),
-        actor: Some(actor(&entry.actor)),
-        time: Some(time::to_proto(entry.at)),
-        from_state: entry.from.as_ref().map(|state| state.as_str().to_owned()).unwrap_or_default(),
-        to_state: entry.to.as_str().to_owned(),
-        note: entry.note.clone(),
-        digest: entry.digest.to_string(),
     }
 }

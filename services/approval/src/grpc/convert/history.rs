@@ -1,0 +1,56 @@
+//! History entries, and what verifying them found.
+
+use countersign_domain::history::{
+    EntryHash, Recorded,
+    verify::{Chain, Flaw},
+};
+use countersign_proto::approval::{self, HistoryFlaw};
+
+use super::{actor, time};
+
+/// A history entry as the contract writes it.
+pub fn entry(recorded: &Recorded) -> approval::HistoryEntry {
+    let Recorded { entry, hash } = recorded;
+    approval::HistoryEntry {
+        resource_id: entry.resource_id.to_string(),
+        sequence: entry.sequence,
+        approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),
+        event: entry.event.as_str().to_owned(),
+        action: entry.action.as_ref().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+        actor: Some(actor(&entry.actor)),
+        time: Some(time::to_proto(entry.at)),
+        from_state: entry.from.as_ref().map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        to_state: entry.to.as_str().to_owned(),
+        note: entry.note.clone(),
+        digest: entry.digest.to_string(),
+        hash: text(*hash),
+    }
+}
+
+/// What verifying a chain found.
+pub fn verified(chain: &Chain, expected_hash_found: Option<bool>) -> approval::VerifyHistoryResponse {
+    approval::VerifyHistoryResponse {
+        holds: chain.misfit.is_none(),
+        entries: chain.entries,
+        unhashed_entries: chain.unhashed,
+        head_hash: text(chain.head),
+        misfit: chain.misfit.map(|misfit| approval::HistoryMisfit {
+            sequence: misfit.sequence,
+            flaw: flaw(misfit.flaw).into(),
+        }),
+        expected_hash_found,
+    }
+}
+
+fn text(hash: Option<EntryHash>) -> String {
+    hash.map(|hash| hash.to_string()).unwrap_or_default()
+}
+
+const fn flaw(flaw: Flaw) -> HistoryFlaw {
+    match flaw {
+        Flaw::Changed => HistoryFlaw::Changed,
+        Flaw::Missing => HistoryFlaw::Missing,
+        Flaw::Unhashed => HistoryFlaw::Unhashed,
+        Flaw::WrongHead => HistoryFlaw::WrongHead,
+    }
+}
