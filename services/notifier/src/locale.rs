@@ -86,7 +86,11 @@ impl Locale {
             }
             (
                 Self::English,
-                Payload::Workflow(_) | Payload::Resource(_) | Payload::Access(_) | Payload::Invitation(_),
+                Payload::Workflow(_)
+                | Payload::Resource(_)
+                | Payload::Access(_)
+                | Payload::Invitation(_)
+                | Payload::Bypass(_),
             ) => None,
         }
     }

@@ -93,7 +93,7 @@ impl MailSettings {
             Payload::Invitation(invitation) => {
                 Some(format!("<invitation.{}@{domain}>", sanitize::token(&invitation.invitation_id)))
             }
-            Payload::Workflow(_) | Payload::Resource(_) | Payload::Access(_) => None,
+            Payload::Workflow(_) | Payload::Resource(_) | Payload::Access(_) | Payload::Bypass(_) => None,
         }
     }
 }
