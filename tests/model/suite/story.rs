@@ -4,6 +4,9 @@ mod compare;
 mod meant;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 
 use crate::cast::Who;
 use crate::command::{Command, Digest, Edit as Change, MAX_LIVELY, Winner};
@@ -58,7 +61,9 @@ pub async fn tell(service: &Service, story: &[Command]) -> Result<(usize, Tally)
     };
     let mut told = Ok(());
     for (number, command) in (1..).zip(story) {
-        told = telling.step(service, command).await.map_err(|what| Difference {
+        // What can't be so panics, which is a difference as well: the story is to be made short all the same.
+        let step = AssertUnwindSafe(telling.step(service, command)).catch_unwind().await;
+        told = step.unwrap_or_else(|_| Err("a panic, see above".to_owned())).map_err(|what| Difference {
             after: number,
             what: format!("after command {number}, {command:?}\n{what}"),
         });

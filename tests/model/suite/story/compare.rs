@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_broker::Event;
-use futures_util::future::join_all;
+use futures_util::{future::join_all, join};
 
 use super::{Compared, Telling};
 use crate::cast::Who;
@@ -35,8 +35,9 @@ impl Telling<'_> {
                 .or_default() += 1;
             self.history[entry.resource].push(Entry { recipients: BTreeSet::new(), ..entry });
         }
-        self.compare_resources(resources).await?;
-        self.compare_requests(requests).await?;
+        // At once, because most of it is waiting.
+        let (resources, requests) = join!(self.compare_resources(resources), self.compare_requests(requests));
+        resources.and(requests)?;
         self.compare_ribbons().await
     }
 
@@ -61,7 +62,7 @@ impl Telling<'_> {
         let by = self.reader()?;
         for index in changed {
             let (seen, history) =
-                futures_util::join!(self.account.resource_view(by, index), self.account.entries(by, index));
+                join!(self.account.resource_view(by, index), self.account.entries(by, index));
             same(&format!("resource {index}"), &self.reference.resource_view(index), &seen)?;
             same(&format!("the history of resource {index}"), &self.history[index], &history)?;
         }
