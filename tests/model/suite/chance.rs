@@ -105,8 +105,8 @@ fn perform() -> impl Strategy<Value = Command> {
 fn policy() -> impl Strategy<Value = Command> {
     let area = one_of(&[(1, Area::Campaigns), (1, Area::Experiences)]);
     let change = prop_oneof![
-        4 => one_of(&[(2, true), (1, false)]).prop_map(PolicyChange::Enabled),
-        3 => one_of(&[(3, 1), (6, 2), (3, 3), (1, 10)]).prop_map(PolicyChange::RequiredApprovals),
+        6 => one_of(&[(2, true), (1, false)]).prop_map(PolicyChange::Enabled),
+        5 => one_of(&[(3, 1), (6, 2), (3, 3), (1, 10)]).prop_map(PolicyChange::RequiredApprovals),
         2 => any::<bool>().prop_map(PolicyChange::SelfApproval),
         1 => any::<bool>().prop_map(PolicyChange::NoteRequired),
         2 => any::<bool>().prop_map(PolicyChange::WritersCancel),
@@ -160,7 +160,7 @@ fn role() -> impl Strategy<Value = Command> {
 }
 
 fn wait() -> impl Strategy<Value = Command> {
-    let moment = one_of(&[(4, Moment::Start), (4, Moment::End), (2, Moment::Deadline)]);
+    let moment = one_of(&[(4, Moment::Start), (6, Moment::End), (2, Moment::Deadline)]);
     let offset = one_of(&[(1, -1), (2, 0), (1, 1)]);
     let until = (resource(), moment, offset).prop_map(|(resource, moment, offset)| Wait::Until {
         resource,
@@ -184,13 +184,13 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(by, kind, schedule, audience)| Command::Register { by, kind, schedule, audience }),
         14 => (writer(), resource(), edit).prop_map(|(by, resource, edit)| Command::Edit { by, resource, edit }),
         34 => perform(),
-        15 => (approver(), resource(), winner(), digest())
+        13 => (approver(), resource(), winner(), digest())
             .prop_map(|(by, resource, winner, digest)| Command::Approve { by, resource, winner, digest }),
         5 => (approver(), resource(), one_of(&[(3, true), (1, false)]), digest())
             .prop_map(|(by, resource, note, digest)| Command::Reject { by, resource, note, digest }),
         5 => (writer(), resource()).prop_map(|(by, resource)| Command::Cancel { by, resource }),
         4 => (anybody(), resource()).prop_map(|(by, resource)| Command::Read { by, resource }),
-        5 => policy(),
+        6 => policy(),
         6 => member(),
         9 => lose(),
         3 => role(),
