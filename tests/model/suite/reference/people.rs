@@ -117,7 +117,7 @@ impl Reference {
                 self.roles.remove(&name);
                 for member in self.members.values_mut() {
                     let held = member.roles.remove(&name);
-                    // ACC-7; README: also who holds another custom role.
+                    // ACC-7: also who holds another custom role.
                     if held && member.system_role.is_none() {
                         member.system_role = Some(SystemRole::Member);
                     }
