@@ -94,9 +94,8 @@ impl Store {
         // Somebody who is claiming one of them anew is not waited for.
         let sql = match self.backend {
             Backend::Postgres => {
-                "DELETE FROM timer_claims AS t USING (SELECT account_id, resource_id FROM timer_claims \
-                 WHERE claimed_until_us < $1 ORDER BY claimed_until_us LIMIT 100 FOR UPDATE SKIP LOCKED) AS gone \
-                 WHERE t.account_id = gone.account_id AND t.resource_id = gone.resource_id"
+                "DELETE FROM timer_claims WHERE ctid = ANY (ARRAY(SELECT ctid FROM timer_claims \
+                 WHERE claimed_until_us < $1 ORDER BY claimed_until_us LIMIT 100 FOR UPDATE SKIP LOCKED))"
             }
             Backend::Sqlite => "DELETE FROM timer_claims WHERE claimed_until_us < $1",
         };

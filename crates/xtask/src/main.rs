@@ -8,6 +8,7 @@ mod lint;
 mod postgres;
 mod rabbitmq;
 mod report;
+mod rules;
 mod scratch;
 mod services;
 mod test;
@@ -50,6 +51,8 @@ enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Print each rule of docs/rules.md with the tests that prove it; fail when one has none.
+    Rules,
     /// Say which tools and servers were found where, and fetch those that can be pinned.
     Tools,
     /// Start PostgreSQL and RabbitMQ for tests that are run by hand, until Ctrl-C.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Test { args } => test::run_all(&args),
         Command::Lint { only } => lint::run_checks(only),
         Command::Bench { name, check, args } => bench::run_one_or_all(name.as_deref(), check, &args),
+        Command::Rules => rules::check(),
         Command::Tools => tools::show(),
         Command::Services => services::keep(),
     };

@@ -27,8 +27,8 @@ const POLL: Duration = Duration::from_millis(500);
 /// Lets what is due take effect until `stop` is cancelled.
 pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     while !stop.is_cancelled() {
-        let more = match batch(&road, &stop).await {
-            Ok(more) => more,
+        let more = match round(&road, &stop).await {
+            Ok(claimed) => claimed == BATCH as usize,
             Err(fault) => {
                 tracing::warn!(error = %telemetry::chain(&fault), "what is due could not be looked up");
                 false
@@ -44,19 +44,19 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Lets one batch take effect; whether there may be more. One that fails does not hold up the others.
-async fn batch(road: &Road, stop: &CancellationToken) -> Result<bool, Fault> {
+/// Lets one batch take effect; how many were claimed for it. One that fails does not hold up the others.
+pub async fn round(road: &Road, stop: &CancellationToken) -> Result<usize, Fault> {
     let now = road.now();
     let claimed = road.store.claim_due(now, LEASE, BATCH).await?;
     if claimed.is_empty() {
         road.store.forget_claims(now).await?;
-        return Ok(false);
+        return Ok(0);
     }
     // Made first: a closure in the stream would have to hold for any lifetime.
     let ticking: Vec<_> = claimed.iter().map(|due| tick(road, stop, *due)).collect();
     let done: Vec<Due> = stream::iter(ticking).buffered(AT_ONCE).filter_map(async |due| due).collect().await;
     road.store.release_due(&done, now.plus(LEASE)).await?;
-    Ok(claimed.len() == BATCH as usize)
+    Ok(claimed.len())
 }
 
 /// What was claimed, if nothing is left to do about it now. Else the claim stays until it runs out: whoever looks again at once would

@@ -54,8 +54,6 @@ fn the_tree_is_the_reference_s_table_with_product_experiences() {
 }
 
 /// What is set on a component covers those below it, so a list that is read from above never names one before its parent.
-///
-/// Proves ACC-6.
 #[test]
 fn each_component_comes_before_those_below_it() {
     let mut seen = BTreeSet::new();
@@ -106,8 +104,6 @@ fn the_components_with_a_workflow_are_those_of_the_areas() {
 }
 
 /// The table of rights is looked up by id, and printed beside the tree.
-///
-/// Proves ACC-8.
 #[test]
 fn the_rights_of_the_system_roles_are_in_the_tree_s_order() {
     let tree: Vec<&str> = TREE.iter().map(|node| node.component.as_str()).collect();

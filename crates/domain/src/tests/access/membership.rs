@@ -103,7 +103,6 @@ fn approver_is_given_to_new_and_existing_members_only_while_some_workflow_is_on(
     }
 }
 
-/// Proves ACC-2.
 #[test]
 fn a_member_keeps_a_role() {
     let nothing = create(&World::new(), &member(Who::Admin), Given::default());
@@ -119,7 +118,6 @@ fn a_member_keeps_a_role() {
     assert_eq!((swapped.system_role, swapped.roles), (None, vec![role_id(1)]));
 }
 
-/// Proves ACC-2.
 #[test]
 fn custom_roles_are_known_ones_and_each_is_there_once() {
     let roles = [role_id(99), role_id(1), role_id(1)];
@@ -172,7 +170,6 @@ fn the_last_admin_can_t_swap_the_role_for_a_custom_one() {
     }
 }
 
-/// Proves ACC-9.
 #[test]
 fn revoking_twice_is_harmless() {
     let revoke = |member: &Member| {

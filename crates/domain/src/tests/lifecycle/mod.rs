@@ -1,6 +1,7 @@
 //! The lifecycles, compared with a table of their own.
 
 mod actions;
+mod cells;
 mod diagrams;
 mod endings;
 mod sanity;

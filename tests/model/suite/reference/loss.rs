@@ -1,0 +1,61 @@
+//! What a change of the rules leaves to be settled (REQ-10, POL-2).
+
+use std::collections::BTreeSet;
+
+use super::Reference;
+use crate::cast::Who;
+
+impl Reference {
+    /// Settles every pending request after a change of the rules. Countersign does it, whoever made the change.
+    pub(super) fn settle(&mut self) {
+        for number in 0..self.requests.len() {
+            if self.requests[number].state == "PENDING" {
+                self.settle_one(number);
+            }
+        }
+    }
+
+    /// Who is chosen and has not lost that, or where nobody was chosen whoever may approve.
+    pub fn able(&self, number: usize) -> BTreeSet<Who> {
+        let request = &self.requests[number];
+        if request.chosen.is_empty() {
+            self.approvers(&self.resources[request.resource])
+        } else {
+            request.chosen.difference(&request.lost).copied().collect()
+        }
+    }
+
+    fn settle_one(&mut self, number: usize) {
+        let request = &self.requests[number];
+        let policy = self.policy(request.resource);
+        if !policy.enabled {
+            self.end(number, "REVERTED", None, BTreeSet::new());
+            return;
+        }
+        let resource = &self.resources[request.resource];
+        let mut able = self.approvers(resource);
+        if !policy.self_approval {
+            able.remove(&request.submitter);
+        }
+        let assigned: BTreeSet<Who> = request.chosen.difference(&request.lost).copied().collect();
+        let lost: BTreeSet<Who> = assigned.difference(&able).copied().collect();
+        let none_is_left = !request.chosen.is_empty() && lost.len() == assigned.len();
+        if !request.chosen.is_empty() {
+            able.retain(|who| assigned.contains(who) || self.is_admin(*who));
+        }
+        let approved = request.decisions.len();
+        let left = able.iter().filter(|who| request.decisions.iter().all(|(by, _)| by != *who)).count();
+        let too_few = approved + left < request.required;
+        if none_is_left || too_few {
+            self.requests[number].lost.extend(lost);
+            self.requests[number].expiry_reason = "NO_ELIGIBLE_APPROVERS";
+            let told = self.told_of_expiry(number, false);
+            self.discard_submitted_edits(number);
+            self.end(number, "EXPIRED", None, told);
+        } else if !lost.is_empty() {
+            self.requests[number].lost.extend(lost);
+            let told = self.told_of_loss(number);
+            self.record_of(number, "ASSIGNMENT_EXPIRED", None, told);
+        }
+    }
+}
