@@ -13,6 +13,8 @@ use crate::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
+/// Proves HIS-3, HIS-4, ACC-4, ACC-12: found by resource, request, actor and time, exported, verified, and of a scoped member no more
+/// than they may see.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn history_on_the_services() {
     audit(&System::services().await).await;
@@ -59,7 +61,7 @@ fn names(entries: &[approval::HistoryEntry]) -> Vec<(&str, &str)> {
     entries.iter().map(|entry| (entry.resource_id.as_str(), entry.event.as_str())).collect()
 }
 
-/// Proves HIS-4: by resource, request, actor and time.
+/// HIS-4: by resource, request, actor and time.
 async fn found(team: &Team, campaign: &str, request: &str, test: &str, start: &str) {
     let whole = approval::ListHistoryRequest::default();
     let newest_first = [
@@ -128,7 +130,7 @@ async fn found(team: &Team, campaign: &str, request: &str, test: &str, start: &s
     }
 }
 
-/// Proves HIS-4 and ACC-4: a file holds what the list does, with the hashes, and READ downloads nothing.
+/// HIS-4 and ACC-4: a file holds what the list does, with the hashes, and READ downloads nothing.
 async fn exported(team: &Team, campaign: &str) {
     let whole = approval::ExportHistoryRequest {
         format: approval::HistoryFormat::JsonLines.into(),
@@ -177,7 +179,7 @@ async fn exported(team: &Team, campaign: &str) {
     assert_eq!(fields(&team.creator.export_history(unspecified).await.unwrap_err()), ["format"]);
 }
 
-/// Proves HIS-3: a chain verifies, and against a hash that was noted.
+/// HIS-3: a chain verifies, and against a hash that was noted.
 async fn verified(team: &Team, campaign: &str) {
     let asked = approval::VerifyHistoryRequest { resource_id: campaign.into(), ..Default::default() };
     let whole = team.member.verify_history(asked.clone()).await.unwrap();
@@ -220,7 +222,7 @@ async fn verified(team: &Team, campaign: &str) {
     }
 }
 
-/// Proves HIS-4 with ACC-12: a scoped member finds and exports what lies inside the scope, and nothing else.
+/// HIS-4 with ACC-12: a scoped member finds and exports what lies inside the scope, and nothing else.
 async fn only_what_may_be_seen(team: &Team) {
     let us = approval::AudienceValues { values: vec!["US".into()] };
     let inside = team
