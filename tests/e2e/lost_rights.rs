@@ -308,10 +308,11 @@ pub async fn multiply(database: &DatabaseConnection, campaign: &str, request: &s
         );
         some(database, &sql).await.remove(0)
     };
-    let resources = columns("resources", &["resource_id", "external_id", "lock_request_id"]).await;
+    let resources =
+        columns("resources", &["resource_id", "external_id", "lock_request_id", "history_hash"]).await;
     let requests = columns("requests", &["request_id", "resource_id"]).await;
     let approvers = columns("request_approvers", &["request_id"]).await;
-    let history = columns("history", &["resource_id", "request_id"]).await;
+    let history = columns("history", &["resource_id", "request_id", "position", "hash"]).await;
     let copies = format!(
         "CREATE TEMPORARY TABLE copies AS SELECT gen_random_uuid() AS resource, gen_random_uuid() AS request \
          FROM generate_series(2, {MANY});

@@ -112,6 +112,7 @@ fn policy() -> impl Strategy<Value = Command> {
         2 => any::<bool>().prop_map(PolicyChange::WritersCancel),
         2 => one_of(&[(1, 0), (2, 5)]).prop_map(PolicyChange::MaxAge),
         1 => one_of(&[(2, 0), (1, 5)]).prop_map(PolicyChange::LeadTime),
+        3 => one_of(&[(1, 0), (3, 1), (1, 6)]).prop_map(PolicyChange::ReminderAfter),
     ];
     (admin(), area, change).prop_map(|(by, area, change)| Command::Policy { by, area, change })
 }
@@ -189,6 +190,12 @@ fn command() -> impl Strategy<Value = Command> {
         5 => (approver(), resource(), one_of(&[(3, true), (1, false)]), digest())
             .prop_map(|(by, resource, note, digest)| Command::Reject { by, resource, note, digest }),
         5 => (writer(), resource()).prop_map(|(by, resource)| Command::Cancel { by, resource }),
+        4 => (anybody(), resource()).prop_map(|(by, resource)| Command::Comment { by, resource }),
+        6 => (anybody(), resource(), prop::collection::vec(approver(), 0..=3).prop_map(distinct))
+            .prop_map(|(by, resource, approvers)| Command::Reassign { by, resource, approvers }),
+        5 => (admin(), resource(), any::<u8>().prop_map(Pick::Allowed), winner())
+            .prop_map(|(by, resource, action, winner)| Command::Bypass { by, resource, action, winner }),
+        5 => (approver(), resource()).prop_map(|(by, resource)| Command::Review { by, resource }),
         4 => (anybody(), resource()).prop_map(|(by, resource)| Command::Read { by, resource }),
         6 => policy(),
         6 => member(),

@@ -46,6 +46,27 @@ pub enum Command {
         by: Who,
         resource: u8,
     },
+    Comment {
+        by: Who,
+        resource: u8,
+    },
+    Reassign {
+        by: Who,
+        resource: u8,
+        approvers: Vec<Who>,
+    },
+    /// As [`Command::Perform`], in an emergency.
+    Bypass {
+        by: Who,
+        resource: u8,
+        action: Pick,
+        winner: Option<Winner>,
+    },
+    /// Closes the newest review on a resource.
+    Review {
+        by: Who,
+        resource: u8,
+    },
     Read {
         by: Who,
         resource: u8,
@@ -121,6 +142,8 @@ pub enum PolicyChange {
     WritersCancel(bool),
     /// In hours; zero is never.
     MaxAge(u8),
+    /// In hours; zero is never.
+    ReminderAfter(u8),
     /// In hours.
     LeadTime(u8),
 }

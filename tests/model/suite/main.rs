@@ -18,7 +18,7 @@
 //! [`reference::Reference`] that says what the rules make of it (`record` or `record_of` writes its entry of history and who is told);
 //! a method of [`service::Account`] that calls it; and an arm in `story::Telling::carry_out` that does both. What is seen of it in
 //! resources, requests or ribbons is added to the views in `reference/view.rs` and read in `service/view.rs`. If it can be refused for
-//! a new reason, that reason's code goes to `service/answer.rs`. What time does by itself (a reminder) is a line of
+//! a new reason, that reason's code goes to `service/answer.rs`. What time does by itself is a line of
 //! `reference::Reference::tick` instead.
 //!
 //! When the two differ the rules decide who is wrong. A story that went wrong is made as short as it can be and written to
@@ -44,16 +44,16 @@ mod story;
 
 use countersign_testkit::TestDatabase;
 
-/// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18,
-/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-7 and NOT-12
+/// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18, REQ-21,
+/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
 /// for whatever people do, one after the other.
 #[test]
 fn the_service_does_what_the_rules_say_on_sqlite() {
     stories::compare("SQLite", 6_000, async || (TestDatabase::sqlite(), TestDatabase::sqlite()));
 }
 
-/// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18,
-/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-7 and NOT-12
+/// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18, REQ-21,
+/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
 /// for whatever people do, one after the other.
 #[test]
 fn the_service_does_what_the_rules_say_on_postgres() {

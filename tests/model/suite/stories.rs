@@ -23,12 +23,17 @@ const LONGEST: usize = 200;
 const ENOUGH: usize = 6_000;
 
 /// Every entry of history that people and time can make.
-const EXPECTED: [&str; 17] = [
+const EXPECTED: [&str; 22] = [
     "REGISTERED",
     "EDITED",
     "STAGED",
     "APPROVAL_VOIDED",
     "SUBMITTED",
+    "COMMENTED",
+    "REMINDED",
+    "REASSIGNED",
+    "EMERGENCY_BYPASSED",
+    "REVIEWED",
     "APPLIED",
     "BYPASSED",
     "APPROVAL_RECORDED",

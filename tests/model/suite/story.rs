@@ -154,6 +154,7 @@ impl Telling<'_> {
                     mode: mode.filter(|_| seldom(action == "LAUNCH")),
                     approvers: approvers.iter().copied().filter(|who| seldom(able.contains(who))).collect(),
                     winner: variant(winner.filter(|_| seldom(action == "FINISH"))),
+                    emergency: false,
                 };
                 let expected = self.reference.perform(by, resource, action, &asked);
                 (expected, self.account.perform(by, resource, action, &asked).await)
@@ -175,6 +176,38 @@ impl Telling<'_> {
             Command::Cancel { by, resource } => {
                 let request = self.request(resource)?;
                 (self.reference.cancel(by, request), self.account.cancel(by, request).await)
+            }
+            Command::Comment { by, resource } => {
+                let request = self.request(resource)?;
+                (self.reference.comment(by, request), self.account.comment(by, request).await)
+            }
+            Command::Reassign { by, resource, ref approvers } => {
+                let request = self.request(resource)?;
+                if !Self::tries(resource, self.reference.may_reassign(by, request)) {
+                    return None;
+                }
+                let anything = usize::from(resource) >= MOSTLY;
+                let able = self
+                    .reference
+                    .approvers(&self.reference.resources[self.reference.requests[request].resource]);
+                let approvers: Vec<Who> =
+                    approvers.iter().copied().filter(|who| anything || able.contains(who)).collect();
+                let expected = self.reference.reassign(by, request, &approvers);
+                (expected, self.account.reassign(by, request, &approvers).await)
+            }
+            Command::Bypass { by, resource, action, winner } => {
+                let by = self.admin(by);
+                let resource = self.resource(resource, |it| it.pending.is_none() && lively(it))?;
+                let action = self.action(resource, action)?;
+                let winner = variant(winner.filter(|_| action == "FINISH"));
+                let asked = Asked { winner, emergency: true, ..Asked::default() };
+                let expected = self.reference.perform(by, resource, action, &asked);
+                (expected, self.account.perform(by, resource, action, &asked).await)
+            }
+            Command::Review { by, resource } => {
+                let open = |it: &Resource| it.review.is_some();
+                let review = self.reference.resources[self.resource(resource, open)?].review?;
+                (self.reference.close_review(by, review), self.account.close_review(by, review).await)
             }
             Command::Read { by, resource } => {
                 let resource = self.resource(resource, lively)?;

@@ -65,6 +65,7 @@ impl Reference {
             mode: None,
             version: 0,
             ribbon: None,
+            review: None,
         });
         self.record(self.resources.len() - 1, "REGISTERED", Some(by), "", "");
         Answer::Done(Done::Changed)

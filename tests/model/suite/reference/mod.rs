@@ -12,6 +12,8 @@ mod lifecycle;
 mod loss;
 mod people;
 mod perform;
+mod review;
+mod talk;
 mod told;
 mod view;
 
@@ -48,6 +50,7 @@ pub enum Done {
     Voided,
     Applied,
     AppliedByApprover,
+    Bypassed,
     Submitted,
     /// The state of the request after it.
     Decided(&'static str),
@@ -77,6 +80,8 @@ pub struct Policy {
     pub writers_cancel: bool,
     /// In microseconds; none: never.
     pub max_age: Option<i64>,
+    /// In microseconds; none: never.
+    pub reminder_after: Option<i64>,
     /// In microseconds.
     pub lead_time: i64,
 }
@@ -100,6 +105,8 @@ pub struct Resource {
     /// How many entries its history has, which is its version.
     pub version: i64,
     pub ribbon: Option<told::Ribbon>,
+    /// The newest review of a bypass of it.
+    pub review: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +125,7 @@ pub struct Request {
     pub required: usize,
     pub decisions: Vec<(Who, Verdict)>,
     pub deadline: Option<i64>,
+    pub remind: Option<i64>,
     pub state: &'static str,
     pub expiry_reason: &'static str,
     pub ended: Option<(Actor, i64)>,
@@ -139,6 +147,7 @@ pub struct Reference {
     pub policies: BTreeMap<Area, Policy>,
     pub resources: Vec<Resource>,
     pub requests: Vec<Request>,
+    pub reviews: Vec<review::Review>,
     /// What happened since somebody last took it.
     pub told: Vec<told::Told>,
     /// Makes each content a new one.
@@ -176,6 +185,7 @@ impl Reference {
                 note_required: area == Area::Campaigns,
                 writers_cancel: area == Area::Campaigns,
                 max_age: None,
+                reminder_after: None,
                 lead_time: 0,
             };
             (area, policy)
@@ -187,6 +197,7 @@ impl Reference {
             policies: policies.into(),
             resources: Vec::new(),
             requests: Vec::new(),
+            reviews: Vec::new(),
             told: Vec::new(),
             contents: 0,
         }
@@ -216,7 +227,7 @@ impl Reference {
         format!("content {}", self.contents)
     }
 
-    /// Lets time take effect: deadlines, starts and ends (LIF-17, REQ-14, REQ-15).
+    /// Lets time take effect: deadlines, reminders, starts and ends (LIF-17, REQ-14, REQ-15).
     pub fn tick(&mut self) {
         for resource in 0..self.resources.len() {
             while self.tick_one(resource) {}
@@ -228,9 +239,13 @@ impl Reference {
         let passed = |time: Option<i64>| time.is_some_and(|time| time <= now);
         let resource = &self.resources[index];
         if let Some(request) = resource.pending {
-            let due = passed(self.requests[request].deadline);
-            if due {
+            if passed(self.requests[request].deadline) {
                 self.expire(request);
+                return true;
+            }
+            let due = passed(self.requests[request].remind);
+            if due {
+                self.remind(request);
             }
             return due;
         }

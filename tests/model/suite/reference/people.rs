@@ -26,6 +26,8 @@ impl Reference {
                 PolicyChange::WritersCancel(yes) => policy.writers_cancel = yes,
                 PolicyChange::MaxAge(0) => policy.max_age = None,
                 PolicyChange::MaxAge(hours) => policy.max_age = Some(i64::from(hours) * HOUR),
+                PolicyChange::ReminderAfter(0) => policy.reminder_after = None,
+                PolicyChange::ReminderAfter(hours) => policy.reminder_after = Some(i64::from(hours) * HOUR),
                 PolicyChange::LeadTime(hours) => policy.lead_time = i64::from(hours) * HOUR,
             }
         }

@@ -15,6 +15,7 @@ pub struct Asked {
     pub mode: Option<Mode>,
     pub approvers: Vec<Who>,
     pub winner: Option<&'static str>,
+    pub emergency: bool,
 }
 
 /// How an action goes.
@@ -23,6 +24,8 @@ enum Way {
     Free,
     /// By an approver who is not gated (POL-5).
     Bypass,
+    /// An Admin's emergency (POL-8).
+    Emergency,
     Gated,
 }
 
@@ -48,6 +51,10 @@ impl Reference {
         let from = self.resources[index].state;
         let mode = launch_mode(action, asked);
         self.apply(index, action, target(from, row), mode, asked.winner);
+        if way == Way::Emergency {
+            self.bypassed(by, index, action, from);
+            return Answer::Done(Done::Bypassed);
+        }
         let (event, done) = match way {
             Way::Bypass => ("BYPASSED", Done::AppliedByApprover),
             _ => ("APPLIED", Done::Applied),
@@ -66,6 +73,8 @@ impl Reference {
         let approver = self.rights_on(by, resource).approve && !creator;
         if resource.kind == Kind::Campaign && approver && asked.approvers.is_empty() {
             Way::Bypass
+        } else if asked.emergency {
+            Way::Emergency
         } else {
             Way::Gated
         }
@@ -97,6 +106,16 @@ impl Reference {
         if let Some(winner) = asked.winner
             && (action != "FINISH" || way == Way::Gated || !VARIANTS.contains(&winner))
         {
+            why.insert(ErrorReason::InvalidFields);
+        }
+        if way == Way::Emergency {
+            if !self.is_admin(by) {
+                why.insert(ErrorReason::PermissionDenied);
+            }
+            if self.has_review_open(by) {
+                why.insert(ErrorReason::ReviewOpen);
+            }
+        } else if asked.emergency {
             why.insert(ErrorReason::InvalidFields);
         }
         let mut able = self.may_be_chosen(by, index);
@@ -150,6 +169,8 @@ impl Reference {
             Target::Same => resource.staged.clone().unwrap_or_default(),
             Target::State(_) => resource.live.clone(),
         };
+        let deadline = own_deadline.or(policy.max_age.map(|age| self.now + age));
+        let remind = policy.reminder_after.map(|after| self.now + after);
         let request = Request {
             resource: index,
             action: row.action,
@@ -163,7 +184,8 @@ impl Reference {
             lost: BTreeSet::new(),
             required: policy.required,
             decisions: Vec::new(),
-            deadline: own_deadline.or(policy.max_age.map(|age| self.now + age)),
+            deadline,
+            remind: remind.filter(|at| deadline.is_none_or(|deadline| *at < deadline)),
             state: "PENDING",
             expiry_reason: "",
             ended: None,

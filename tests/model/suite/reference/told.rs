@@ -7,12 +7,13 @@ use countersign_proto::event::{RecipientReason, RecipientRibbon};
 use super::{Actor, Reference};
 use crate::cast::{Area, Who};
 
-/// Somebody who is told of something, with mail.
+/// Somebody who is told of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Recipient {
     pub who: Who,
     pub reason: RecipientReason,
     pub ribbon: RecipientRibbon,
+    pub mail: bool,
 }
 
 /// Something that happened: an entry of history, and the event that tells of it.
@@ -65,7 +66,8 @@ impl Reference {
         };
         let own = |ribbon| recipients.iter().filter(|it| it.ribbon == ribbon).map(|it| it.who).collect();
         match event {
-            "SUBMITTED" => {
+            "COMMENTED" | "REMINDED" => {}
+            "SUBMITTED" | "REASSIGNED" => {
                 self.resources[resource].ribbon = Some(Ribbon { request, own: own(RecipientRibbon::Decide) });
             }
             "APPROVAL_RECORDED" | "ASSIGNMENT_EXPIRED" => {
@@ -85,7 +87,7 @@ impl Reference {
     }
 
     #[expect(clippy::too_many_arguments, reason = "an entry has that many fields")]
-    fn write_down(
+    pub(super) fn write_down(
         &mut self,
         resource: usize,
         event: &str,
@@ -114,7 +116,7 @@ impl Reference {
     }
 
     /// The first reason of each that there is, of those who are active.
-    fn first_of(&self, several: impl IntoIterator<Item = Recipient>) -> BTreeSet<Recipient> {
+    pub(super) fn first_of(&self, several: impl IntoIterator<Item = Recipient>) -> BTreeSet<Recipient> {
         let mut told = BTreeSet::new();
         let mut seen = BTreeSet::new();
         for recipient in several {
@@ -131,7 +133,8 @@ impl Reference {
         let resource = &self.resources[request.resource];
         let may_decide = |who: &Who| self.policy(request.resource).self_approval || *who != request.submitter;
         let area: BTreeSet<Who> = self.approvers(resource).into_iter().filter(may_decide).collect();
-        let asked = |who: &Who, reason| Recipient { who: *who, reason, ribbon: RecipientRibbon::Decide };
+        let asked =
+            |who: &Who, reason| Recipient { who: *who, reason, ribbon: RecipientRibbon::Decide, mail: true };
         if request.chosen.is_empty() {
             return area.iter().map(|who| asked(who, RecipientReason::AreaApprover)).collect();
         }
@@ -154,6 +157,7 @@ impl Reference {
             who: *who,
             reason: RecipientReason::Admin,
             ribbon: RecipientRibbon::Unspecified,
+            mail: true,
         });
         self.first_of([submitter(request.submitter)].into_iter().chain(admins))
     }
@@ -165,11 +169,13 @@ impl Reference {
             who: self.resources[request.resource].owner,
             reason: RecipientReason::Owner,
             ribbon: RecipientRibbon::Result,
+            mail: true,
         };
         let assigned = request.chosen.difference(&request.lost).map(|who| Recipient {
             who: *who,
             reason: RecipientReason::AssignedApprover,
             ribbon: RecipientRibbon::Unspecified,
+            mail: true,
         });
         let all = [submitter(request.submitter), owner].into_iter().chain(assigned);
         self.first_of(all.filter(|recipient| recipient.who != by))
@@ -182,7 +188,7 @@ impl Reference {
     }
 
     /// Those whose decision a request still waits for.
-    fn asked_now(&self, request: usize) -> BTreeSet<Recipient> {
+    pub(super) fn asked_now(&self, request: usize) -> BTreeSet<Recipient> {
         self.told_of_submission(request)
             .into_iter()
             .filter(|it| {
@@ -190,6 +196,16 @@ impl Reference {
             })
             .map(|it| Recipient { ribbon: RecipientRibbon::Unspecified, ..it })
             .collect()
+    }
+
+    /// NOT-8: the other side, or both sides of what somebody else says.
+    pub(super) fn told_of_comment(&self, request: usize, by: Who) -> BTreeSet<Recipient> {
+        let asked = self.asked_now(request);
+        let is_asked = asked.iter().any(|it| it.who == by);
+        let author = submitter(self.requests[request].submitter);
+        let author = Recipient { ribbon: RecipientRibbon::Unspecified, ..author };
+        let all = [author].into_iter().chain(asked.into_iter().filter(|_| !is_asked));
+        self.first_of(all.filter(|it| it.who != by))
     }
 
     /// NOT-6: somebody's assignment was lost.
@@ -200,7 +216,8 @@ impl Reference {
 
     /// NOT-7.
     pub(super) fn told_of_switch(&self, area: Area) -> BTreeSet<Recipient> {
-        let told = |who: Who, reason| Recipient { who, reason, ribbon: RecipientRibbon::Unspecified };
+        let told =
+            |who: Who, reason| Recipient { who, reason, ribbon: RecipientRibbon::Unspecified, mail: true };
         let admins = self.admins().into_iter().map(|who| told(who, RecipientReason::Admin));
         let approvers = Who::MEMBERS.into_iter().filter(|who| self.rights(*who, area).approve);
         self.first_of(admins.chain(approvers.map(|who| told(who, RecipientReason::AreaApprover))))
@@ -208,5 +225,5 @@ impl Reference {
 }
 
 fn submitter(who: Who) -> Recipient {
-    Recipient { who, reason: RecipientReason::Submitter, ribbon: RecipientRibbon::Result }
+    Recipient { who, reason: RecipientReason::Submitter, ribbon: RecipientRibbon::Result, mail: true }
 }

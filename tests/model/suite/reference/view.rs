@@ -43,6 +43,7 @@ pub struct RequestView {
     pub required: usize,
     pub decisions: Vec<(Actor, String)>,
     pub deadline: Option<i64>,
+    pub remind: Option<i64>,
     pub state: String,
     pub expiry_reason: String,
     pub ended: Option<(Actor, i64)>,
@@ -54,6 +55,7 @@ pub struct RequestView {
 pub struct RibbonView {
     pub resource: Option<usize>,
     pub request: Option<usize>,
+    pub review: Option<usize>,
     pub kind: &'static str,
     pub state: String,
 }
@@ -102,6 +104,7 @@ impl Reference {
                 .map(|(who, verdict)| (Some(*who), format!("{verdict:?}").to_uppercase()))
                 .collect(),
             deadline: it.deadline,
+            remind: it.remind.filter(|_| it.state == "PENDING"),
             state: it.state.to_owned(),
             expiry_reason: it.expiry_reason.to_owned(),
             ended: it.ended,
@@ -127,10 +130,22 @@ impl Reference {
             Some(RibbonView {
                 resource: Some(index),
                 request: Some(ribbon.request),
+                review: None,
                 kind,
                 state: state.to_owned(),
             })
         });
-        Some(seen.collect())
+        let reviews = self.reviews.iter().enumerate().filter_map(|(number, review)| {
+            let rights = self.rights_on(who, &self.resources[review.resource]);
+            let asked = review.open && review.told.contains(&who) && rights.read && rights.approve;
+            asked.then(|| RibbonView {
+                resource: Some(review.resource),
+                request: None,
+                review: Some(number),
+                kind: "REVIEW",
+                state: String::new(),
+            })
+        });
+        Some(seen.chain(reviews).collect())
     }
 }

@@ -28,6 +28,8 @@ pub struct Account<'a> {
     pub(super) resources: Vec<String>,
     /// By their numbers.
     pub(super) requests: Vec<String>,
+    /// By their numbers.
+    pub(super) reviews: Vec<String>,
     /// How many calls succeeded.
     pub(super) succeeded: Cell<usize>,
 }
@@ -53,6 +55,7 @@ impl<'a> Account<'a> {
             roles: BTreeMap::new(),
             resources: Vec::new(),
             requests: Vec::new(),
+            reviews: Vec::new(),
             succeeded: Cell::new(0),
         };
         account.switch_on().await;
@@ -102,6 +105,10 @@ impl<'a> Account<'a> {
 
     pub(super) fn request_number(&self, id: &str) -> Option<usize> {
         self.requests.iter().position(|request| request == id)
+    }
+
+    pub(super) fn review_number(&self, id: &str) -> Option<usize> {
+        self.reviews.iter().position(|review| review == id)
     }
 
     async fn switch_on(&self) {

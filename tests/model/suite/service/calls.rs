@@ -1,9 +1,10 @@
 //! Commands about resources and requests, as calls.
 
 use countersign_proto::approval::{
-    ActionOutcome, ApproveRequest, AudienceValues, CancelRequest, EditEffect, GetResourceRequest,
-    PerformActionRequest, RegisterResourceRequest, RejectRequest, UpdateResourceRequest,
-    approval_service_client::ApprovalServiceClient, resource_service_client::ResourceServiceClient,
+    ActionOutcome, ApproveRequest, AudienceValues, CancelRequest, CloseReviewRequest, CommentRequest,
+    EditEffect, GetResourceRequest, PerformActionRequest, ReassignApproversRequest, RegisterResourceRequest,
+    RejectRequest, UpdateResourceRequest, approval_service_client::ApprovalServiceClient,
+    resource_service_client::ResourceServiceClient, review_service_client::ReviewServiceClient,
 };
 use countersign_proto::types::{LaunchMode, RequestState};
 use countersign_runtime::ids::new_id;
@@ -100,6 +101,7 @@ impl Account<'_> {
             approver_ids: asked.approvers.iter().map(|who| self.members[who].clone()).collect(),
             launch_mode: mode.into(),
             winning_variant: asked.winner.unwrap_or_default().into(),
+            emergency_reason: if asked.emergency { "it burns".into() } else { String::new() },
             ..Default::default()
         };
         let performed = self
@@ -114,7 +116,10 @@ impl Account<'_> {
                 self.requests.push(performed.approval_request.unwrap().approval_request_id);
                 Done::Submitted
             }
-            ActionOutcome::EmergencyBypass => panic!("nobody asked for an emergency"),
+            ActionOutcome::EmergencyBypass => {
+                self.reviews.push(performed.review_id);
+                Done::Bypassed
+            }
             ActionOutcome::Unspecified => panic!("an action without outcome"),
         })
     }
@@ -155,6 +160,47 @@ impl Account<'_> {
             .send(by, message, async |call| ApprovalServiceClient::new(self.channel()).reject(call).await)
             .await?;
         Ok(decided(rejected.approval_request.unwrap().state()))
+    }
+
+    pub async fn comment(&self, by: Who, request: usize) -> Answered {
+        let message = CommentRequest {
+            account_id: self.id.clone(),
+            request_id: new_id().to_string(),
+            approval_request_id: self.requests[request].clone(),
+            text: "why?".into(),
+        };
+        self.send(by, message, async |call| ApprovalServiceClient::new(self.channel()).comment(call).await)
+            .await?;
+        Ok(Done::Changed)
+    }
+
+    pub async fn reassign(&self, by: Who, request: usize, approvers: &[Who]) -> Answered {
+        let message = ReassignApproversRequest {
+            account_id: self.id.clone(),
+            request_id: new_id().to_string(),
+            approval_request_id: self.requests[request].clone(),
+            approver_ids: approvers.iter().map(|who| self.members[who].clone()).collect(),
+            ..Default::default()
+        };
+        self.send(by, message, async |call| {
+            ApprovalServiceClient::new(self.channel()).reassign_approvers(call).await
+        })
+        .await?;
+        Ok(Done::Changed)
+    }
+
+    pub async fn close_review(&self, by: Who, review: usize) -> Answered {
+        let message = CloseReviewRequest {
+            account_id: self.id.clone(),
+            request_id: new_id().to_string(),
+            review_id: self.reviews[review].clone(),
+            ..Default::default()
+        };
+        self.send(by, message, async |call| {
+            ReviewServiceClient::new(self.channel()).close_review(call).await
+        })
+        .await?;
+        Ok(Done::Changed)
     }
 
     pub async fn cancel(&self, by: Who, request: usize) -> Answered {

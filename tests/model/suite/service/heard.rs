@@ -31,8 +31,17 @@ impl Account<'_> {
                 assert_eq!(what, if it.enabled { "workflow.enabled" } else { "workflow.disabled" });
                 return Some(Heard::OfWorkflow { area, enabled: it.enabled, recipients });
             }
+            Payload::Bypass(it) => {
+                let resource = it.resource.unwrap();
+                let (what, from) = match what {
+                    "resource.bypassed" => ("EMERGENCY_BYPASSED", it.from_state),
+                    "review.closed" => ("REVIEWED", resource.state.clone()),
+                    other => panic!("an event of a bypass that is none: {other}"),
+                };
+                (resource, (what.to_owned(), it.action, from, None))
+            }
             Payload::Access(_) => return None,
-            other => panic!("an event that no command makes: {other:?}"),
+            Payload::Invitation(_) => panic!("an event that no command makes: {event:?}"),
         };
         let (what, action, from, request) = entry;
         Some(Heard::OfResource(Entry {
@@ -76,9 +85,11 @@ impl Account<'_> {
     }
 
     fn recipients(&self, told: &[Told]) -> BTreeSet<Recipient> {
-        let recipient = |it: &Told| {
-            assert!(it.mail, "told without mail: {it:?}");
-            Recipient { who: self.who(&it.member_id).unwrap(), reason: it.reason(), ribbon: it.ribbon() }
+        let recipient = |it: &Told| Recipient {
+            who: self.who(&it.member_id).unwrap(),
+            reason: it.reason(),
+            ribbon: it.ribbon(),
+            mail: it.mail,
         };
         let distinct: BTreeSet<_> = told.iter().map(recipient).collect();
         assert_eq!(distinct.len(), told.len(), "somebody is told twice: {told:?}");

@@ -34,6 +34,7 @@ impl Account<'_> {
             PolicyChange::WritersCancel(true) => message.set_cancellation(Cancellation::Writers),
             PolicyChange::WritersCancel(false) => message.set_cancellation(Cancellation::Nobody),
             PolicyChange::MaxAge(age) => message.request_max_age = hours(age),
+            PolicyChange::ReminderAfter(after) => message.reminder_after = hours(after),
             PolicyChange::LeadTime(lead) => message.minimum_lead_time = hours(lead),
         }
         self.send(by, message, async |call| {

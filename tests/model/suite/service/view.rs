@@ -112,6 +112,7 @@ impl Account<'_> {
                 })
                 .collect(),
             deadline: it.deadline.as_ref().map(micros),
+            remind: it.remind_time.as_ref().map(micros),
             state: state.as_str_name().trim_start_matches("REQUEST_STATE_").to_owned(),
             expiry_reason: it.expiry_reason,
             ended: it.end_time.as_ref().map(|time| (actor(&it.ended_by), micros(time))),
@@ -146,6 +147,7 @@ impl Account<'_> {
         let seen = ribbons.iter().map(|ribbon| RibbonView {
             resource: self.resource_number(&ribbon.resource_id),
             request: self.request_number(&ribbon.approval_request_id),
+            review: self.review_number(&ribbon.review_id),
             kind: ribbon.kind().as_str_name().trim_start_matches("RIBBON_KIND_"),
             state: ribbon.request_state.clone(),
         });
