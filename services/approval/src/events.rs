@@ -1,7 +1,7 @@
 //! From an outcome to the event that tells of it: the outbox row that is written with it.
 
 use countersign_domain::{
-    Account, AccountId, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
+    Account, AccountId, Action, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
     RequestWrite, Resource, Review, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
@@ -248,7 +248,11 @@ fn bypass_event(resource: &Resource, review: &Review) -> event::BypassEvent {
         digest: review.digest.to_string(),
         closed_by: closed.map(|closed| convert::actor(&closed.by)),
         note: closed.map(|closed| closed.note.clone()).unwrap_or_default(),
-        winning_variant: resource.winner.clone().unwrap_or_default(),
+        winning_variant: resource
+            .winner
+            .clone()
+            .filter(|_| review.action == Action::FINISH)
+            .unwrap_or_default(),
     }
 }
 

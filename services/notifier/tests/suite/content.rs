@@ -44,6 +44,7 @@ const NO_CONTENT: &[&str] = &[
     "BypassEvent.resource",
     "BypassEvent.review_id",
     "BypassEvent.target_state",
+    "BypassEvent.winning_variant",
     "Event.access",
     "Event.account_name",
     "Event.actor",
