@@ -8,6 +8,7 @@ use crate::{
     decide::{advance, check_open, history},
     history::HistoryEvent,
     lifecycle::Lifecycle,
+    limits,
     loss::can_be_approved,
     outcome::{Event, EventKind},
     perform::{approver_violations, check_version, next},
@@ -38,12 +39,16 @@ pub fn comment(
     if text.trim().is_empty() {
         return Err(Refusal::Invalid(vec![Violation::new("text", "is required")]));
     }
+    if request.comments >= limits::COMMENTS {
+        return Err(Refusal::TooManyComments(request.id));
+    }
     let after = next(resource, context.now);
+    let commented = Request { comments: request.comments + 1, ..request.clone() };
     let recipients = recipients::of_comment(context, request, resource);
     Ok(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Commented, text),
         resource: after,
-        request: Some(RequestWrite::Unchanged(request.clone())),
+        request: Some(RequestWrite::Noted(commented)),
         review: None,
         event: Event { kind: EventKind::RequestCommented, recipients },
     })
@@ -118,7 +123,7 @@ pub fn remind(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     Some(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Reminded, ""),
         resource: after,
-        request: Some(RequestWrite::Remind(Request { remind_at: None, ..request.clone() })),
+        request: Some(RequestWrite::Noted(Request { remind_at: None, ..request.clone() })),
         review: None,
         event: Event { kind: EventKind::RequestReminded, recipients },
     })

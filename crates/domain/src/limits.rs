@@ -22,6 +22,8 @@ pub const APPROVERS: usize = 50;
 pub const REQUIRED_APPROVALS: std::ops::RangeInclusive<u8> = 1..=10;
 /// `request_max_age`.
 pub const REQUEST_MAX_AGE: Duration = Duration::from_hours(365 * 24);
+/// How many comments a request has: each is mailed, and none is ever deleted.
+pub const COMMENTS: u16 = 200;
 /// `reminder_after`.
 pub const REMINDER_AFTER: Duration = Duration::from_hours(365 * 24);
 /// `minimum_lead_time`.

@@ -28,10 +28,9 @@ pub enum RequestWrite {
         /// The assignments that are gone with it.
         removed: Vec<MemberId>,
     },
-    /// Its reminder was sent: guarded by its version, which stays, because nothing changed that a decision is about.
-    Remind(Request),
-    /// As it was: something is told of it (REQ-21). That it is still pending is guarded by its resource's version.
-    Unchanged(Request),
+    /// Its reminder was sent, or somebody commented on it: guarded by its version, which stays, because nothing changed that a
+    /// decision is about.
+    Noted(Request),
 }
 
 impl RequestWrite {
@@ -41,8 +40,7 @@ impl RequestWrite {
             Self::Insert(request)
             | Self::Update { request, .. }
             | Self::Reassign { request, .. }
-            | Self::Remind(request)
-            | Self::Unchanged(request) => request,
+            | Self::Noted(request) => request,
         }
     }
 }

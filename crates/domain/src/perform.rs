@@ -1,8 +1,8 @@
 //! Doing an action: applied at once, or submitted for approval (REQ-1).
 
 use crate::{
-    Context, Member, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite,
-    Resource, Review, ReviewId, ReviewWrite, Timestamp, Violation,
+    Context, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite, Resource,
+    Review, ReviewId, Timestamp, Violation,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::{Action, Kind, Lifecycle, Target, Transition},
     limits,
@@ -11,9 +11,9 @@ use crate::{
     permission::{acts_as, require_write},
     policy::Area,
     recipients,
-    refusal::Permission,
     request::Assignment,
     resource::{ApprovalStatus, LaunchMode, Lock},
+    review,
 };
 
 /// What someone wants to do to a resource.
@@ -78,7 +78,7 @@ pub fn perform(
     let may_bypass = rights.approve && acts_as(context) != Some(SystemRole::Creator);
     let way = way(policy, transition, mode, may_bypass, command);
     if way == Way::Emergency {
-        check_may_bypass_in_emergency(context, lifecycle, open_review)?;
+        review::check_may_bypass(context, lifecycle.component, open_review)?;
     }
 
     let mut violations = Vec::new();
@@ -99,7 +99,7 @@ pub fn perform(
         Way::Emergency => {
             let event = HistoryEvent::EmergencyBypassed;
             let applied = apply_at_once(context, resource, transition, command, mode, event);
-            Ok(open_a_review(context, lifecycle, resource, command, applied))
+            Ok(review::open(context, lifecycle, resource, command, applied))
         }
     }
 }
@@ -199,53 +199,6 @@ pub(crate) fn approver_violations(
         violations.extend(problem.map(|text| Violation::new(format!("approver_ids[{index}]"), text)));
     }
     violations
-}
-
-/// POL-8: Admins only, and only who has no bypass of theirs left to be reviewed.
-fn check_may_bypass_in_emergency(
-    context: &Context<'_>,
-    lifecycle: &Lifecycle,
-    open_review: Option<&Review>,
-) -> Result<(), Refusal> {
-    if !context.actor.active_member().is_some_and(Member::is_admin) {
-        let (permission, component) = (Permission::Bypass, lifecycle.component.as_str());
-        return Err(Refusal::PermissionDenied { permission, component });
-    }
-    open_review.map_or(Ok(()), |review| Err(Refusal::ReviewOpen(review.id)))
-}
-
-/// POL-8: what an emergency applied is told to every approver, and opens the review that another of them has to close.
-fn open_a_review(
-    context: &Context<'_>,
-    lifecycle: &Lifecycle,
-    before: &Resource,
-    command: &PerformAction,
-    applied: Outcome,
-) -> Outcome {
-    let history = HistoryEntry { note: command.emergency_reason.clone(), ..applied.history };
-    let review = Box::new(Review {
-        account_id: before.account_id,
-        id: command.review_id,
-        resource_id: before.id,
-        kind: before.kind.clone(),
-        resource_title: before.title.clone(),
-        area: lifecycle.area.clone(),
-        action: command.action.clone(),
-        from_state: before.state.clone(),
-        target_state: applied.resource.state.clone(),
-        bypassed_by: context.actor.to_ref(),
-        reason: command.emergency_reason.clone(),
-        digest: history.digest.clone(),
-        opened_at: context.now,
-        closed: None,
-    });
-    let recipients = recipients::of_bypass(context, lifecycle, &applied.resource);
-    Outcome {
-        review: Some(ReviewWrite::Open(review)),
-        history,
-        event: Event { kind: EventKind::ResourceBypassed, recipients },
-        ..applied
-    }
 }
 
 /// REQ-13: a winner is a variant that the A/B test declares, and only FINISH has one.
@@ -348,6 +301,7 @@ fn submit(
         decisions: Vec::new(),
         deadline,
         remind_at: remind_at(context.now, policy, deadline),
+        comments: 0,
         state: RequestState::Pending,
         version: 1,
         created_at: context.now,

@@ -5,6 +5,7 @@ use crate::{
     ReviewId, RoleId, Timestamp,
     account::{AccountState, Feature},
     lifecycle::{Action, Kind, State},
+    limits,
     member::SystemRole,
     time,
 };
@@ -180,6 +181,9 @@ pub enum Refusal {
         /// When.
         at: Timestamp,
     },
+    /// A request has so many comments at the most (REQ-21).
+    #[error("the request has {} comments, which is as many as it can have", limits::COMMENTS)]
+    TooManyComments(RequestId),
     /// Others were chosen (REQ-7).
     #[error("this request was assigned to others")]
     NotAssigned(RequestId),

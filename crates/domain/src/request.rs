@@ -204,6 +204,8 @@ pub struct Request {
     pub deadline: Option<Timestamp>,
     /// When those who are asked are reminded of it; none: never, or they were (NOT-8).
     pub remind_at: Option<Timestamp>,
+    /// How many comments were made on it (REQ-21).
+    pub comments: u16,
     /// PENDING, or how it ended.
     pub state: RequestState,
     /// Counts up with every change.

@@ -1,13 +1,13 @@
 //! The review of an emergency bypass (POL-8): another approver looks at what an Admin applied without a second signature.
 
 use crate::{
-    AccountId, ActorRef, Area, Context, Digest, Outcome, Refusal, Resource, ResourceId, ReviewId,
+    AccountId, ActorRef, Area, Context, Digest, Member, Outcome, Refusal, Resource, ResourceId, ReviewId,
     ReviewWrite, Timestamp,
     access::Component,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Kind, State},
+    lifecycle::{Action, Kind, Lifecycle, State},
     outcome::{Event, EventKind},
-    perform::{entry, next},
+    perform::{PerformAction, entry, next},
     permission::require,
     recipients,
     refusal::Permission,
@@ -45,6 +45,51 @@ pub struct Review {
     pub opened_at: Timestamp,
     /// Who closed it, when and with what note; none while it is open.
     pub closed: Option<Ending>,
+}
+
+/// Whether the actor may bypass: Admins only, and only who has no bypass of theirs left to be reviewed.
+pub(crate) fn check_may_bypass(
+    context: &Context<'_>,
+    component: Component,
+    open: Option<&Review>,
+) -> Result<(), Refusal> {
+    let may = context.actor.active_member().is_some_and(Member::is_admin);
+    require(may, Permission::Bypass, component)?;
+    open.map_or(Ok(()), |review| Err(Refusal::ReviewOpen(review.id)))
+}
+
+/// What was `applied` in an emergency is told to every approver, and opens the review that another of them has to close.
+pub(crate) fn open(
+    context: &Context<'_>,
+    lifecycle: &Lifecycle,
+    before: &Resource,
+    command: &PerformAction,
+    applied: Outcome,
+) -> Outcome {
+    let history = HistoryEntry { note: command.emergency_reason.clone(), ..applied.history };
+    let review = Box::new(Review {
+        account_id: before.account_id,
+        id: command.review_id,
+        resource_id: before.id,
+        kind: before.kind.clone(),
+        resource_title: before.title.clone(),
+        area: lifecycle.area.clone(),
+        action: command.action.clone(),
+        from_state: before.state.clone(),
+        target_state: applied.resource.state.clone(),
+        bypassed_by: context.actor.to_ref(),
+        reason: command.emergency_reason.clone(),
+        digest: history.digest.clone(),
+        opened_at: context.now,
+        closed: None,
+    });
+    let recipients = recipients::of_bypass(context, lifecycle, &applied.resource);
+    Outcome {
+        review: Some(ReviewWrite::Open(review)),
+        history,
+        event: Event { kind: EventKind::ResourceBypassed, recipients },
+        ..applied
+    }
 }
 
 /// Closes a review: any approver of the resource may but the Admin whose bypass it is. With it that Admin can bypass again.

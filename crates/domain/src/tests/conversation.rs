@@ -30,7 +30,8 @@ fn a_comment_is_history_and_changes_nothing_else() {
     let world = World::new();
     let pending = world.launch_by_creator();
     let outcome = world.comment(Who::Member, &pending, "Why now?").unwrap();
-    assert_eq!(outcome.request, Some(RequestWrite::Unchanged(pending.request.clone())));
+    let commented = Request { comments: 1, ..pending.request.clone() };
+    assert_eq!(outcome.request, Some(RequestWrite::Noted(commented)));
     assert_eq!((outcome.history.event, outcome.history.note.as_str()), (HistoryEvent::Commented, "Why now?"));
     assert_eq!((outcome.history.actor, outcome.history.request_id), (Who::Member.as_ref(), Some(REQUEST)));
     let before = pending.resource;
@@ -48,6 +49,9 @@ fn whoever_reads_comments_on_what_is_pending() {
         assert!(world.comment(who, &pending, "hm").is_ok(), "{who:?}");
     }
     assert_eq!(violated(world.comment(Who::Admin, &pending, " \n")), ["text"]);
+    let mut full = pending.clone();
+    full.request.comments = 200;
+    assert_eq!(world.comment(Who::Creator, &full, "one more"), Err(Refusal::TooManyComments(REQUEST)));
     let approved = Pending::after(world.approve(Who::Approver, &pending).unwrap());
     assert!(matches!(
         world.comment(Who::Creator, &approved, "too late"),
@@ -173,7 +177,7 @@ fn those_who_are_asked_are_reminded_once() {
         outcome.event.recipients.iter().map(|it| (it.member_id, it.reason, it.mail, it.ribbon)).collect();
     assert_eq!(recipients, [(Who::Admin.id(), Reason::AssignedApprover, true, None)]);
     let reminded = Request { remind_at: None, ..pending.request.clone() };
-    assert_eq!(outcome.request, Some(RequestWrite::Remind(reminded)));
+    assert_eq!(outcome.request, Some(RequestWrite::Noted(reminded)));
     let after = Pending::after(outcome);
     assert_eq!(world.clone().at(after_hours(5)).remind(&after), None);
     let ended = Pending::after(world.reject(Who::Admin, &pending).unwrap());

@@ -137,7 +137,7 @@ enum RequestRows {
     Insert { request: requests::Model, approvers: Vec<uuid::Uuid> },
     Update { request: requests::Model, decision: Option<decisions::Model>, lost: Vec<Lost> },
     Reassign { request: requests::Model, approvers: Vec<uuid::Uuid>, removed: Vec<uuid::Uuid> },
-    Remind(requests::Model),
+    Noted(requests::Model),
 }
 
 enum ReviewRow {
@@ -168,10 +168,7 @@ impl Rows {
         Ok(Self {
             rules_version,
             resource: resources::Model { history_hash: Some(hash.as_bytes().to_vec()), ..resource },
-            request: match &outcome.request {
-                Some(write) => RequestRows::of(write, &outcome)?,
-                None => None,
-            },
+            request: outcome.request.as_ref().map(|write| RequestRows::of(write, &outcome)).transpose()?,
             review: outcome.review.as_ref().map(|write| ReviewRow::of(write, &outcome)).transpose()?,
             history: history::Model::of(&outcome.history, hash),
             outbox: (&outbox).into(),
@@ -181,13 +178,12 @@ impl Rows {
 }
 
 impl RequestRows {
-    /// None: nothing of a request is written.
-    fn of(write: &RequestWrite, outcome: &Outcome) -> Result<Option<Self>, StoreError> {
+    fn of(write: &RequestWrite, outcome: &Outcome) -> Result<Self, StoreError> {
         let request = write.request();
         if request.account_id != outcome.resource.account_id || request.resource_id != outcome.resource.id {
             return Err(StoreError::Unstorable { what: "an outcome whose parts don't belong together" });
         }
-        Ok(Some(match write {
+        Ok(match write {
             RequestWrite::Insert(request) => {
                 if request.state.ending().is_some() || !request.decisions.is_empty() {
                     return Err(StoreError::Unstorable { what: "a new request that is decided already" });
@@ -208,9 +204,8 @@ impl RequestRows {
                 approvers: chosen(request),
                 removed: removed.iter().map(|member| member.0).collect(),
             },
-            RequestWrite::Remind(request) => Self::Remind(request.into()),
-            RequestWrite::Unchanged(_) => return Ok(None),
-        }))
+            RequestWrite::Noted(request) => Self::Noted(request.into()),
+        })
     }
 }
 

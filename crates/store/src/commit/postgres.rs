@@ -61,8 +61,8 @@ enum Shape {
     DecideAssigned,
     /// Other approvers are chosen.
     Reassign,
-    /// A reminder was sent.
-    Remind,
+    /// A reminder was sent, or a comment made.
+    Note,
     /// A resource changes by an emergency bypass, which opens a review.
     OpenReview,
     /// A review is closed.
@@ -78,7 +78,7 @@ impl Shape {
         Self::Decide,
         Self::DecideAssigned,
         Self::Reassign,
-        Self::Remind,
+        Self::Note,
         Self::OpenReview,
         Self::CloseReview,
     ];
@@ -94,7 +94,7 @@ impl Shape {
             (Some(RequestRows::Update { request, .. }), _) if request.assigned => Self::DecideAssigned,
             (Some(RequestRows::Update { .. }), _) => Self::Decide,
             (Some(RequestRows::Reassign { .. }), _) => Self::Reassign,
-            (Some(RequestRows::Remind(_)), _) => Self::Remind,
+            (Some(RequestRows::Noted(_)), _) => Self::Note,
         }
     }
 
@@ -113,7 +113,7 @@ impl Shape {
             | Self::Decide
             | Self::DecideAssigned
             | Self::Reassign
-            | Self::Remind => Some("request"),
+            | Self::Note => Some("request"),
         }
     }
 }
@@ -165,7 +165,7 @@ fn parameters(rows: Rows) -> Vec<Value> {
             all.push(approvers.into());
             all.push(removed.into());
         }
-        Some(RequestRows::Remind(request)) => all.extend(values(&request)),
+        Some(RequestRows::Noted(request)) => all.extend(values(&request)),
     }
     match rows.review {
         None => {}
@@ -215,7 +215,7 @@ fn text(shape: Shape) -> String {
             let request = Row::of::<requests::Entity>("requests", &mut next);
             parts.extend([change(&request), choose(&request, next), dismiss(&request, next + 1)]);
         }
-        Shape::Remind => parts.push(remind(&Row::of::<requests::Entity>("requests", &mut next))),
+        Shape::Note => parts.push(note(&Row::of::<requests::Entity>("requests", &mut next))),
         Shape::OpenReview => {
             let review = Row::of::<reviews::Entity>("reviews", &mut next);
             parts.push(format!("review AS ({} RETURNING 1 AS version)", review.insert("resource", "")));
@@ -282,12 +282,14 @@ fn change(request: &Row) -> String {
     )
 }
 
-/// Notes that the reminder was sent.
-fn remind(request: &Row) -> String {
+/// Notes that the reminder was sent, or how many comments there are.
+fn note(request: &Row) -> String {
     format!(
-        "request AS (UPDATE requests AS q SET remind_at_us = NULL FROM resource \
+        "request AS (UPDATE requests AS q SET remind_at_us = {remind_at}, comments = {comments} FROM resource \
          WHERE q.account_id = {account} AND q.request_id = {id} AND q.version = {version} \
          AND q.state = 'PENDING' RETURNING q.version)",
+        remind_at = request.at("remind_at_us"),
+        comments = request.at("comments"),
         account = request.at("account_id"),
         id = request.at("request_id"),
         version = request.at("version"),

@@ -125,10 +125,16 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
             }
             Ok(tried)
         }
-        RequestRows::Remind(request) => {
-            let sql = "UPDATE requests SET remind_at_us = NULL \
+        RequestRows::Noted(request) => {
+            let sql = "UPDATE requests SET remind_at_us = $4, comments = $5 \
                 WHERE account_id = $1 AND request_id = $2 AND version = $3 AND state = 'PENDING'";
-            let values = vec![request.account_id.into(), request.request_id.into(), request.version.into()];
+            let values = vec![
+                request.account_id.into(),
+                request.request_id.into(),
+                request.version.into(),
+                request.remind_at_us.into(),
+                request.comments.into(),
+            ];
             Ok(done_if(execute(transaction, sql, values).await? == 1))
         }
     }

@@ -47,6 +47,7 @@ pub struct Model {
     pub winner: Option<String>,
     pub expiry_reason: Option<String>,
     pub remind_at_us: Option<i64>,
+    pub comments: i16,
     /// Whether approvers are chosen: for lists.
     pub assigned: bool,
 }
@@ -116,6 +117,7 @@ impl From<&Request> for Model {
             winner,
             expiry_reason,
             remind_at_us: request.remind_at.map(|at| at.0),
+            comments: i16::try_from(request.comments).unwrap_or(i16::MAX),
             assigned: request.has_chosen_approvers(),
         }
     }
@@ -168,6 +170,7 @@ impl Model {
             decisions,
             deadline: self.deadline_at_us.map(Timestamp),
             remind_at: self.remind_at_us.map(Timestamp),
+            comments: parsed(u16::try_from(self.comments).ok(), "requests", "comments", key)?,
             state,
             version: self.version,
             created_at: Timestamp(self.created_at_us),

@@ -49,12 +49,13 @@ const SQLITE: Types =
 /// new index. The lists' indexes are partial where only what is pending is asked for: they stay
 /// as small as that is.
 fn columns(types: &Types) -> String {
-    let Types { bigint, boolean, .. } = types;
+    let Types { bigint, smallint, boolean, .. } = types;
     format!(
         "
 ALTER TABLE policies ADD COLUMN reminder_after_us {bigint};
 
 ALTER TABLE requests ADD COLUMN remind_at_us {bigint};
+ALTER TABLE requests ADD COLUMN comments {smallint} NOT NULL DEFAULT 0;
 CREATE INDEX requests_remind ON requests (remind_at_us) WHERE state = 'PENDING' AND remind_at_us IS NOT NULL;
 
 -- Whether approvers were chosen: who is asked where none were is everybody of the area.

@@ -397,6 +397,7 @@ pub(crate) fn request(resource: &Resource, submitter: &Member) -> Request {
         decisions: vec![],
         deadline: resource.schedule.end,
         remind_at: None,
+        comments: 0,
         state: RequestState::Pending,
         version: 1,
         created_at: NOW,

@@ -131,9 +131,9 @@ async fn a_reminder_is_due_once(db: TestDatabase) {
     assert_eq!(world.all_due(after(9), 10).await, []);
     assert_eq!(world.all_due(after(10), 10).await, [due]);
 
-    let sent = countersign_domain::Request { remind_at: None, ..request.clone() };
+    let sent = countersign_domain::Request { remind_at: None, comments: 3, ..request.clone() };
     let reminded =
-        told(&outcome.resource, &request, HistoryEvent::Reminded, RequestWrite::Remind(sent.clone()));
+        told(&outcome.resource, &request, HistoryEvent::Reminded, RequestWrite::Noted(sent.clone()));
     world.done(reminded.clone()).await;
     assert_eq!(world.all_due(after(49), 10).await, []);
     assert_eq!(world.resource_and_request(resource.id).await, (reminded.resource.clone(), sent.clone()));

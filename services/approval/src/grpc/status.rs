@@ -249,6 +249,9 @@ fn refused(refusal: Refusal) -> Draft {
                 .with("closed_by_name", by.name)
                 .with("closed_at", at)
         }
+        Refusal::TooManyComments(id) => {
+            request(Draft::new(FailedPrecondition, ErrorReason::TooManyComments, text), id)
+        }
         Refusal::NotAssigned(id) => request(Draft::new(PermissionDenied, ErrorReason::NotAssigned, text), id),
         Refusal::NoEligibleApprovers(area) => Draft::new(
             FailedPrecondition,

@@ -53,6 +53,7 @@ fn refusals() -> Vec<Refusal> {
         },
         Refusal::SelfApproval(RequestId(ID)),
         Refusal::NotAssigned(RequestId(ID)),
+        Refusal::TooManyComments(RequestId(ID)),
         Refusal::ReviewOpen(ReviewId(ID)),
         Refusal::SelfReview(ReviewId(ID)),
         Refusal::ReviewClosed {
@@ -119,6 +120,7 @@ fn promised(refusal: &Refusal) -> (Code, &'static str, &'static [&'static str]) 
             &["approval_request_id", "state", "decided_by", "decided_by_name", "decided_at"],
         ),
         Refusal::SelfApproval(_) => (PermissionDenied, "SELF_APPROVAL", &["approval_request_id"]),
+        Refusal::TooManyComments(_) => (FailedPrecondition, "TOO_MANY_COMMENTS", &["approval_request_id"]),
         Refusal::ReviewOpen(_) => (FailedPrecondition, "REVIEW_OPEN", &["review_id"]),
         Refusal::SelfReview(_) => (PermissionDenied, "SELF_REVIEW", &["review_id"]),
         Refusal::ReviewClosed { .. } => {

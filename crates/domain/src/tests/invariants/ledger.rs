@@ -326,13 +326,18 @@ impl Ledger {
                 self.update_request(request, decision, &lost);
             }
             Some(RequestWrite::Reassign { request, removed }) => self.reassign_request(request, &removed),
-            Some(RequestWrite::Remind(request)) => {
+            Some(RequestWrite::Noted(request)) => {
                 let before = self.requests.last_mut().unwrap();
-                assert!(before.remind_at.is_some_and(|at| at <= self.world.now), "NOT-8: reminded too early");
-                assert_eq!(request, Request { remind_at: None, ..before.clone() });
+                assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
+                let reminded = request.remind_at != before.remind_at;
+                assert!(
+                    !reminded || before.remind_at.is_some_and(|at| at <= self.world.now),
+                    "NOT-8: reminded too early"
+                );
+                let (remind_at, comments) = (request.remind_at, before.comments + u16::from(!reminded));
+                assert_eq!(request, Request { remind_at, comments, ..before.clone() });
                 *before = request;
             }
-            Some(RequestWrite::Unchanged(request)) => assert_eq!(Some(&request), self.requests.last()),
             None if outcome.review.is_some() => {}
             None => assert!(before.lock.is_none(), "LIF-20: a locked resource changed"),
         }
