@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign_proto::{
+    access,
     approval::{self, bulk_decision::Decision, bulk_result},
     inbox::RibbonKind,
     types::{RequestState, SystemRole},
@@ -163,7 +164,7 @@ async fn many_are_decided_in_one_call() {
 
 type Filter = approval::ListApprovalRequestsRequest;
 
-/// Proves REQ-19 over the wire: every filter, both orders, and page tokens that fit no other list.
+/// Proves REQ-19, ACC-16 over the wire: every filter, both orders, and page tokens that fit no other list.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_listed_by_what_one_looks_for() {
     let system = System::standalone().await;
@@ -205,6 +206,30 @@ async fn requests_are_listed_by_what_one_looks_for() {
     // Somebody else's list is another one.
     let theirs = Filter { page_token, ..waiting.clone() };
     assert_eq!(reason(&team.approver.requests(theirs).await.unwrap_err()), "INVALID_FIELDS");
+    // Who may read campaigns alone does not even learn from pages that there is something else (ACC-16).
+    let role = access::CreateRoleRequest {
+        name: "Campaigns".into(),
+        accesses: vec![access::ComponentAccess {
+            component: "engagement.campaigns".into(),
+            level: access::AccessLevel::Read.into(),
+            approve: false,
+        }],
+        ..Default::default()
+    };
+    let role = team.admin.create_role(role).await.unwrap().role_id;
+    let limited = team.admin.other(team.admin.add_with("Lena Limited", vec![role]).await);
+    let second = team.creator.ab_test().await.resource_id;
+    team.creator.submit(&second, "START").await;
+    for hidden in [
+        Filter { area: "PRODUCT_EXPERIENCES".into(), page_size: 1, ..Default::default() },
+        Filter { kind: "ab_test".into(), page_size: 1, ..Default::default() },
+    ] {
+        assert_eq!(team.member.requests(hidden.clone()).await.unwrap().approval_requests.len(), 1);
+        let nothing = approval::ListApprovalRequestsResponse::default();
+        assert_eq!(limited.requests(hidden).await.unwrap(), nothing);
+    }
+    let page = limited.requests(Filter { page_size: 3, ..Default::default() }).await.unwrap();
+    assert_eq!((page.approval_requests.len(), page.next_page_token.as_str()), (3, ""));
     for contradiction in [
         Filter { decided_by_me: true, ..waiting.clone() },
         Filter { state: RequestState::Approved.into(), ..waiting },
