@@ -177,6 +177,11 @@ impl Directory {
         self.named.iter().chain(self.approvers.iter()).find(|member| member.id == id)
     }
 
+    /// What to call the member with this id: their id, where the decision doesn't know them.
+    pub fn name_of(&self, id: MemberId) -> String {
+        self.get(id).map_or_else(|| id.to_string(), |member| member.display_name.clone())
+    }
+
     /// The named members who are not among the approvers.
     pub fn others(&self) -> impl Iterator<Item = &Member> {
         self.named.iter().filter(|named| !self.approvers.iter().any(|member| member.id == named.id))

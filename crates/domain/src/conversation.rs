@@ -74,7 +74,7 @@ pub fn reassign(
         violations.push(Violation::new("approver_ids", "are those who are asked already"));
     }
     for (index, id) in command.approvers.iter().enumerate().filter(|(_, id)| request.decided_by(**id)) {
-        let name = context.directory.get(*id).map_or_else(|| id.to_string(), |it| it.display_name.clone());
+        let name = context.directory.name_of(*id);
         violations
             .push(Violation::new(format!("approver_ids[{index}]"), format!("{name} has decided already")));
     }
@@ -84,7 +84,7 @@ pub fn reassign(
     let dropped =
         assigned.iter().find(|id| !chosen.contains(id) && actor.is_none_or(|actor| actor.id != **id));
     if let Some(id) = dropped.filter(|_| hands_on) {
-        let name = context.directory.get(*id).map_or_else(|| id.to_string(), |it| it.display_name.clone());
+        let name = context.directory.name_of(*id);
         violations.push(Violation::new(
             "approver_ids",
             format!("must still name {name}: only the submitter and Admins take others from a request"),

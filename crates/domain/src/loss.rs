@@ -158,8 +158,7 @@ pub(crate) fn can_be_approved(context: &Context<'_>, resource: &Resource, reques
 }
 
 fn named(context: &Context<'_>, id: MemberId) -> ActorRef {
-    let name = context.directory.get(id).map_or_else(|| id.to_string(), |member| member.display_name.clone());
-    ActorRef { member_id: Some(id), name, service: None }
+    ActorRef { member_id: Some(id), name: context.directory.name_of(id), service: None }
 }
 
 /// What history says of it.

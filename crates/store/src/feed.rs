@@ -30,7 +30,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::{
     Backend, Store, StoreError,
-    entities::{history, json, select_list},
+    entities::{history, resources, select_list},
     error::failed,
     members, requests,
     store::statement,
@@ -250,9 +250,9 @@ impl Store {
         ids: &BTreeSet<RequestId>,
     ) -> Result<BTreeMap<RequestId, (Request, Audience)>, StoreError> {
         let sql = format!(
-            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
-             WHERE r.account_id = q.account_id AND r.resource_id = q.resource_id) AS r_audience \
+            "SELECT {selected}, {audience} \
              FROM requests AS q WHERE q.account_id = $1 AND {among}",
+            audience = resources::looked_up("audience", "q"),
             selected = requests::selected(self.backend),
             among = members::is_among(self.backend, "q.request_id", 2),
         );
@@ -261,10 +261,8 @@ impl Store {
         let mut known = BTreeMap::new();
         for row in self.read.query_all_raw(select).await.map_err(failed(WHAT))? {
             let Some(request) = requests::from_row(&row, WHAT)? else { continue };
-            let audience: Option<String> = row.try_get("r_", "audience").map_err(failed(WHAT))?;
-            let key = || format!("{account}/{}", request.resource_id);
-            let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
-            known.insert(request.id, (request, audience.unwrap_or_default()));
+            let audience = resources::audience_of(&row, account, request.resource_id, WHAT)?;
+            known.insert(request.id, (request, audience));
         }
         Ok(known)
     }

@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::{
     Page, Store, StoreError,
-    entities::{history, json, resources, select_list},
+    entities::{history, resources, select_list},
     error::failed,
     store::statement,
 };
@@ -253,18 +253,11 @@ fn page(
         }
     }
     values.push((i64::from(limit) + 1).into());
-    // Looked up by its key for each, and not joined, so that the order of the index is kept.
-    let of_resource = |column: &str| {
-        format!(
-            "(SELECT r.{column} FROM resources AS r \
-             WHERE r.account_id = h.account_id AND r.resource_id = h.resource_id) AS r_{column}"
-        )
-    };
     let sql = format!(
         "SELECT {entry}, {kind}, {audience} FROM history AS h WHERE {conditions} ORDER BY {order} LIMIT ${limit}",
         entry = select_list::<history::Entity>("h", "h_"),
-        kind = of_resource("kind"),
-        audience = of_resource("audience"),
+        kind = resources::looked_up("kind", "h"),
+        audience = resources::looked_up("audience", "h"),
         conditions = conditions.join(" AND "),
         limit = values.len(),
     );
@@ -275,8 +268,6 @@ fn item(row: &QueryResult) -> Result<HistoryItem, StoreError> {
     let what = failed(LIST);
     let recorded: Recorded = history::Model::from_query_result(row, "h_").map_err(what)?.try_into()?;
     let kind: Option<String> = row.try_get("r_", "kind").map_err(what)?;
-    let audience: Option<String> = row.try_get("r_", "audience").map_err(what)?;
-    let key = || format!("{}/{}", recorded.entry.account_id, recorded.entry.resource_id);
-    let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
-    Ok(HistoryItem { recorded, kind: kind.map(Kind::given), audience: audience.unwrap_or_default() })
+    let audience = resources::audience_of(row, recorded.entry.account_id, recorded.entry.resource_id, LIST)?;
+    Ok(HistoryItem { recorded, kind: kind.map(Kind::given), audience })
 }

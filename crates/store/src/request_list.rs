@@ -6,7 +6,7 @@ use countersign_domain::{
 };
 use sea_orm::{ConnectionTrait, Value};
 
-use crate::{Page, Store, StoreError, entities::json, error::failed, requests, store::statement};
+use crate::{Page, Store, StoreError, entities::resources, error::failed, requests, store::statement};
 
 /// The states by which requests can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +102,8 @@ impl Store {
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(request) = requests::from_row(row, WHAT)? {
-                let audience: Option<String> = row.try_get("", "audience").map_err(failed(WHAT))?;
-                let key = || format!("{account}/{}", request.resource_id);
-                // The resource is always there, unless the account is being erased.
-                let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
-                items.push((request, audience.unwrap_or_default()));
+                let audience = resources::audience_of(row, account, request.resource_id, WHAT)?;
+                items.push((request, audience));
             }
         }
         Ok(Page::of(items, limit))
@@ -269,10 +266,10 @@ impl Text {
             .map(|(place, part)| format!("SELECT * FROM ({part}) AS part_{place}"))
             .collect();
         let sql = format!(
-            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
-             WHERE r.account_id = q.account_id AND r.resource_id = q.resource_id) AS audience \
+            "SELECT {selected}, {audience} \
              FROM (SELECT * FROM ({parts}) AS found ORDER BY {order} LIMIT {limit}) AS page \
              JOIN requests AS q ON q.account_id = $1 AND q.request_id = page.id ORDER BY {order}",
+            audience = resources::looked_up("audience", "q"),
             parts = parts.join(" UNION "),
         );
         (sql, values)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Page, Store, StoreError,
-    entities::{json, reviews, select_list},
+    entities::{resources, reviews, select_list},
     error::failed,
     store::statement,
 };
@@ -22,27 +22,27 @@ impl Store {
         after: Option<ReviewId>,
         limit: u32,
     ) -> Result<Page<(Review, Audience)>, StoreError> {
-        let what = failed("list reviews");
+        const WHAT: &str = "list reviews";
         let open = if only_open { "AND v.closed_at_us IS NULL" } else { "" };
         let sql = format!(
-            "SELECT {selected}, (SELECT r.audience FROM resources AS r \
-             WHERE r.account_id = v.account_id AND r.resource_id = v.resource_id) AS audience \
+            "SELECT {selected}, {audience} \
              FROM reviews AS v WHERE v.account_id = $1 AND v.review_id < $2 AND v.area IN ({areas}) {open} \
              ORDER BY v.review_id DESC LIMIT $3",
             areas = (4..4 + areas.len()).map(|at| format!("${at}")).collect::<Vec<_>>().join(", "),
+            audience = resources::looked_up("audience", "v"),
             selected = select_list::<reviews::Entity>("v", "v_"),
         );
         let after = after.map_or(Uuid::max(), |id| id.0);
         let mut values: Vec<Value> = vec![account.0.into(), after.into(), (i64::from(limit) + 1).into()];
         values.extend(areas.iter().map(|area| Value::from(area.as_str())));
-        let rows = self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
+        let rows =
+            self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(failed(WHAT))?;
         let mut items = Vec::with_capacity(rows.len());
         for row in &rows {
-            let review: Review = reviews::Model::from_query_result(row, "v_").map_err(what)?.try_into()?;
-            let audience: Option<String> = row.try_get("", "audience").map_err(what)?;
-            let key = || format!("{account}/{}", review.resource_id);
-            let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
-            items.push((review, audience.unwrap_or_default()));
+            let review: Review =
+                reviews::Model::from_query_result(row, "v_").map_err(failed(WHAT))?.try_into()?;
+            let audience = resources::audience_of(row, account, review.resource_id, WHAT)?;
+            items.push((review, audience));
         }
         Ok(Page::of(items, limit))
     }

@@ -31,7 +31,7 @@ impl Lifecycle {
             let _ = writeln!(text, "    {} --> {}: {time}", timed.from, timed.to);
         }
         for state in self.states() {
-            if self.allowed(&state).is_empty() && self.timed_from(&state).is_none() {
+            if self.is_final(&state) {
                 let _ = writeln!(text, "    {state} --> [*]");
             }
         }

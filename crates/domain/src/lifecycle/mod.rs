@@ -225,6 +225,11 @@ impl Lifecycle {
         self.timed.iter().find(|timed| timed.from == *state)
     }
 
+    /// Whether nothing leads out of `state`: neither an action nor time.
+    pub fn is_final(&self, state: &State) -> bool {
+        !self.transitions.iter().any(|row| row.from.contains(state)) && self.timed_from(state).is_none()
+    }
+
     /// Every state, in the order in which the table names them.
     pub fn states(&self) -> Vec<State> {
         let mut states = vec![State::DRAFT];

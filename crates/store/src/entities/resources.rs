@@ -1,13 +1,16 @@
 //! Resources under control.
 
 use countersign_domain::{
-    AccountId, Action, ApprovalStatus, Content, Kind, LaunchMode, MemberId, PendingLabel, RequestId,
-    Resource, ResourceId, Schedule, State, Timestamp, resource::Lock, timer,
+    AccountId, Action, ApprovalStatus, Audience, Content, Kind, LaunchMode, MemberId, PendingLabel,
+    RequestId, Resource, ResourceId, Schedule, State, Timestamp, resource::Lock, timer,
 };
-use sea_orm::entity::prelude::*;
+use sea_orm::{QueryResult, entity::prelude::*};
 
 use super::{content, entry_hash, json, parsed, to_json};
-use crate::error::Corruption;
+use crate::{
+    StoreError,
+    error::{Corruption, failed},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "resources")]
@@ -154,4 +157,27 @@ impl TryFrom<Model> for Resource {
             updated_at: Timestamp(row.updated_at_us),
         })
     }
+}
+
+/// A column of the resource that a row of `alias` is about, as `r_<column>`: looked up by its key for each row, and not joined, so
+/// that the order of the index is kept.
+pub(crate) fn looked_up(column: &str, alias: &str) -> String {
+    format!(
+        "(SELECT r.{column} FROM resources AS r \
+         WHERE r.account_id = {alias}.account_id AND r.resource_id = {alias}.resource_id) AS r_{column}"
+    )
+}
+
+/// Whom a resource reaches, from a row with its audience [`looked_up`]. The resource is always there, unless the account is being
+/// erased: then nobody.
+pub(crate) fn audience_of(
+    row: &QueryResult,
+    account: AccountId,
+    resource: ResourceId,
+    what: &'static str,
+) -> Result<Audience, StoreError> {
+    let audience: Option<String> = row.try_get("r_", "audience").map_err(failed(what))?;
+    let key = || format!("{account}/{resource}");
+    let audience = audience.map(|text| json(&text, "resources", "audience", key)).transpose()?;
+    Ok(audience.unwrap_or_default())
 }

@@ -51,10 +51,7 @@ impl Edge {
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        let missing = Missing::Resource(match about {
-            About::Resource(id) => id,
-            _ => ResourceId(Uuid::nil()),
-        });
+        let missing = missing(&about);
         let resource = permission::view(&context, snapshot.resource.as_ref(), missing)?;
         let lifecycle = Lifecycle::of(&resource.kind).ok_or(Refusal::NotFound(missing))?;
         if !lifecycle.transitions.iter().any(|row| row.action == question.action) {
@@ -103,6 +100,14 @@ fn reason(hindrance: &Hindrance) -> api::GateReason {
         }
     };
     api::GateReason { block: block.into(), message }
+}
+
+/// What is missing where what a call is about isn't there: the resource by its id, if that is what the caller gave.
+pub(super) fn missing(about: &About) -> Missing {
+    Missing::Resource(match about {
+        About::Resource(id) => *id,
+        _ => ResourceId(Uuid::nil()),
+    })
 }
 
 impl Fields {

@@ -10,9 +10,8 @@ use countersign_proto::approval::{self as api, resource_service_server::Resource
 use countersign_runtime::ids;
 use countersign_store::About;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::{Edge, convert::request as requests, convert::resource as convert, validate::Fields};
+use super::{Edge, convert::request as requests, convert::resource as convert, gate, validate::Fields};
 use crate::{
     fault::Fault,
     road::{Subject, actor_of, context_of},
@@ -134,10 +133,7 @@ impl ResourceService for Edge {
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        let missing = Missing::Resource(match about {
-            About::Resource(id) => id,
-            _ => ResourceId(Uuid::nil()),
-        });
+        let missing = gate::missing(&about);
         let resource =
             permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
         Ok(Response::new(api::GetResourceResponse {

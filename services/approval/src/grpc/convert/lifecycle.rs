@@ -7,7 +7,7 @@ use countersign_proto::approval;
 pub fn lifecycle(lifecycle: &Lifecycle) -> approval::Lifecycle {
     let state = |state: State| approval::LifecycleState {
         edit_mode: edit_mode(lifecycle.edit_rule(&state)).into(),
-        r#final: lifecycle.allowed(&state).is_empty() && lifecycle.timed_from(&state).is_none(),
+        r#final: lifecycle.is_final(&state),
         name: state.as_str().to_owned(),
     };
     approval::Lifecycle {
