@@ -31,7 +31,7 @@ pub fn metadata(status: &Status) -> HashMap<String, String> {
 }
 
 /// The fields of a `BadRequest` with what is wrong with them.
-fn violations(status: &Status) -> Vec<(String, String)> {
+pub fn violations(status: &Status) -> Vec<(String, String)> {
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     assert_eq!(reason(status), "INVALID_FIELDS");
     let details = status.get_error_details();
@@ -151,8 +151,11 @@ async fn each_refusal_has_its_own_reason_and_changes_nothing() {
         action: action.into(),
         ..Default::default()
     };
-    let refused = team.creator.perform(action("FLY")).await.unwrap_err();
+    let refused = team.creator.perform(action("fly away")).await.unwrap_err();
     assert_eq!(fields(&refused), ["action"]);
+    // One that no lifecycle has is answered as one that this state does not have.
+    let refused = team.creator.perform(action("FLY")).await.unwrap_err();
+    assert_eq!(metadata(&refused)["allowed"], "LAUNCH,ARCHIVE");
     let refused = team.creator.perform(action("PAUSE")).await.unwrap_err();
     assert_eq!((refused.code(), reason(&refused).as_str()), (Code::FailedPrecondition, "ACTION_NOT_ALLOWED"));
     let info = metadata(&refused);

@@ -2,6 +2,7 @@
 
 mod access_calls;
 mod history_calls;
+mod lifecycle_calls;
 mod workflow_calls;
 
 use std::time::{Duration, SystemTime};

@@ -17,6 +17,7 @@ mod documents;
 mod emergency;
 mod history;
 mod invitations;
+mod lifecycles;
 mod lost_rights;
 mod main_job;
 mod many_timers;

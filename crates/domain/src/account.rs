@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AccountId, MemberId, Refusal, Resource, Timestamp,
     access::{Access, Audience, Component, Rights, Roles},
-    lifecycle::Lifecycle,
+    lifecycle::{Kind, Lifecycle, Lifecycles, unknown_kind},
     member::{Member, MemberState},
-    policy::{Area, Policies},
+    policy::{Area, Policies, unknown_area},
 };
 
 /// What an account may use beyond the basics.
@@ -210,6 +210,8 @@ pub struct Context<'a> {
     pub account: &'a Account,
     /// Its policy, area by area.
     pub policies: &'a Policies,
+    /// Its lifecycles: the built-in ones and its own.
+    pub lifecycles: &'a Lifecycles,
     /// Its custom roles.
     pub roles: &'a Roles,
     /// The members concerned.
@@ -242,14 +244,42 @@ impl<'a> Context<'a> {
     }
 
     /// What the actor may do with `component`, where it is not about one resource.
-    pub fn rights(&self, component: Component) -> Rights {
+    pub fn rights(&self, component: &Component) -> Rights {
         self.actors_access().map_or(Rights::NONE, |access| access.rights(component))
+    }
+
+    /// The lifecycle that `resource` has: of the version that it began with.
+    pub fn lifecycle(&self, resource: &Resource) -> Option<&'a Lifecycle> {
+        self.lifecycles.of(resource)
+    }
+
+    /// The component of that id: of the tree that every account has, or of an area of this account's own.
+    pub fn component(&self, id: &str) -> Option<Component> {
+        let own = || self.lifecycles.all().map(|lifecycle| &lifecycle.component);
+        Component::parse(id).or_else(|| own().find(|component| component.as_str() == id).cloned())
+    }
+
+    /// That the account has this kind; told to every member, who may see its lifecycles.
+    pub fn check_kind(&self, kind: &Kind) -> Result<(), Refusal> {
+        let known = self.lifecycles.newest(kind).is_some();
+        if known { Ok(()) } else { Err(Refusal::Invalid(vec![unknown_kind(self.lifecycles)])) }
+    }
+
+    /// That the account has this area.
+    pub fn check_area(&self, area: &Area) -> Result<(), Refusal> {
+        let known = self.policies.has(area);
+        if known { Ok(()) } else { Err(Refusal::Invalid(vec![unknown_area(self.policies)])) }
+    }
+
+    /// The component of each kind.
+    pub fn components(&self) -> impl Iterator<Item = &'a Component> + use<'a> {
+        self.lifecycles.all().map(|lifecycle| &lifecycle.component)
     }
 
     /// What the actor may do with `resource`: nothing outside their data scope (ACC-12).
     pub fn rights_on(&self, resource: &Resource) -> Rights {
-        match (self.actors_access(), Lifecycle::of(&resource.kind)) {
-            (Some(access), Some(lifecycle)) => access.rights_on(lifecycle.component, &resource.audience),
+        match (self.actors_access(), self.lifecycle(resource)) {
+            (Some(access), Some(lifecycle)) => access.rights_on(&lifecycle.component, &resource.audience),
             _ => Rights::NONE,
         }
     }
@@ -258,15 +288,16 @@ impl<'a> Context<'a> {
     /// at all.
     pub fn approvers_of(
         &self,
-        component: Component,
+        component: &Component,
         audience: Option<&'a Audience>,
     ) -> impl Iterator<Item = &'a Member> + use<'a> {
+        let component = component.clone();
         let (roles, some_workflow_is_on) = (self.roles, self.policies.some_workflow_is_on());
         self.directory.candidates().iter().filter(move |member| {
             let access = Access::of(member, roles, some_workflow_is_on);
             let rights = match audience {
-                Some(audience) => access.rights_on(component, audience),
-                None => access.rights(component),
+                Some(audience) => access.rights_on(&component, audience),
+                None => access.rights(&component),
             };
             rights.approve
         })

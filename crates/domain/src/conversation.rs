@@ -7,7 +7,6 @@ use crate::{
     Violation,
     decide::{advance, check_open, history},
     history::HistoryEvent,
-    lifecycle::Lifecycle,
     limits,
     loss::can_be_approved,
     outcome::{Event, EventKind},
@@ -67,7 +66,7 @@ pub fn reassign(
     check_version(command.expected_version, request.version)?;
     let assigned: BTreeSet<MemberId> = request.assigned().collect();
     let chosen: BTreeSet<MemberId> = command.approvers.iter().copied().collect();
-    let mut violations = Lifecycle::of(&resource.kind).map_or_else(Vec::new, |lifecycle| {
+    let mut violations = context.lifecycle(resource).map_or_else(Vec::new, |lifecycle| {
         approver_violations(context, lifecycle, resource, request.submitter.member_id, &command.approvers)
     });
     if assigned == chosen {

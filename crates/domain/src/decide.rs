@@ -3,7 +3,7 @@
 use crate::{
     Context, Digest, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Lifecycle, Target},
+    lifecycle::Target,
     outcome::{Event, EventKind},
     perform::{apply, check_version, check_winner, entry, next},
     permission::{check_may_cancel, check_may_decide},
@@ -71,7 +71,8 @@ pub fn approve(
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
-    let transition = Lifecycle::of(&resource.kind)
+    let transition = context
+        .lifecycle(resource)
         .and_then(|lifecycle| lifecycle.transition(&request.from_state, &request.action))
         .ok_or_else(|| Refusal::ActionNotAllowed {
             kind: resource.kind.clone(),
@@ -248,7 +249,8 @@ pub(crate) fn go_back(
 ) -> Resource {
     let mut after = next(resource, context.now);
     unlock(&mut after, status);
-    let staged_was_submitted = Lifecycle::of(&resource.kind)
+    let staged_was_submitted = context
+        .lifecycle(resource)
         .and_then(|lifecycle| lifecycle.transition(&request.from_state, &request.action))
         .is_some_and(|transition| transition.target == Target::StagedGoesLive);
     if staged_was_submitted {

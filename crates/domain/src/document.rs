@@ -203,7 +203,8 @@ fn import_roles(
 ) -> Result<Roles, Refusal> {
     let mut roles = Roles::default();
     for (index, wanted) in document.roles.iter().enumerate() {
-        let accesses = check_accesses(&format!("document.roles[{index}].accesses"), &wanted.accesses)?;
+        let accesses =
+            check_accesses(context, &format!("document.roles[{index}].accesses"), &wanted.accesses)?;
         let before = context.roles.named(&wanted.name);
         let role = Role {
             account_id: context.account.id,

@@ -4,12 +4,12 @@ use crate::{
     Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Timestamp, Violation,
     access::Audience,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{EditRule, Lifecycle, State},
+    lifecycle::{EditRule, Lifecycle, State, unknown_kind},
     limits,
     mask::{self, Pointer},
     outcome::{Event, EventKind},
     perform::{check_version, entry, next},
-    permission::require_write,
+    permission::{denied, require_write},
     refusal::Permission,
     resource::{ApprovalStatus, LaunchMode, Schedule},
 };
@@ -61,10 +61,10 @@ pub struct Edit {
 /// Registers a resource in DRAFT.
 pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Refusal> {
     let mut violations = Vec::new();
-    let Some(lifecycle) = Lifecycle::of(&command.kind) else {
-        return Err(Refusal::Invalid(vec![unknown_kind()]));
+    let Some(lifecycle) = context.lifecycles.newest(&command.kind) else {
+        return Err(Refusal::Invalid(vec![unknown_kind(context.lifecycles)]));
     };
-    require_write(context.rights(lifecycle.component), lifecycle.component)?;
+    require_write(context.rights(&lifecycle.component), lifecycle.component.as_str())?;
     check_scope(context, &command.audience)?;
     let actor = context.actor.active_member().map(|member| member.id);
     let owner = match command.owner.or(actor) {
@@ -79,10 +79,14 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
+    if context.lifecycles.newest_registered(&command.kind).is_some_and(|newest| newest.retired.is_some()) {
+        return Err(Refusal::LifecycleRetired(command.kind));
+    }
     let resource = Resource {
         account_id: context.account.id,
         id: command.id,
         kind: command.kind,
+        lifecycle_version: lifecycle.version,
         external_id: command.external_id,
         title: command.title,
         owner,
@@ -109,10 +113,10 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
 
 /// Edits a resource, as its lifecycle says for its state.
 pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<Outcome, Refusal> {
-    let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
+    let Some(lifecycle) = context.lifecycle(resource) else {
         return Err(edit_not_allowed(resource));
     };
-    require_write(context.rights_on(resource), lifecycle.component)?;
+    require_write(context.rights_on(resource), lifecycle.component.as_str())?;
     check_version(edit.expected_version, resource.version)?;
     if let Some(lock) = &resource.lock {
         return Err(Refusal::Locked { request: lock.request_id, action: lock.action.clone() });
@@ -124,8 +128,8 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     // What was launched in TEST or PASSIVE mode was never gated, so there is no approval to void.
     let voids = rule == EditRule::VoidsApproval
         && context.workflow_is_on(&lifecycle.area)
-        && resource.launch_mode == Some(LaunchMode::Active);
-    check_edit(context, resource, rule, voids, &edit)?;
+        && resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active);
+    check_edit(context, lifecycle, resource, rule, voids, &edit)?;
     if let Some(audience) = &edit.audience {
         check_scope(context, audience)?;
     }
@@ -189,22 +193,20 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
 /// The kinds that a list shows to the actor: those they may read, or only `asked` where they ask for one. Whoever may read
 /// none of them is refused.
 pub fn readable_kinds(context: &Context<'_>, asked: Option<&Kind>) -> Result<Vec<Kind>, Refusal> {
-    let kinds: Vec<Kind> = Lifecycle::all()
-        .iter()
+    if let Some(asked) = asked {
+        context.check_kind(asked)?;
+    }
+    let kinds: Vec<Kind> = context
+        .lifecycles
+        .all()
         .filter(|lifecycle| asked.is_none_or(|asked| *asked == lifecycle.kind))
-        .filter(|lifecycle| context.rights(lifecycle.component).read)
+        .filter(|lifecycle| context.rights(&lifecycle.component).read)
         .map(|lifecycle| lifecycle.kind.clone())
         .collect();
     if kinds.is_empty() {
-        return Err(Refusal::PermissionDenied { permission: Permission::Read, component: "resource" });
+        return Err(denied(Permission::Read, "resource"));
     }
     Ok(kinds)
-}
-
-/// The violation of a kind that is none.
-pub fn unknown_kind() -> Violation {
-    let kinds: Vec<&str> = Lifecycle::all().iter().map(|lifecycle| lifecycle.kind.as_str()).collect();
-    Violation::new("kind", format!("must be one of {}", kinds.join(", ")))
 }
 
 /// ACC-12: what a scoped member writes stays inside their scope.
@@ -217,6 +219,7 @@ fn check_scope(context: &Context<'_>, audience: &Audience) -> Result<(), Refusal
 
 fn check_edit(
     context: &Context<'_>,
+    lifecycle: &Lifecycle,
     resource: &Resource,
     rule: EditRule,
     voids: bool,
@@ -247,8 +250,11 @@ fn check_edit(
         violations.extend(schedule_violations(context.now, schedule, resource.schedule));
         // What is SCHEDULED without a start time starts at once, and POL-6 knows no immediate launch in ACTIVE mode.
         let stays_launched = rule == EditRule::VoidsApproval && !voids;
-        if stays_launched && resource.launch_mode == Some(LaunchMode::Active) && schedule.start.is_none() {
-            violations.push(Violation::new("schedule.start_time", "is required: the campaign is scheduled"));
+        let is_active = resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active);
+        let waits = stays_launched && is_active && lifecycle.starts_later(&resource.state);
+        if waits && schedule.start.is_none() {
+            let text = format!("is required: the {} is scheduled", resource.kind);
+            violations.push(Violation::new("schedule.start_time", text));
         }
     }
     if let Some(variants) = &edit.variants {

@@ -6,7 +6,7 @@
 use crate::{
     Context, Digest, RequestId, Resource, Timestamp,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Lifecycle, State, Target, TimedAt},
+    lifecycle::{Action, Lifecycle, State, Target},
     resource::LaunchMode,
 };
 
@@ -88,18 +88,18 @@ pub fn check(
     if question.digest != resource.live.digest || question.digest != *allowed {
         against.push(Hindrance::OtherContent { allowed: allowed.clone() });
     }
-    let mode =
-        (question.action == Action::LAUNCH).then(|| question.launch_mode.unwrap_or(LaunchMode::Active));
+    let has_modes = lifecycle.has_launch_modes(&question.action);
+    let mode = has_modes.then(|| question.launch_mode.unwrap_or(LaunchMode::Active));
     if let (Some(mode), Some(launched)) = (mode, resource.launch_mode)
         && mode != launched
     {
         against.push(Hindrance::OtherMode(launched));
     }
-    let waits = lifecycle.timed_from(&resource.state).is_some_and(|timed| timed.at == TimedAt::Start);
+    let waits = lifecycle.starts_later(&resource.state);
     if let Some(start) = resource.schedule.start.filter(|start| waits && *start > context.now) {
         against.push(Hindrance::TooEarly(start));
     }
-    let reaches_customers = [State::SCHEDULED, State::RUNNING, State::LIVE].contains(&granted.to);
+    let reaches_customers = lifecycle.is_bound_by_time(&granted.to) || granted.to == State::LIVE;
     if let Some(end) = resource.schedule.end.filter(|end| reaches_customers && *end <= context.now) {
         against.push(Hindrance::TooLate(end));
     }

@@ -5,7 +5,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`lifecycle`] | the tables LIF-1 … LIF-17 as data, and what they allow |
+//! | [`lifecycle`] | the tables LIF-1 … LIF-17 as data, what they allow, and an account's own (LIF-24) |
 //! | [`perform`] | doing an action: apply at once or submit for approval (REQ-1, POL-1, POL-5, POL-6) |
 //! | [`decide`] | ending a request: approve, reject, cancel, expire (REQ-4 … REQ-17) |
 //! | [`conversation`] | what happens to a pending request besides its end: comments, other approvers, reminders (REQ-21, NOT-8) |
@@ -72,7 +72,7 @@ pub use account::{Account, AccountState, Actor, ActorRef, Context, Directory, Fe
 pub use content::{Content, Digest};
 pub use ids::{AccountId, EventId, InvitationId, MemberId, RequestId, ResourceId, ReviewId, RoleId};
 pub use invitation::Invitation;
-pub use lifecycle::{Action, Kind, Lifecycle, PendingLabel, State};
+pub use lifecycle::{Action, Kind, Lifecycle, Lifecycles, PendingLabel, State};
 pub use mask::Pointer;
 pub use member::{Member, MemberState, SystemRole};
 pub use outcome::{Outcome, RequestWrite, ReviewWrite};

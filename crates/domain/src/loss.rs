@@ -45,15 +45,13 @@ const ALWAYS_ENOUGH: usize = *limits::REQUIRED_APPROVALS.end() as usize + 1;
 /// Which pending requests may have to be settled after the rules changed from `before` to `after`.
 pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
     let switched_off = |area: &Area| before.workflow_is_on(area) && !after.workflow_is_on(area);
-    let areas = Area::ALL.into_iter().filter(switched_off).collect();
+    let areas = after.policies.areas().filter(|area| switched_off(area)).cloned().collect();
     let mut concern = Concern { areas, ..Concern::default() };
     let left: HashMap<MemberId, &Member> =
         after.directory.candidates().iter().map(|member| (member.id, member)).collect();
-    for component in Component::WITH_WORKFLOW {
-        let area = component.area();
-        let self_approval = |context: &Context<'_>| {
-            area.as_ref().is_some_and(|area| context.policies.of(area).allow_self_approval)
-        };
+    for area in after.policies.areas() {
+        let component = &Component::of_area(area);
+        let self_approval = |context: &Context<'_>| context.policies.of(area).allow_self_approval;
         let submitters_lost_it = self_approval(before) && !self_approval(after);
         let mut lost = false;
         for member in before.approvers_of(component, None) {
@@ -95,10 +93,9 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     let self_approval = context.policies.of(&request.area).allow_self_approval;
     let may_decide = |id: MemberId| {
         (self_approval || !request.submitted_by(id))
-            && context
-                .directory
-                .active(id)
-                .is_some_and(|member| context.access(member).rights_on(component, &resource.audience).approve)
+            && context.directory.active(id).is_some_and(|member| {
+                context.access(member).rights_on(&component, &resource.audience).approve
+            })
     };
     let lost: Vec<MemberId> = request.assigned().filter(|id| !may_decide(*id)).collect();
     let no_assignee_left = request.has_chosen_approvers() && request.assigned().all(|id| lost.contains(&id));
@@ -146,7 +143,7 @@ pub(crate) fn can_be_approved(context: &Context<'_>, resource: &Resource, reques
     let self_approval = context.policies.of(&request.area).allow_self_approval;
     let missing = usize::from(request.required_approvals).saturating_sub(request.approvals());
     let could_approve = context
-        .approvers_of(Component::of_area(&request.area), Some(&resource.audience))
+        .approvers_of(&Component::of_area(&request.area), Some(&resource.audience))
         .filter(|member| self_approval || !request.submitted_by(member.id))
         .filter(|member| !request.decided_by(member.id))
         .filter(|member| {

@@ -6,7 +6,7 @@ use crate::{
     limits,
     member::{MemberState, SystemRole},
     perform::check_version,
-    permission::{acts_as, require_admin},
+    permission::{acts_as, denied, require_admin},
     refusal::Permission,
 };
 
@@ -99,7 +99,7 @@ pub(crate) fn check_may_give(context: &Context<'_>, given: &Given) -> Result<(),
         roles().any(|role| role.scope.as_ref().is_some_and(|given| scope.includes(given)))
     });
     if !may {
-        return Err(Refusal::PermissionDenied { permission: Permission::Invite, component: "account" });
+        return Err(denied(Permission::Invite, "account"));
     }
     if inside && (!masked || roles().any(|role| role.masks_pii)) {
         return Ok(());

@@ -4,7 +4,7 @@ use crate::{
     Context, MemberId, Outcome, Policy, Refusal, Request, RequestId, RequestState, RequestWrite, Resource,
     Review, ReviewId, Timestamp, Violation,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Kind, Lifecycle, Target, Transition},
+    lifecycle::{Action, Kind, Lifecycle, State, Target, TimedAt, Transition},
     limits,
     member::SystemRole,
     outcome::{Event, EventKind},
@@ -12,7 +12,7 @@ use crate::{
     policy::Area,
     recipients,
     request::Assignment,
-    resource::{ApprovalStatus, LaunchMode, Lock},
+    resource::{ApprovalStatus, LaunchMode, Lock, Schedule},
     review,
 };
 
@@ -60,11 +60,11 @@ pub fn perform(
     open_review: Option<&Review>,
     command: &PerformAction,
 ) -> Result<Outcome, Refusal> {
-    let Some(lifecycle) = Lifecycle::of(&resource.kind) else {
+    let Some(lifecycle) = context.lifecycle(resource) else {
         return Err(not_allowed(resource, &command.action, &[]));
     };
     let rights = context.rights_on(resource);
-    require_write(rights, lifecycle.component)?;
+    require_write(rights, lifecycle.component.as_str())?;
     check_version(command.expected_version, resource.version)?;
     if let Some(lock) = &resource.lock {
         return Err(locked(lifecycle, lock, &command.action));
@@ -73,12 +73,13 @@ pub fn perform(
         return Err(not_allowed(resource, &command.action, &lifecycle.allowed(&resource.state)));
     };
     let policy = context.policies.of(&lifecycle.area);
-    let mode = (command.action == Action::LAUNCH).then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
+    let has_modes = lifecycle.has_launch_modes(&command.action);
+    let mode = has_modes.then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
     // POL-5: a Creator's work is approved by somebody else, whatever another role lets the Creator decide.
     let may_bypass = rights.approve && acts_as(context) != Some(SystemRole::Creator);
     let way = way(policy, transition, mode, may_bypass, command);
     if way == Way::Emergency {
-        review::check_may_bypass(context, lifecycle.component, open_review)?;
+        review::check_may_bypass(context, &lifecycle.component, open_review)?;
     }
 
     let mut violations = Vec::new();
@@ -86,7 +87,7 @@ pub fn perform(
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
-    check_schedule(context.now, policy, resource, &command.action, mode)?;
+    check_schedule(context.now, policy, lifecycle, resource, transition, mode)?;
     if transition.target == Target::StagedGoesLive && resource.staged.is_none() {
         return Err(Refusal::NothingStaged);
     }
@@ -134,8 +135,8 @@ fn check_fields(
     way: Way,
     violations: &mut Vec<Violation>,
 ) {
-    if command.launch_mode.is_some() && command.action != Action::LAUNCH {
-        violations.push(Violation::new("launch_mode", "is only for the action LAUNCH"));
+    if command.launch_mode.is_some() && !lifecycle.has_launch_modes(&command.action) {
+        violations.push(Violation::new("launch_mode", "is only for the action LAUNCH of a campaign"));
     }
     if command.winner.is_some() {
         if way == Way::Submit {
@@ -190,7 +191,7 @@ pub(crate) fn approver_violations(
         } else if Some(*id) == submitter && !self_approval {
             Some("can't be the submitter: somebody else must decide".to_owned())
         } else if context.directory.active(*id).is_none_or(|member| {
-            !context.access(member).rights_on(lifecycle.component, &resource.audience).approve
+            !context.access(member).rights_on(&lifecycle.component, &resource.audience).approve
         }) {
             Some(format!("must be an approver of {}", lifecycle.area))
         } else {
@@ -219,19 +220,23 @@ pub(crate) fn check_winner(
     }
 }
 
-/// POL-6 for LAUNCH, and its like for SCHEDULE: what is to start later must have a start that is still to come.
+/// POL-6 for LAUNCH, and its like for SCHEDULE and whatever else leads to where the start time leads on: what is to start later must
+/// have a start that is still to come.
 fn check_schedule(
     now: Timestamp,
     policy: &Policy,
+    lifecycle: &Lifecycle,
     resource: &Resource,
-    action: &Action,
+    transition: &Transition,
     mode: Option<LaunchMode>,
 ) -> Result<(), Refusal> {
+    let action = &transition.action;
     let schedule = resource.schedule;
     let refuse = |problem: String, earliest: Option<Timestamp>| {
         Err(Refusal::Schedule { problem, start: schedule.start, earliest })
     };
-    let needs_start = mode == Some(LaunchMode::Active) || *action == Action::SCHEDULE;
+    let starts_later = matches!(&transition.target, Target::State(to) if lifecycle.starts_later(to));
+    let needs_start = starts_later && mode.is_none_or(|mode| mode == LaunchMode::Active);
     if needs_start {
         let Some(start) = schedule.start else {
             return refuse(format!("{action} needs a start time: set schedule.start_time"), None);
@@ -267,7 +272,7 @@ fn submit(
     let Some(label) = transition.pending.clone() else {
         return Err(not_allowed(resource, &command.action, &lifecycle.allowed(&resource.state)));
     };
-    let deadline = deadline(context.now, policy, resource, &command.action);
+    let deadline = deadline(context.now, policy, lifecycle, resource, transition);
     if deadline.is_some_and(|deadline| deadline <= context.now) {
         // Only between a start time and the timer that acts on it: the request would be born expired.
         return Err(Refusal::Schedule {
@@ -336,7 +341,7 @@ fn check_eligible(
 ) -> Result<(), Refusal> {
     let submitter = context.actor.active_member().map(|member| member.id);
     let eligible = context
-        .approvers_of(lifecycle.component, Some(&resource.audience))
+        .approvers_of(&lifecycle.component, Some(&resource.audience))
         .filter(|member| policy.allow_self_approval || Some(member.id) != submitter)
         .filter(|member| {
             chosen.is_empty() || chosen.contains(&member.id) || member.system_role == Some(SystemRole::Admin)
@@ -349,15 +354,26 @@ fn check_eligible(
     Ok(())
 }
 
-/// REQ-14. An UNSCHEDULE expires at the start time as well: afterwards there is nothing left to take back, and the start
-/// must not be held up by it.
-fn deadline(now: Timestamp, policy: &Policy, resource: &Resource, action: &Action) -> Option<Timestamp> {
+/// REQ-14. An UNSCHEDULE expires at the start time as well, and so does whatever waits where time alone leads on: afterwards there is
+/// nothing left to take back, and the time must not be held up by it.
+fn deadline(
+    now: Timestamp,
+    policy: &Policy,
+    lifecycle: &Lifecycle,
+    resource: &Resource,
+    transition: &Transition,
+) -> Option<Timestamp> {
+    let Schedule { start, end } = resource.schedule;
+    let time_of = |state: &State| match lifecycle.timed_from(state)?.at {
+        TimedAt::Start => start,
+        TimedAt::End => end,
+    };
     let natural = if resource.kind == Kind::CAMPAIGN {
-        resource.schedule.end
-    } else if *action == Action::SCHEDULE || *action == Action::UNSCHEDULE {
-        resource.schedule.start
+        end
     } else {
-        None
+        let target = transition.target_state(&resource.state);
+        let starts = start.filter(|_| lifecycle.starts_later(&target));
+        time_of(&resource.state).into_iter().chain(starts).min()
     };
     natural.or_else(|| policy.request_max_age.map(|age| now.plus(age)))
 }

@@ -4,7 +4,6 @@ use crate::{
     Context, Member, Refusal, Request, Resource,
     access::{Component, Rights},
     decide::{check_counts_once, check_open},
-    lifecycle::Lifecycle,
     member::SystemRole,
     policy::Cancellation,
     refusal::{Missing, Permission},
@@ -16,28 +15,33 @@ pub enum Target<'a> {
     /// The account.
     Account,
     /// A component, no matter with which resource.
-    Component(Component),
+    Component(&'a Component),
     /// A resource.
     Resource(&'a Resource),
     /// An approval request and its resource.
     Request(&'a Resource, &'a Request),
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
     /// The component that rights come from; none for the account.
-    pub fn component(&self) -> Option<Component> {
+    pub fn component(self, context: &Context<'a>) -> Option<&'a Component> {
         match self {
             Self::Account => None,
-            Self::Component(component) => Some(*component),
+            Self::Component(component) => Some(component),
             Self::Resource(resource) | Self::Request(resource, _) => {
-                Lifecycle::of(&resource.kind).map(|lifecycle| lifecycle.component)
+                context.lifecycle(resource).map(|lifecycle| &lifecycle.component)
             }
         }
+    }
+
+    /// Where a permission is missing.
+    fn place(self, context: &Context<'a>) -> &'a str {
+        self.component(context).map_or("account", Component::as_str)
     }
 }
 
 /// Whether the context's actor has `permission` on `target`. A pair that makes no sense is refused.
-pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) -> Result<(), Refusal> {
+pub fn check<'a>(context: &Context<'a>, permission: Permission, target: Target<'a>) -> Result<(), Refusal> {
     // As every call does: who may not see it is told nothing else, not even its kind (ACC-16).
     if let Target::Resource(resource) | Target::Request(resource, _) = target {
         view(context, Some(resource), Missing::Resource(resource.id))?;
@@ -45,21 +49,19 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
     match (permission, target) {
         (Permission::Read, Target::Resource(_) | Target::Request(..)) => Ok(()),
         (Permission::Write, Target::Resource(resource) | Target::Request(resource, _)) => {
-            let component = target.component().unwrap_or(Component::CAMPAIGNS);
-            require_write(context.rights_on(resource), component)
+            require_write(context.rights_on(resource), target.place(context))
         }
         (Permission::Read, Target::Component(component)) => {
-            require(context.rights(component).read, permission, component)
+            require(context.rights(component).read, permission, component.as_str())
         }
         (Permission::Write, Target::Component(component)) => {
-            require_write(context.rights(component), component)
+            require_write(context.rights(component), component.as_str())
         }
         (Permission::Approve, Target::Component(component)) => {
-            require(context.rights(component).approve, permission, component)
+            require(context.rights(component).approve, permission, component.as_str())
         }
         (Permission::Approve, Target::Resource(resource)) => {
-            let component = target.component().unwrap_or(Component::CAMPAIGNS);
-            require(context.rights_on(resource).approve, permission, component)
+            require(context.rights_on(resource).approve, permission, target.place(context))
         }
         // The right first and then the state, as the calls do: nobody may decide what has ended.
         (Permission::Approve, Target::Request(resource, request)) => {
@@ -76,7 +78,7 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
             check_open(context, request)
         }
         (Permission::ReadPii, Target::Resource(_) | Target::Request(..)) => {
-            require(!context.is_masked(), permission, target.component().unwrap_or(Component::CAMPAIGNS))
+            require(!context.is_masked(), permission, target.place(context))
         }
         (Permission::ManageMembers | Permission::ManageRoles | Permission::ManagePolicy, Target::Account) => {
             require_admin(context, permission)
@@ -84,16 +86,13 @@ pub fn check(context: &Context<'_>, permission: Permission, target: Target<'_>) 
         // Of an open review says the bypass itself.
         (Permission::Bypass, Target::Component(component)) => {
             let may = context.actor.active_member().is_some_and(Member::is_admin);
-            require(may && Component::WITH_WORKFLOW.contains(&component), permission, component)
+            require(may && component.has_workflow(), permission, component.as_str())
         }
         (Permission::Invite | Permission::AskForOthers, Target::Account) => match acts_as(context) {
             Some(SystemRole::Admin | SystemRole::Approver) => Ok(()),
-            _ => Err(Refusal::PermissionDenied { permission, component: "account" }),
+            _ => Err(denied(permission, "account")),
         },
-        (permission, target) => Err(Refusal::PermissionDenied {
-            permission,
-            component: target.component().map_or("account", Component::as_str),
-        }),
+        (permission, target) => Err(denied(permission, target.place(context))),
     }
 }
 
@@ -106,16 +105,13 @@ pub(crate) fn acts_as(context: &Context<'_>) -> Option<SystemRole> {
 pub(crate) fn require_admin(context: &Context<'_>, permission: Permission) -> Result<(), Refusal> {
     match context.actor.active_member() {
         Some(member) if member.is_admin() => Ok(()),
-        _ => Err(Refusal::PermissionDenied { permission, component: "account" }),
+        _ => Err(denied(permission, "account")),
     }
 }
 
 /// Every active member may see the account, its members, roles and policy.
 pub fn require_member<'a>(context: &Context<'a>) -> Result<&'a Member, Refusal> {
-    context
-        .actor
-        .active_member()
-        .ok_or(Refusal::PermissionDenied { permission: Permission::Read, component: "account" })
+    context.actor.active_member().ok_or_else(|| denied(Permission::Read, "account"))
 }
 
 /// What an actor may see of a resource: ACC-16, permission before existence. Whoever may read no such thing, or something only
@@ -128,27 +124,32 @@ pub fn view<'r>(
     match resource {
         Some(resource) if context.rights_on(resource).read => Ok(resource),
         None if sees_every_kind(context) => Err(Refusal::NotFound(missing)),
-        _ => Err(Refusal::PermissionDenied { permission: Permission::Read, component: "resource" }),
+        _ => Err(denied(Permission::Read, "resource")),
     }
 }
 
 fn sees_every_kind(context: &Context<'_>) -> bool {
     context.actors_access().is_some_and(|access| {
-        access.scope().is_none() && Lifecycle::components().all(|component| access.rights(component).read)
+        access.scope().is_none() && context.components().all(|component| access.rights(component).read)
     })
 }
 
-pub(crate) fn require(has: bool, permission: Permission, component: Component) -> Result<(), Refusal> {
-    if has { Ok(()) } else { Err(Refusal::PermissionDenied { permission, component: component.as_str() }) }
+pub(crate) fn require(has: bool, permission: Permission, component: &str) -> Result<(), Refusal> {
+    if has { Ok(()) } else { Err(denied(permission, component)) }
 }
 
-pub(crate) fn require_write(rights: Rights, component: Component) -> Result<(), Refusal> {
+pub(crate) fn require_write(rights: Rights, component: &str) -> Result<(), Refusal> {
     let permission = match (rights.read, rights.write) {
         (_, true) => return Ok(()),
         (true, false) => Permission::Write,
         (false, false) => Permission::Read,
     };
-    Err(Refusal::PermissionDenied { permission, component: component.as_str() })
+    Err(denied(permission, component))
+}
+
+/// The refusal of a `permission` that is missing in `component`.
+pub(crate) fn denied(permission: Permission, component: &str) -> Refusal {
+    Refusal::PermissionDenied { permission, component: component.to_owned() }
 }
 
 /// Whether the actor may decide `request` at all: REQ-5, REQ-7, ACC-10, ACC-12. Says nothing of its state.
@@ -158,7 +159,7 @@ pub(crate) fn check_may_decide(
     request: &Request,
 ) -> Result<(), Refusal> {
     let (member, rights) = reader(context, resource, request)?;
-    require(rights.approve, Permission::Approve, Component::of_area(&request.area))?;
+    require(rights.approve, Permission::Approve, Component::of_area(&request.area).as_str())?;
     let policy = context.policies.of(&request.area);
     if request.submitted_by(member.id) && !policy.allow_self_approval {
         return Err(Refusal::SelfApproval(request.id));
@@ -181,7 +182,7 @@ pub(crate) fn check_may_cancel(
         Cancellation::Writers => rights.write || assigned || member.is_admin(),
         Cancellation::Nobody => false,
     };
-    require(may, Permission::Cancel, Component::of_area(&request.area))
+    require(may, Permission::Cancel, Component::of_area(&request.area).as_str())
 }
 
 /// Whether the actor may choose other approvers for `request`: its submitter, an assigned approver who hands it on, or an Admin.
@@ -195,7 +196,7 @@ pub(crate) fn check_may_reassign(
     let submitted = rights.write && request.submitted_by(member.id);
     let assigned = rights.approve && request.is_assigned(member.id);
     let may = submitted || assigned || member.is_admin();
-    require(may, Permission::Reassign, Component::of_area(&request.area))
+    require(may, Permission::Reassign, Component::of_area(&request.area).as_str())
 }
 
 /// The actor, with what they may do with a request that they may see.
@@ -206,6 +207,5 @@ fn reader<'a>(
 ) -> Result<(&'a Member, Rights), Refusal> {
     let (rights, component) = (context.rights_on(resource), Component::of_area(&request.area));
     let member = context.actor.active_member().filter(|_| rights.read);
-    let denied = Refusal::PermissionDenied { permission: Permission::Read, component: component.as_str() };
-    Ok((member.ok_or(denied)?, rights))
+    Ok((member.ok_or_else(|| denied(Permission::Read, component.as_str()))?, rights))
 }

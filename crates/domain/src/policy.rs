@@ -1,6 +1,6 @@
 //! Policy: the terms on which an area's changes need a second signature (POL).
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::LazyLock, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +25,13 @@ impl Area {
     pub const CAMPAIGNS: Self = Self(Cow::Borrowed("CAMPAIGNS"));
     /// A/B tests and remote config variables together (D3).
     pub const PRODUCT_EXPERIENCES: Self = Self(Cow::Borrowed("PRODUCT_EXPERIENCES"));
-    /// The built-in ones.
-    pub const ALL: [Self; 2] = [Self::CAMPAIGNS, Self::PRODUCT_EXPERIENCES];
+    /// The built-in ones, which every account has. What a rule says of `PRODUCT_EXPERIENCES` holds for each area of an account's own
+    /// too (LIF-24).
+    pub const BUILT_IN: [Self; 2] = [Self::CAMPAIGNS, Self::PRODUCT_EXPERIENCES];
 
-    /// The area of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|area| area.as_str() == name)
+    /// An area read from storage or given by a caller.
+    pub fn given(name: impl Into<String>) -> Self {
+        Self(Cow::Owned(name.into()))
     }
 
     /// The name that the API uses.
@@ -38,9 +39,15 @@ impl Area {
         &self.0
     }
 
-    /// The feature that the area's workflow needs (POL-1).
-    pub fn feature(&self) -> Feature {
-        if *self == Self::CAMPAIGNS { Feature::CampaignApproval } else { Feature::AbTesting }
+    /// The feature that the area's workflow needs (POL-1); an area of an account's own needs none.
+    pub fn feature(&self) -> Option<Feature> {
+        if *self == Self::CAMPAIGNS {
+            Some(Feature::CampaignApproval)
+        } else if *self == Self::PRODUCT_EXPERIENCES {
+            Some(Feature::AbTesting)
+        } else {
+            None
+        }
     }
 }
 
@@ -107,50 +114,60 @@ impl Policy {
     }
 }
 
-/// The policy of an account, area by area.
+/// The policy of an account, area by area. The built-in areas are always among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policies {
-    campaigns: Policy,
-    product_experiences: Policy,
-}
+pub struct Policies(BTreeMap<Area, Policy>);
 
 impl Default for Policies {
     fn default() -> Self {
-        Self::new(None, None)
+        Self::new([], [])
     }
 }
 
 impl Policies {
-    /// The policies as set, the defaults where none is.
-    pub fn new(campaigns: Option<Policy>, product_experiences: Option<Policy>) -> Self {
-        Self {
-            campaigns: campaigns.unwrap_or_else(|| Policy::default_of(Area::CAMPAIGNS)),
-            product_experiences: product_experiences
-                .unwrap_or_else(|| Policy::default_of(Area::PRODUCT_EXPERIENCES)),
-        }
+    /// The policies as `set`, and the defaults of the built-in areas and of `own` ones where none is.
+    pub fn new(own: impl IntoIterator<Item = Area>, set: impl IntoIterator<Item = Policy>) -> Self {
+        let areas = Area::BUILT_IN.into_iter().chain(own);
+        let defaults = areas.map(|area| (area.clone(), Policy::default_of(area)));
+        let mut policies = Self(defaults.collect());
+        policies.0.extend(set.into_iter().map(|policy| (policy.area.clone(), policy)));
+        policies
     }
 
     /// Whether the workflow of any area is on.
-    pub const fn some_workflow_is_on(&self) -> bool {
-        self.campaigns.enabled || self.product_experiences.enabled
+    pub fn some_workflow_is_on(&self) -> bool {
+        self.0.values().any(|policy| policy.enabled)
     }
 
     /// With this policy in the place of its area's.
     #[must_use]
     pub fn with(&self, policy: Policy) -> Self {
         let mut after = self.clone();
-        if policy.area == Area::CAMPAIGNS {
-            after.campaigns = policy;
-        } else {
-            after.product_experiences = policy;
-        }
+        after.0.insert(policy.area.clone(), policy);
         after
     }
 
-    /// The policy of `area`.
-    pub fn of(&self, area: &Area) -> &Policy {
-        if *area == Area::CAMPAIGNS { &self.campaigns } else { &self.product_experiences }
+    /// The areas: the built-in ones and the account's own.
+    pub fn areas(&self) -> impl Iterator<Item = &Area> {
+        self.0.keys()
     }
+
+    /// Whether the account has this area.
+    pub fn has(&self, area: &Area) -> bool {
+        self.0.contains_key(area)
+    }
+
+    /// The policy of `area`. One that the account does not have has no workflow.
+    pub fn of(&self, area: &Area) -> &Policy {
+        static NONE: LazyLock<Policy> = LazyLock::new(|| Policy::default_of(Area::given("NONE")));
+        self.0.get(area).unwrap_or_else(|| &NONE)
+    }
+}
+
+/// The violation of an area that the account does not have.
+pub fn unknown_area(policies: &Policies) -> Violation {
+    let names: Vec<&str> = policies.areas().map(Area::as_str).collect();
+    Violation::new("area", format!("must be one of {}", names.join(", ")))
 }
 
 /// A change of a policy. What is none stays as it is.
@@ -186,6 +203,7 @@ pub fn change(
     change: &PolicyChange,
 ) -> Result<(Policy, Option<Event>), Refusal> {
     require_admin(context, Permission::ManagePolicy)?;
+    context.check_area(area)?;
     let before = context.policies.of(area);
     check_version(change.expected_version, before.version)?;
     check_limits(change)?;
@@ -202,8 +220,8 @@ pub fn change(
         version: before.version + 1,
         updated_at: Some(context.now),
     };
-    let feature = area.feature();
-    if after.enabled && !before.enabled && !context.account.features.contains(&feature) {
+    let missing = area.feature().filter(|feature| !context.account.features.contains(feature));
+    if let (false, true, Some(feature)) = (before.enabled, after.enabled, missing) {
         return Err(Refusal::FeatureMissing { area: area.clone(), feature });
     }
     if after.enabled && !before.enabled && pending > 0 {

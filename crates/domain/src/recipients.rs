@@ -203,7 +203,7 @@ pub fn of_reassignment(
 pub fn of_bypass(context: &Context<'_>, lifecycle: &Lifecycle, resource: &Resource) -> Vec<Recipient> {
     let mut to = Collector::default();
     to.told.extend(context.actor.active_member().map(|member| member.id));
-    for member in context.approvers_of(lifecycle.component, Some(&resource.audience)) {
+    for member in context.approvers_of(&lifecycle.component, Some(&resource.audience)) {
         to.add(Some(member), Reason::AreaApprover, true, Some(RibbonKind::Review));
     }
     to.recipients
@@ -221,7 +221,7 @@ pub fn of_review(context: &Context<'_>, review: &Review) -> Vec<Recipient> {
 pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> {
     let mut to = Collector::default();
     let component = Component::of_area(area);
-    let approves = |member: &&Member| Access::of(member, context.roles, true).rights(component).approve;
+    let approves = |member: &&Member| Access::of(member, context.roles, true).rights(&component).approve;
     for member in context.directory.candidates().iter().filter(approves) {
         let reason =
             if member.system_role == Some(SystemRole::Admin) { Reason::Admin } else { Reason::AreaApprover };
@@ -271,7 +271,7 @@ fn approvers<'a>(
     request: &Request,
     resource: &'a Resource,
 ) -> impl Iterator<Item = &'a Member> + use<'a> {
-    context.approvers_of(Component::of_area(&request.area), Some(&resource.audience))
+    context.approvers_of(&Component::of_area(&request.area), Some(&resource.audience))
 }
 
 fn add_submitter(to: &mut Collector, context: &Context<'_>, request: &Request) {

@@ -106,7 +106,7 @@ pub enum Refusal {
         /// What is missing.
         permission: Permission,
         /// Where: a component, or `account`.
-        component: &'static str,
+        component: String,
     },
     /// There is no such thing, told only to who may see such things.
     #[error("there is no such thing in this account")]
@@ -150,6 +150,12 @@ pub enum Refusal {
         /// The state.
         state: State,
     },
+    /// The account has registered a lifecycle for this kind already (LIF-24).
+    #[error("the kind {0} has a lifecycle already: a change of it is a further version")]
+    LifecycleExists(Kind),
+    /// The kind was retired: no new resource of it can be registered (LIF-24).
+    #[error("the kind {0} was retired")]
+    LifecycleRetired(Kind),
     /// The request has ended: somebody else was first (REQ-4).
     #[error("the request was {} by {}", state.to_lowercase(), by.name)]
     Decided {

@@ -117,6 +117,8 @@ pub struct Resource {
     pub id: ResourceId,
     /// What it is.
     pub kind: Kind,
+    /// The version of its kind's lifecycle that it began with, and keeps (LIF-24); 0: built in.
+    pub lifecycle_version: i64,
     /// The owning service's id; unique per account and kind.
     pub external_id: String,
     /// A title for people.

@@ -50,11 +50,11 @@ pub struct Review {
 /// Whether the actor may bypass: Admins only, and only who has no bypass of theirs left to be reviewed.
 pub(crate) fn check_may_bypass(
     context: &Context<'_>,
-    component: Component,
+    component: &Component,
     open: Option<&Review>,
 ) -> Result<(), Refusal> {
     let may = context.actor.active_member().is_some_and(Member::is_admin);
-    require(may, Permission::Bypass, component)?;
+    require(may, Permission::Bypass, component.as_str())?;
     open.map_or(Ok(()), |review| Err(Refusal::ReviewOpen(review.id)))
 }
 
@@ -100,7 +100,7 @@ pub fn close(
     note: &str,
 ) -> Result<Outcome, Refusal> {
     let component = Component::of_area(&review.area);
-    require(context.rights_on(resource).approve, Permission::Approve, component)?;
+    require(context.rights_on(resource).approve, Permission::Approve, component.as_str())?;
     let actor = context.actor.to_ref();
     if actor.member_id == review.bypassed_by.member_id {
         return Err(Refusal::SelfReview(review.id));

@@ -64,7 +64,7 @@ pub enum RoleName {
 /// Creates a role.
 pub fn create(context: &Context<'_>, new: NewRole) -> Result<Role, Refusal> {
     require_admin(context, Permission::ManageRoles)?;
-    let accesses = check_accesses("accesses", &new.accesses)?;
+    let accesses = check_accesses(context, "accesses", &new.accesses)?;
     check_name(context, &new.name, None)?;
     check_room(context, 1)?;
     Ok(Role {
@@ -101,7 +101,7 @@ pub fn update(
     let role = custom(context, name)?;
     check_version(change.expected_version, role.version)?;
     let accesses = match &change.accesses {
-        Some(accesses) => check_accesses("accesses", accesses)?,
+        Some(accesses) => check_accesses(context, "accesses", accesses)?,
         None => role.accesses.clone(),
     };
     if let Some(name) = &change.name {
@@ -206,16 +206,20 @@ pub fn custom<'c>(context: &Context<'c>, name: RoleName) -> Result<&'c Role, Ref
 }
 
 /// What a role gives, from what a caller asked for. All that is wrong of one sort is answered at once.
-pub(crate) fn check_accesses(field: &str, asked: &[Asked]) -> Result<BTreeMap<Component, Rights>, Refusal> {
+pub(crate) fn check_accesses(
+    context: &Context<'_>,
+    field: &str,
+    asked: &[Asked],
+) -> Result<BTreeMap<Component, Rights>, Refusal> {
     let (mut unknown, mut no_workflow, mut invalid) = (Vec::new(), Vec::new(), Vec::new());
     let mut accesses = BTreeMap::new();
     for (index, Asked { component: id, rights }) in asked.iter().enumerate() {
         let at = |name: &str| format!("{field}[{index}].{name}");
-        let Some(component) = Component::parse(id) else {
+        let Some(component) = context.component(id) else {
             unknown.push(Violation::new(at("component"), "is no component"));
             continue;
         };
-        if rights.approve && !Component::WITH_WORKFLOW.contains(&component) {
+        if rights.approve && !component.has_workflow() {
             let text = format!("can't be given on {component}: it has no approval workflow");
             no_workflow.push(Violation::new(at("approve"), text));
         }

@@ -5,7 +5,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     Account, ActorRef, Context, Directory, Invitation, Member, MemberId, MemberState, Policies, Policy, Role,
-    RoleId, Roles, SystemRole, access::role_approves, lifecycle::Lifecycle, outcome::Event,
+    RoleId, Roles, SystemRole,
+    access::role_approves,
+    lifecycle::{Lifecycles, Registered},
+    outcome::Event,
 };
 
 /// One thing to write.
@@ -27,6 +30,10 @@ pub enum RulesWrite {
     Policy(Policy),
     /// The same in the history of policies, with who changed it.
     RecordPolicy(Policy, ActorRef),
+    /// A further version of a lifecycle of the account's own (LIF-24).
+    InsertLifecycle(Box<Registered>),
+    /// The newest version of a lifecycle, retired.
+    RetireLifecycle(Box<Registered>),
     /// A new invitation.
     InsertInvitation(Invitation),
     /// The invitation after the change: guarded by the version before, one less.
@@ -112,6 +119,7 @@ pub fn is_candidate(member: &Member, roles: &Roles) -> bool {
 pub struct RulesAfter {
     account: Account,
     policies: Policies,
+    lifecycles: Lifecycles,
     roles: Roles,
     directory: Directory,
 }
@@ -122,6 +130,7 @@ impl RulesAfter {
         let mut after = Self {
             account: context.account.clone(),
             policies: context.policies.clone(),
+            lifecycles: context.lifecycles.clone(),
             roles: context.roles.clone(),
             directory: context.directory.clone(),
         };
@@ -133,6 +142,13 @@ impl RulesAfter {
                 }
                 RulesWrite::DeleteRole(id) => after.roles.remove(*id),
                 RulesWrite::Policy(policy) => after.policies = after.policies.with(policy.clone()),
+                RulesWrite::InsertLifecycle(registered) | RulesWrite::RetireLifecycle(registered) => {
+                    let area = &registered.lifecycle.area;
+                    if !after.policies.has(area) {
+                        after.policies = after.policies.with(Policy::default_of(area.clone()));
+                    }
+                    after.lifecycles.insert(registered.as_ref().clone());
+                }
                 RulesWrite::InsertMember(_)
                 | RulesWrite::UpdateMember(_)
                 | RulesWrite::RecordPolicy(..)
@@ -170,6 +186,7 @@ impl RulesAfter {
         Context {
             account: &self.account,
             policies: &self.policies,
+            lifecycles: &self.lifecycles,
             roles: &self.roles,
             directory: &self.directory,
             actor: before.actor,
@@ -195,9 +212,10 @@ pub struct Sight {
 pub fn sight(context: &Context<'_>, member: &Member) -> Sight {
     let access = context.access(member);
     let kinds = |may: fn(crate::Rights) -> bool| {
-        Lifecycle::all()
-            .iter()
-            .filter(|lifecycle| may(access.rights(lifecycle.component)))
+        context
+            .lifecycles
+            .all()
+            .filter(|lifecycle| may(access.rights(&lifecycle.component)))
             .map(|lifecycle| lifecycle.kind.as_str().to_owned())
             .collect()
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Account, AccountState, Actor, Area, Context, Feature, Refusal, perform::check_version,
-    refusal::Permission,
+    permission::denied, refusal::Permission,
 };
 
 /// A change of an account. What is none stays as it is.
@@ -24,8 +24,8 @@ pub fn update(context: &Context<'_>, change: AccountChange) -> Result<Account, R
     context.check_account_is_active()?;
     check_version(change.expected_version, context.account.rules_version)?;
     let features = change.features.unwrap_or_else(|| context.account.features.clone());
-    for area in Area::ALL {
-        let feature = area.feature();
+    for (area, feature) in Area::BUILT_IN.into_iter().filter_map(|area| Some((area.clone(), area.feature()?)))
+    {
         let is_taken = context.account.features.contains(&feature) && !features.contains(&feature);
         if is_taken && context.workflow_is_on(&area) {
             return Err(Refusal::FeatureInUse { area, feature });
@@ -75,7 +75,7 @@ pub fn delete(context: &Context<'_>, grace: Duration) -> Result<Account, Refusal
 fn require_platform(context: &Context<'_>) -> Result<(), Refusal> {
     match context.actor {
         Actor::Platform => Ok(()),
-        _ => Err(Refusal::PermissionDenied { permission: Permission::Operate, component: "platform" }),
+        _ => Err(denied(Permission::Operate, "platform")),
     }
 }
 

@@ -3,18 +3,18 @@
 use crate::{
     Context, Outcome, Resource, Timestamp,
     history::HistoryEvent,
-    lifecycle::{Lifecycle, State, TimedAt},
+    lifecycle::{Lifecycles, TimedAt},
     outcome::{Event, EventKind},
     perform::{entry, next},
 };
 
 /// When time alone changes `resource` next; never while a request locks it: a request that could be in the way of a start
 /// expires at the start time (REQ-14).
-pub fn due_at(resource: &Resource) -> Option<Timestamp> {
+pub fn due_at(lifecycles: &Lifecycles, resource: &Resource) -> Option<Timestamp> {
     if resource.lock.is_some() {
         return None;
     }
-    let timed = Lifecycle::of(&resource.kind)?.timed_from(&resource.state)?;
+    let timed = lifecycles.of(resource)?.timed_from(&resource.state)?;
     match timed.at {
         TimedAt::Start => Some(resource.schedule.start.unwrap_or(resource.updated_at)),
         TimedAt::End => resource.schedule.end,
@@ -23,20 +23,25 @@ pub fn due_at(resource: &Resource) -> Option<Timestamp> {
 
 /// Lets the time that has come take effect (LIF-17, REQ-15); none where none has.
 pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
-    if due_at(resource)? > context.now {
+    if due_at(context.lifecycles, resource)? > context.now {
         return None;
     }
-    let lifecycle = Lifecycle::of(&resource.kind)?;
+    let lifecycle = context.lifecycle(resource)?;
     let timed = lifecycle.timed_from(&resource.state)?;
     let mut after = next(resource, context.now);
     after.state = timed.to.clone();
+    let mut at = timed.at;
     // After an outage the end may have come as well: what is over must not reach customers any more (REQ-15).
     if let Some(end) = lifecycle.timed_from(&timed.to).filter(|then| then.at == TimedAt::End)
         && resource.schedule.end.is_some_and(|end| end <= context.now)
     {
         after.state = end.to.clone();
+        at = end.at;
     }
-    let event = if after.state == State::RUNNING { HistoryEvent::Started } else { HistoryEvent::Completed };
+    let event = match at {
+        TimedAt::Start => HistoryEvent::Started,
+        TimedAt::End => HistoryEvent::Completed,
+    };
     Some(Outcome {
         history: entry(context, resource, &after, event, None),
         resource: after,

@@ -1,5 +1,7 @@
 //! What allowed an action: the history that the gate's answer rests on.
 
+use std::sync::LazyLock;
+
 use countersign_domain::{
     AccountId, Action, ResourceId,
     gate::{GRANTS, Standing},
@@ -9,7 +11,7 @@ use countersign_domain::{
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use crate::{
-    Store, StoreError,
+    Backend, Store, StoreError,
     entities::{columns, history},
     error::failed,
     store::statement,
@@ -31,27 +33,20 @@ impl Store {
         action: &Action,
     ) -> Result<Standing, StoreError> {
         let what = failed("read what allowed an action");
-        let grants = listed(GRANTS.iter().map(|event| event.as_str()));
         let gated = lifecycle.transitions.iter().filter(|row| row.pending.is_some());
-        // Names of a lifecycle, which hold no quotes.
-        let gated = listed(gated.map(|row| row.action.as_str()));
-        let newest = |place: u8, condition: &str| {
-            format!(
-                "SELECT * FROM (SELECT {columns}, {place} AS place FROM history \
-                 WHERE account_id = $1 AND resource_id = $2 AND sequence <= $3 AND {STANDING} AND {condition} \
-                 ORDER BY sequence DESC LIMIT 1) AS newest_{place}",
-                columns = columns::<history::Entity>().join(", "),
-            )
-        };
-        let sql = [
-            newest(1, &format!("event IN ({grants}) AND action = $4")),
-            newest(2, "from_state <> to_state AND event <> 'STARTED'"),
-            newest(3, &format!("(event = 'EDITED' OR event IN ({grants}) AND action IN ({gated}))")),
-        ]
-        .join(" UNION ALL ");
-        let values: Vec<Value> =
-            vec![account.0.into(), resource.0.into(), version.into(), action.as_str().into()];
-        let rows = self.read.query_all_raw(statement(&self.read, &sql, values)).await.map_err(what)?;
+        let gated: Vec<String> = gated.map(|row| row.action.as_str().to_owned()).collect();
+        let values: Vec<Value> = vec![
+            account.0.into(),
+            resource.0.into(),
+            version.into(),
+            action.as_str().into(),
+            match self.backend {
+                Backend::Postgres => gated.into(),
+                Backend::Sqlite => serde_json::Value::from(gated).to_string().into(),
+            },
+        ];
+        let select = statement(&self.read, sql(self.backend), values);
+        let rows = self.read.query_all_raw(select).await.map_err(what)?;
         let mut standing = Standing::default();
         for row in &rows {
             let place: i32 = row.try_get("", "place").map_err(what)?;
@@ -68,6 +63,32 @@ impl Store {
     }
 }
 
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names.map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+/// The statement: the newest entry of each of the three sorts.
+fn sql(backend: Backend) -> &'static str {
+    static POSTGRES: LazyLock<String> = LazyLock::new(|| text("= ANY ($5)"));
+    static SQLITE: LazyLock<String> = LazyLock::new(|| text("IN (SELECT value FROM json_each($5))"));
+    match backend {
+        Backend::Postgres => &POSTGRES,
+        Backend::Sqlite => &SQLITE,
+    }
+}
+
+/// `gated` says that an action is one of those in the parameter `$5`.
+fn text(gated: &str) -> String {
+    let grants: Vec<String> = GRANTS.iter().map(|event| format!("'{}'", event.as_str())).collect();
+    let grants = grants.join(", ");
+    let newest = |place: u8, condition: &str| {
+        format!(
+            "SELECT * FROM (SELECT {columns}, {place} AS place FROM history \
+             WHERE account_id = $1 AND resource_id = $2 AND sequence <= $3 AND {STANDING} AND {condition} \
+             ORDER BY sequence DESC LIMIT 1) AS newest_{place}",
+            columns = columns::<history::Entity>().join(", "),
+        )
+    };
+    [
+        newest(1, &format!("event IN ({grants}) AND action = $4")),
+        newest(2, "from_state <> to_state AND event <> 'STARTED'"),
+        newest(3, &format!("(event = 'EDITED' OR event IN ({grants}) AND action {gated})")),
+    ]
+    .join(" UNION ALL ")
 }

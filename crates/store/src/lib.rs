@@ -17,6 +17,7 @@ mod grants;
 mod history;
 mod idempotency;
 mod invitations;
+mod lifecycles;
 mod list;
 mod members;
 mod migrations;
@@ -33,7 +34,7 @@ mod settling;
 mod snapshot;
 mod store;
 
-pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, RulesCommit};
+pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, RulesCommit, Settled};
 pub use due::Due;
 pub use erase::Erased;
 pub use error::{Corruption, StoreError};

@@ -136,6 +136,7 @@ impl Store {
             // An actor who is not known here may be one all the same.
             actor: Some(directory.get(actor?)?.clone()),
             policies: Arc::clone(&rules.policies),
+            lifecycles: Arc::clone(&rules.lifecycles),
             roles: Arc::clone(&rules.roles),
             directory,
             account: recent.account.clone(),

@@ -1,26 +1,24 @@
-//! The rules of an account as decisions use them: policies, custom roles and approvers, cached by their version.
+//! The rules of an account as decisions use them: policies, its own lifecycles, custom roles and approvers, cached by their version.
 //!
 //! The cache can't make a decision stale: a commit is guarded by the very `rules_version` that an entry is kept under.
 
 use std::sync::Arc;
 
-use countersign_domain::{AccountId, Member, Policies, Policy, Role, Roles, rules::is_candidate};
+use countersign_domain::{AccountId, Lifecycles, Member, Policies, Policy, Role, Roles, rules::is_candidate};
 use quick_cache::{Weighter, sync::Cache};
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
+use sea_orm::ConnectionTrait;
 
 use crate::{
-    Store, StoreError,
-    entities::{policies, select_list},
-    error::failed,
-    members, roles,
+    Store, StoreError, entities::policies, error::failed, lifecycles, members, requests::aggregate, roles,
     store::statement,
 };
 
-/// Policies, custom roles and approvers of an account at one `rules_version`.
+/// Policies, own lifecycles, custom roles and approvers of an account at one `rules_version`.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) version: i64,
     pub(crate) policies: Arc<Policies>,
+    pub(crate) lifecycles: Arc<Lifecycles>,
     pub(crate) roles: Arc<Roles>,
     /// Every active member who could approve something, by id.
     pub(crate) candidates: Arc<Vec<Member>>,
@@ -47,7 +45,9 @@ impl Weighter<AccountId, Arc<Rules>> for BySize {
             let values = role.scope.as_ref().map_or(0, |scope| scope.values.len());
             1 + role.accesses.len() / 8 + values / 4
         });
-        2 + members.chain(roles).sum::<usize>() as u64
+        // A lifecycle takes about as much as two members for each of its actions.
+        let own = rules.lifecycles.own().map(|own| 2 * (1 + own.lifecycle.transitions.len()));
+        2 + members.chain(roles).chain(own).sum::<usize>() as u64
     }
 }
 
@@ -92,8 +92,9 @@ impl Store {
     /// custom roles that approve; the domain has the last word on each.
     async fn load(&self, account: AccountId) -> Result<Option<Rules>, StoreError> {
         let what = failed("read an account's rules");
+        let [versions, retirements] = lifecycles::aggregated(self.backend);
         let sql = format!(
-            "SELECT a.rules_version, {campaigns}, {experiences}, \
+            "SELECT a.rules_version, {policies} AS policies, {versions} AS lifecycles, {retirements} AS retirements, \
              (SELECT {roles} FROM roles AS o WHERE o.account_id = a.account_id) AS roles, \
              (SELECT {candidates} FROM ( \
              SELECT s.member_id FROM members AS s WHERE s.account_id = a.account_id AND s.state = 'ACTIVE' \
@@ -102,37 +103,31 @@ impl Store {
              ON h.account_id = o.account_id AND h.role_id = o.role_id \
              WHERE o.account_id = a.account_id AND o.approves) AS found \
              JOIN members AS m ON m.account_id = a.account_id AND m.member_id = found.member_id \
-             AND m.state = 'ACTIVE') AS candidates FROM accounts AS a \
-             LEFT JOIN policies AS c ON c.account_id = a.account_id AND c.area = 'CAMPAIGNS' \
-             LEFT JOIN policies AS e ON e.account_id = a.account_id AND e.area = 'PRODUCT_EXPERIENCES' \
-             WHERE a.account_id = $1",
-            campaigns = select_list::<policies::Entity>("c", "c_"),
-            experiences = select_list::<policies::Entity>("e", "e_"),
+             AND m.state = 'ACTIVE') AS candidates FROM accounts AS a WHERE a.account_id = $1",
+            policies = lifecycles::select::<policies::Entity>(self.backend, "policies"),
             roles = roles::aggregated(self.backend),
             candidates = members::aggregated(self.backend),
         );
         let select = statement(&self.read, &sql, vec![account.0.into()]);
         let Some(row) = self.read.query_one_raw(select).await.map_err(what)? else { return Ok(None) };
-        let roles: Option<String> = row.try_get("", "roles").map_err(what)?;
+        let text = |column: &str| row.try_get::<Option<String>>("", column).map_err(what);
+        let rows: Vec<policies::Model> =
+            aggregate(text("policies")?.as_deref(), "policies", || account.to_string())?;
+        let set: Vec<Policy> = rows.into_iter().map(Policy::try_from).collect::<Result<_, _>>()?;
+        let (versions, retirements) = (text("lifecycles")?, text("retirements")?);
+        let lifecycles = lifecycles::from_aggregates(versions.as_deref(), retirements.as_deref(), account)?;
+        let roles: Option<String> = text("roles")?;
         let roles: Vec<Role> = roles::from_aggregate(roles.as_deref(), account)?;
         let roles = Roles::new(roles);
-        let candidates: Option<String> = row.try_get("", "candidates").map_err(what)?;
+        let candidates: Option<String> = text("candidates")?;
         let mut candidates = members::from_aggregate(candidates.as_deref(), account)?;
         candidates.retain(|member| is_candidate(member, &roles));
         Ok(Some(Rules {
             version: row.try_get("", "rules_version").map_err(what)?,
-            policies: Arc::new(Policies::new(policy(&row, "c_")?, policy(&row, "e_")?)),
+            policies: Arc::new(Policies::new(lifecycles.own_areas().cloned(), set)),
+            lifecycles: Arc::new(lifecycles),
             roles: Arc::new(roles),
             candidates: Arc::new(candidates),
         }))
     }
-}
-
-fn policy(row: &QueryResult, prefix: &str) -> Result<Option<Policy>, StoreError> {
-    let what = failed("read an account's policy");
-    if row.try_get::<Option<String>>(prefix, "area").map_err(what)?.is_none() {
-        return Ok(None);
-    }
-    let model = policies::Model::from_query_result(row, prefix).map_err(what)?;
-    Ok(Some(model.try_into()?))
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use countersign_domain::{
-    Account, AccountId, Directory, Kind, Member, MemberId, Policies, Request, RequestId, Resource,
-    ResourceId, Review, ReviewId, Roles, Timestamp,
+    Account, AccountId, Directory, Kind, Lifecycles, Member, MemberId, Policies, Request, RequestId,
+    Resource, ResourceId, Review, ReviewId, Roles, Timestamp,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub account: Account,
     /// Its policy, area by area.
     pub policies: Arc<Policies>,
+    /// Its lifecycles: the built-in ones and its own.
+    pub lifecycles: Arc<Lifecycles>,
     /// Its custom roles.
     pub roles: Arc<Roles>,
     /// Every active member who could approve something; the actor, the named members, the resource's owner, the request's
@@ -89,6 +91,7 @@ impl Store {
             return Ok(Some(Snapshot {
                 actor: actor.and_then(|id| known.iter().find(|member| member.id == id).cloned()),
                 policies: Arc::clone(&rules.policies),
+                lifecycles: Arc::clone(&rules.lifecycles),
                 roles: Arc::clone(&rules.roles),
                 directory: Directory::new(Arc::clone(&rules.candidates), known),
                 account,

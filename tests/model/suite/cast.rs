@@ -23,7 +23,7 @@ pub enum Who {
     Mia,
     /// The custom role [`RoleName::Campaigns`] alone.
     Cora,
-    /// CREATOR, with the custom role [`RoleName::Experiences`].
+    /// CREATOR, with the custom roles [`RoleName::Experiences`] and [`RoleName::Journeys`].
     Cleo,
     /// The custom role [`RoleName::Us`] alone, which has a data scope.
     Sam,
@@ -65,12 +65,14 @@ pub enum RoleName {
     Campaigns,
     /// Approves product experiences, and so reads them.
     Experiences,
+    /// Approves journeys, and so reads them.
+    Journeys,
     /// Writes and approves what reaches the US and nobody else, below Engagement.
     Us,
 }
 
 impl RoleName {
-    pub const ALL: [Self; 3] = [Self::Campaigns, Self::Experiences, Self::Us];
+    pub const ALL: [Self; 4] = [Self::Campaigns, Self::Experiences, Self::Journeys, Self::Us];
 }
 
 /// A kind of resource.
@@ -79,6 +81,8 @@ pub enum Kind {
     AbTest,
     RemoteConfig,
     Campaign,
+    /// A kind of the account's own (LIF-24).
+    Journey,
 }
 
 impl Kind {
@@ -88,6 +92,7 @@ impl Kind {
             Self::AbTest => "ab_test",
             Self::RemoteConfig => "remote_config",
             Self::Campaign => "campaign",
+            Self::Journey => "journey",
         }
     }
 
@@ -96,6 +101,7 @@ impl Kind {
         match self {
             Self::AbTest | Self::RemoteConfig => Area::Experiences,
             Self::Campaign => Area::Campaigns,
+            Self::Journey => Area::Journeys,
         }
     }
 }
@@ -105,16 +111,19 @@ impl Kind {
 pub enum Area {
     Campaigns,
     Experiences,
+    /// Of the account's own.
+    Journeys,
 }
 
 impl Area {
-    pub const ALL: [Self; 2] = [Self::Campaigns, Self::Experiences];
+    pub const ALL: [Self; 3] = [Self::Campaigns, Self::Experiences, Self::Journeys];
 
     /// As the contract spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Campaigns => "CAMPAIGNS",
             Self::Experiences => "PRODUCT_EXPERIENCES",
+            Self::Journeys => "JOURNEYS",
         }
     }
 }

@@ -103,7 +103,7 @@ fn perform() -> impl Strategy<Value = Command> {
 }
 
 fn policy() -> impl Strategy<Value = Command> {
-    let area = one_of(&[(1, Area::Campaigns), (1, Area::Experiences)]);
+    let area = one_of(&[(2, Area::Campaigns), (2, Area::Experiences), (1, Area::Journeys)]);
     let change = prop_oneof![
         6 => one_of(&[(2, true), (1, false)]).prop_map(PolicyChange::Enabled),
         5 => one_of(&[(3, 1), (6, 2), (3, 3), (1, 10)]).prop_map(PolicyChange::RequiredApprovals),
@@ -141,6 +141,7 @@ fn lose() -> impl Strategy<Value = Command> {
         (3, MemberChange::ApprovalRight(false)),
         (1, MemberChange::Unassign(RoleName::Campaigns)),
         (1, MemberChange::Unassign(RoleName::Experiences)),
+        (1, MemberChange::Unassign(RoleName::Journeys)),
         (1, MemberChange::Revoke),
     ]);
     (admin(), resource(), any::<u8>(), change).prop_map(|(by, resource, asked, change)| Command::Lose {
@@ -173,7 +174,7 @@ fn wait() -> impl Strategy<Value = Command> {
 
 /// Any command, the interesting ones more often.
 fn command() -> impl Strategy<Value = Command> {
-    let kind = one_of(&[(4, Kind::Campaign), (3, Kind::AbTest), (1, Kind::RemoteConfig)]);
+    let kind = one_of(&[(4, Kind::Campaign), (3, Kind::AbTest), (1, Kind::RemoteConfig), (3, Kind::Journey)]);
     let audience = one_of(&[(2, Audience::Us), (1, Audience::Nobody), (1, Audience::UsAndCa)]);
     let edit = prop_oneof![
         3 => Just(Edit::Content),

@@ -1,15 +1,16 @@
-//! The tree of components that access is set on (ACC-6): C's table, with Product Experiences added under Engagement.
+//! The tree of components that access is set on (ACC-6): C's table, with Product Experiences and the kinds of an account's own added
+//! under Engagement.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Area;
 
 /// A component of the tree, by its id: its parent's id, a dot, and its own name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Component(&'static str);
+pub struct Component(Cow<'static, str>);
 
 /// A row of the tree.
 #[derive(Debug)]
@@ -23,11 +24,12 @@ pub struct Node {
 }
 
 const fn node(id: &'static str, title: &'static str, description: &'static str) -> Node {
-    Node { component: Component(id), title, description }
+    Node { component: Component(Cow::Borrowed(id)), title, description }
 }
 
-/// The whole tree, each component before those below it.
-pub const TREE: [Node; 30] = [
+/// The tree that every account has, each component before those below it. Below [`Component::CUSTOM`] an account has one more for
+/// each area of its own (LIF-24).
+pub static TREE: [Node; 31] = [
     node("boards", "Boards", "Dashboards"),
     node("boards.daily", "Daily Boards", "Dashboards of the day"),
     node("boards.custom", "Custom Boards", "Dashboards of one's own"),
@@ -47,6 +49,7 @@ pub const TREE: [Node; 30] = [
     node("engagement.recommendation", "Recommendation", "Recommendations"),
     node("engagement.catalogs", "Catalogs", "Catalogs"),
     node("engagement.product_experiences", "Product Experiences", "A/B Tests, Remote Config Variables"),
+    node("engagement.custom", "Custom kinds", "What the account has registered lifecycles of its own for"),
     node("real_impact", "Real Impact", "What engagement brings"),
     node("real_impact.control_groups", "Control groups", "Custom Control Group, System Control Group"),
     node("real_impact.dashboard", "Real Impact dashboard", "The dashboard"),
@@ -74,48 +77,56 @@ pub const TREE: [Node; 30] = [
 
 impl Component {
     /// Engagement › Campaigns.
-    pub const CAMPAIGNS: Self = Self("engagement.campaigns");
+    pub const CAMPAIGNS: Self = Self(Cow::Borrowed("engagement.campaigns"));
     /// Engagement › Product Experiences.
-    pub const PRODUCT_EXPERIENCES: Self = Self("engagement.product_experiences");
+    pub const PRODUCT_EXPERIENCES: Self = Self(Cow::Borrowed("engagement.product_experiences"));
+    /// Engagement › Custom kinds: above the component of each area of an account's own (LIF-24).
+    pub const CUSTOM: Self = Self(Cow::Borrowed("engagement.custom"));
 
-    /// Those that have a workflow: APPROVE can be given on them (ACC-4, D5).
-    pub const WITH_WORKFLOW: [Self; 2] = [Self::CAMPAIGNS, Self::PRODUCT_EXPERIENCES];
-
-    /// The component of that id.
+    /// The component of that id in the tree that every account has.
     pub fn parse(id: &str) -> Option<Self> {
-        TREE.iter().map(|node| node.component).find(|component| component.0 == id)
+        TREE.iter().map(|node| &node.component).find(|component| component.0 == id).cloned()
+    }
+
+    /// A component read from storage: also one of an area of the account's own.
+    pub fn given(id: impl Into<String>) -> Self {
+        Self(Cow::Owned(id.into()))
     }
 
     /// The id that roles and errors use.
-    pub const fn as_str(self) -> &'static str {
-        self.0
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Whether access to this covers `other`: itself and everything below it (ACC-6).
-    pub fn covers(self, other: Self) -> bool {
-        other.0.strip_prefix(self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.strip_prefix(&*self.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// The area whose requests are decided with APPROVE on it.
-    pub fn area(self) -> Option<Area> {
-        Area::ALL.iter().find(|area| Self::of_area(area) == self).cloned()
+    /// Whether it has a workflow: APPROVE can be given on it (ACC-4, D5).
+    pub fn has_workflow(&self) -> bool {
+        *self == Self::CAMPAIGNS || *self == Self::PRODUCT_EXPERIENCES || self.is_of_own_area()
+    }
+
+    /// Whether it is that of an area of an account's own (LIF-24).
+    pub(super) fn is_of_own_area(&self) -> bool {
+        *self != Self::CUSTOM && Self::CUSTOM.covers(self)
     }
 
     /// The component whose approve right makes an approver of `area` (ACC-10).
     pub fn of_area(area: &Area) -> Self {
-        if *area == Area::CAMPAIGNS { Self::CAMPAIGNS } else { Self::PRODUCT_EXPERIENCES }
+        if *area == Area::CAMPAIGNS {
+            Self::CAMPAIGNS
+        } else if *area == Area::PRODUCT_EXPERIENCES {
+            Self::PRODUCT_EXPERIENCES
+        } else {
+            Self::given(format!("{}.{}", Self::CUSTOM, area.as_str().to_lowercase()))
+        }
     }
 }
 
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for Component {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let id = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        Self::parse(&id).ok_or_else(|| serde::de::Error::custom("no component has this id"))
+        f.write_str(&self.0)
     }
 }

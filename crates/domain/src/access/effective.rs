@@ -28,22 +28,20 @@ impl<'a> Access<'a> {
     }
 
     /// What every role gives on `component`, the highest of each (ACC-5), whatever the scope.
-    pub fn rights(&self, component: Component) -> Rights {
+    pub fn rights(&self, component: &Component) -> Rights {
         self.roles.iter().fold(self.system_rights(component), |all, role| all.and(role.rights(component)))
     }
 
     /// What the system role gives on `component`, with an EDITOR's approval right (ACC-10).
-    pub fn system_rights(&self, component: Component) -> Rights {
+    pub fn system_rights(&self, component: &Component) -> Rights {
         let Some(role) = self.system else { return Rights::NONE };
         let rights = role.rights(component);
-        let given = role == SystemRole::Editor
-            && self.approval_right
-            && Component::WITH_WORKFLOW.contains(&component);
+        let given = role == SystemRole::Editor && self.approval_right && component.has_workflow();
         if given { rights.and(Rights::APPROVE) } else { rights }
     }
 
     /// As [`rights`](Self::rights), on something that reaches `audience`: nothing outside the scope (ACC-12).
-    pub fn rights_on(&self, component: Component, audience: &Audience) -> Rights {
+    pub fn rights_on(&self, component: &Component, audience: &Audience) -> Rights {
         match self.scope() {
             Some(scope) if !scope.contains(audience) => Rights::NONE,
             _ => self.rights(component),

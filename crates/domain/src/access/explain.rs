@@ -33,7 +33,7 @@ pub struct Explanation<'a> {
 pub fn explain<'a>(
     member: &Member,
     access: &Access<'a>,
-    component: Component,
+    component: &Component,
     audience: Option<&Audience>,
 ) -> Explanation<'a> {
     let mut grants = Vec::new();
@@ -41,7 +41,7 @@ pub fn explain<'a>(
         let rights = access.system_rights(component);
         grants.push(Grant {
             role: None,
-            set_on: (!rights.is_none()).then_some(component),
+            set_on: (!rights.is_none()).then(|| component.clone()),
             rights,
             remark: remark(member, given, access, component),
         });
@@ -65,8 +65,8 @@ pub fn explain<'a>(
 }
 
 /// What one would not expect of the system role that the member was `given`.
-fn remark(member: &Member, given: SystemRole, access: &Access<'_>, component: Component) -> &'static str {
-    let has_workflow = Component::WITH_WORKFLOW.contains(&component);
+fn remark(member: &Member, given: SystemRole, access: &Access<'_>, component: &Component) -> &'static str {
+    let has_workflow = component.has_workflow();
     match (given, access.system_role()) {
         _ if member.state != MemberState::Active => "this member's access was revoked",
         (SystemRole::Approver, Some(SystemRole::Creator)) => {
@@ -81,10 +81,10 @@ fn remark(member: &Member, given: SystemRole, access: &Access<'_>, component: Co
 }
 
 /// The nearest component, at `component` or above it, that the role sets access on.
-fn nearest(role: &Role, component: Component) -> Option<Component> {
+fn nearest(role: &Role, component: &Component) -> Option<Component> {
     role.accesses
         .keys()
-        .copied()
         .filter(|set_on| set_on.covers(component))
         .max_by_key(|set_on| set_on.as_str().len())
+        .cloned()
 }

@@ -30,7 +30,7 @@ pub struct Role {
 
 impl Role {
     /// What it gives on `component`: what is set on it and on all above it (ACC-6).
-    pub fn rights(&self, component: Component) -> Rights {
+    pub fn rights(&self, component: &Component) -> Rights {
         self.accesses
             .iter()
             .filter(|(set_on, _)| set_on.covers(component))

@@ -1,7 +1,7 @@
 //! What the system roles have on each component (ACC-1, ACC-8): C's list and D's additions as one table, from which the
 //! documentation's table is made too.
 
-use super::{Component, Rights, TREE};
+use super::{Component, Rights};
 use crate::member::SystemRole;
 
 /// Rights by system role, in the order of [`SystemRole::ALL`]: ADMIN, CREATOR, MEMBER, APPROVER, EDITOR. An EDITOR who was given
@@ -22,8 +22,8 @@ const DECIDED: Row = [F, W, R, F, W];
 /// For Admins alone.
 const ADMINS: Row = [W, N, N, N, N];
 
-/// What each system role has on each component, in the order of [`TREE`].
-pub const SYSTEM_RIGHTS: [(&str, Row); TREE.len()] = [
+/// What each system role has on each component, in the order of [`super::TREE`].
+pub const SYSTEM_RIGHTS: [(&str, Row); 31] = [
     ("boards", SEEN),
     ("boards.daily", SEEN),
     ("boards.custom", SEEN),
@@ -39,6 +39,7 @@ pub const SYSTEM_RIGHTS: [(&str, Row); TREE.len()] = [
     ("engagement.recommendation", CREATED),
     ("engagement.catalogs", CREATED),
     ("engagement.product_experiences", DECIDED),
+    ("engagement.custom", CREATED),
     ("real_impact", SEEN),
     ("real_impact.control_groups", SEEN),
     ("real_impact.dashboard", SEEN),
@@ -60,10 +61,12 @@ pub const SYSTEM_RIGHTS: [(&str, Row); TREE.len()] = [
 ];
 
 impl SystemRole {
-    /// What the role gives on `component`, to whoever has it.
-    pub fn rights(self, component: Component) -> Rights {
-        let row = SYSTEM_RIGHTS.iter().find(|(id, _)| *id == component.as_str());
-        row.map_or(Rights::NONE, |(_, row)| match self {
+    /// What the role gives on `component`, to whoever has it: on that of an area of an account's own as on those that have a
+    /// workflow in every account (LIF-24).
+    pub fn rights(self, component: &Component) -> Rights {
+        let listed = || SYSTEM_RIGHTS.iter().find(|(id, _)| *id == component.as_str()).map(|(_, row)| row);
+        let row = if component.is_of_own_area() { Some(&DECIDED) } else { listed() };
+        row.map_or(Rights::NONE, |row| match self {
             Self::Admin => row[0],
             Self::Creator => row[1],
             Self::Member => row[2],

@@ -1,7 +1,7 @@
 //! Who may read and who may export history.
 
 use crate::{
-    Audience, Context, Kind, Lifecycle, Refusal, Resource, Rights,
+    Audience, Context, Kind, Lifecycles, Refusal, Resource, Rights,
     access::Access,
     refusal::{Missing, Permission},
 };
@@ -24,9 +24,16 @@ impl Use {
     }
 
     /// Whether the history of a resource of this kind, which reaches `audience`, is among it (ACC-12).
-    pub fn includes(self, access: &Access<'_>, kind: &Kind, audience: &Audience) -> bool {
-        Lifecycle::of(kind)
-            .is_some_and(|lifecycle| self.is_allowed(access.rights_on(lifecycle.component, audience)))
+    pub fn includes(
+        self,
+        lifecycles: &Lifecycles,
+        access: &Access<'_>,
+        kind: &Kind,
+        audience: &Audience,
+    ) -> bool {
+        lifecycles
+            .newest(kind)
+            .is_some_and(|lifecycle| self.is_allowed(access.rights_on(&lifecycle.component, audience)))
     }
 
     /// Whether the actor may have the history of one resource. As everywhere, who may not see it is not told whether it is there
@@ -43,8 +50,7 @@ impl Use {
 
     /// Whether the actor may have any history at all: what of it is for each entry to say.
     pub fn check_any(self, context: &Context<'_>) -> Result<(), Refusal> {
-        let rights: Vec<Rights> =
-            Lifecycle::components().map(|component| context.rights(component)).collect();
+        let rights: Vec<Rights> = context.components().map(|component| context.rights(component)).collect();
         if rights.iter().any(|rights| self.is_allowed(*rights)) {
             return Ok(());
         }
@@ -54,5 +60,5 @@ impl Use {
 }
 
 fn refused(permission: Permission) -> Refusal {
-    Refusal::PermissionDenied { permission, component: "resource" }
+    crate::permission::denied(permission, "resource")
 }

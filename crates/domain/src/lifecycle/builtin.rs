@@ -30,6 +30,7 @@ fn ab_test() -> Lifecycle {
     use Target::{StagedGoesLive, State as To};
     Lifecycle {
         kind: Kind::AB_TEST,
+        version: 0,
         area: Area::PRODUCT_EXPERIENCES,
         component: Component::PRODUCT_EXPERIENCES,
         transitions: vec![
@@ -57,6 +58,7 @@ fn remote_config() -> Lifecycle {
     use Target::{StagedGoesLive, State as To};
     Lifecycle {
         kind: Kind::REMOTE_CONFIG,
+        version: 0,
         area: Area::PRODUCT_EXPERIENCES,
         component: Component::PRODUCT_EXPERIENCES,
         transitions: vec![
@@ -79,6 +81,7 @@ fn campaign() -> Lifecycle {
     use Target::State as To;
     Lifecycle {
         kind: Kind::CAMPAIGN,
+        version: 0,
         area: Area::CAMPAIGNS,
         component: Component::CAMPAIGNS,
         transitions: vec![

@@ -1,12 +1,21 @@
-//! Lifecycles are data: one table per resource kind, from which the code, the docs and the exhaustive tests are made.
+//! Lifecycles are data: one table per resource kind, from which the code, the docs and the exhaustive tests are made. An account can
+//! register further ones for kinds of its own (LIF-24).
 
+mod account;
 mod builtin;
+mod check;
 mod diagram;
+mod register;
 
 use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    account::{Lifecycles, Registered, unknown_kind},
+    check::{Definition, Row},
+    register::{register, retire, revise},
+};
 use crate::{access::Component, policy::Area};
 
 macro_rules! name {
@@ -106,7 +115,7 @@ impl Action {
 }
 
 /// What an action leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// That state.
     State(State),
@@ -115,9 +124,10 @@ pub enum Target {
 }
 
 /// A row of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
     /// The rule, for example `LIF-1`.
+    #[serde(skip, default = "own")]
     pub rule: &'static str,
     /// The states that it leads from.
     pub from: Vec<State>,
@@ -127,6 +137,11 @@ pub struct Transition {
     pub pending: Option<PendingLabel>,
     /// What it leads to.
     pub target: Target,
+}
+
+/// The rule of what an account has registered itself.
+const fn own() -> &'static str {
+    "LIF-24"
 }
 
 impl Transition {
@@ -140,7 +155,7 @@ impl Transition {
 }
 
 /// What an edit does in a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EditRule {
     /// Writes the content.
     Direct,
@@ -153,7 +168,7 @@ pub enum EditRule {
 }
 
 /// What happens by time alone (LIF-17).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timed {
     /// The state that it leads from.
     pub from: State,
@@ -164,7 +179,7 @@ pub struct Timed {
 }
 
 /// Which time of the schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimedAt {
     /// The start time; at once where there is none.
     Start,
@@ -173,10 +188,12 @@ pub enum TimedAt {
 }
 
 /// The lifecycle of one kind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     /// The kind.
     pub kind: Kind,
+    /// Of a kind of an account's own counts 1, 2, 3 …; a resource keeps the version that it began with (LIF-24). 0: built in.
+    pub version: i64,
     /// The area whose policy applies.
     pub area: Area,
     /// The component that rights come from.
@@ -190,18 +207,13 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// The lifecycle of `kind`.
-    pub fn of(kind: &Kind) -> Option<&'static Self> {
-        Self::all().iter().find(|lifecycle| lifecycle.kind == *kind)
-    }
-
-    /// The components that rights on any kind come from.
-    pub fn components() -> impl Iterator<Item = Component> {
-        Self::all().iter().map(|lifecycle| lifecycle.component)
+    /// The built-in lifecycle of `kind`.
+    pub fn built_in(kind: &Kind) -> Option<&'static Self> {
+        Self::all_built_in().iter().find(|lifecycle| lifecycle.kind == *kind)
     }
 
     /// Every built-in lifecycle.
-    pub fn all() -> &'static [Self] {
+    pub fn all_built_in() -> &'static [Self] {
         &*builtin::LIFECYCLES
     }
 
@@ -223,6 +235,28 @@ impl Lifecycle {
     /// What time alone does from `state`.
     pub fn timed_from(&self, state: &State) -> Option<&Timed> {
         self.timed.iter().find(|timed| timed.from == *state)
+    }
+
+    /// Whether what comes into `state` starts by time: later, at its start time.
+    pub fn starts_later(&self, state: &State) -> bool {
+        self.timed_from(state).is_some_and(|timed| timed.at == TimedAt::Start)
+    }
+
+    /// Whether `action` has launch modes (POL-6).
+    pub fn has_launch_modes(&self, action: &Action) -> bool {
+        self.kind == Kind::CAMPAIGN && *action == Action::LAUNCH
+    }
+
+    /// Whether it knows `action`, in whatever state.
+    pub fn knows(&self, action: &Action) -> bool {
+        self.transitions.iter().any(|row| row.action == *action)
+    }
+
+    /// Whether the times of a resource mean something for what is in `state`: time alone leads on from it, or has led to it by the
+    /// start time's coming.
+    pub fn is_bound_by_time(&self, state: &State) -> bool {
+        let started = self.timed.iter().any(|timed| timed.at == TimedAt::Start && timed.to == *state);
+        started || self.timed_from(state).is_some()
     }
 
     /// Whether nothing leads out of `state`: neither an action nor time.

@@ -13,6 +13,7 @@ use crate::{
     conversation::{self, Reassign},
     decide::{self, Approve, Cancel, Reject},
     edit::{self, Edit, Register},
+    lifecycle::{Definition, EditRule, Lifecycles, PendingLabel, Registered, Row, Target, Timed, TimedAt},
     perform::{self, PerformAction},
     policy::{Cancellation, PolicyChange},
     resource::ApprovalStatus,
@@ -143,6 +144,9 @@ pub(super) struct World {
     pub(super) account: Account,
     pub(super) campaigns: Policy,
     pub(super) experiences: Policy,
+    /// Those of areas of the account's own.
+    pub(super) own: Vec<Policy>,
+    pub(super) lifecycles: Lifecycles,
     pub(super) roles: Roles,
     pub(super) members: Vec<Member>,
     pub(super) now: Timestamp,
@@ -163,10 +167,21 @@ impl World {
             },
             campaigns: on(Area::CAMPAIGNS),
             experiences: on(Area::PRODUCT_EXPERIENCES),
+            own: Vec::new(),
+            lifecycles: Lifecycles::default(),
             roles: Roles::default(),
             members: Who::MEMBERS.into_iter().map(member).collect(),
             now: NOW,
         }
+    }
+
+    /// As [`new`](Self::new), and with a kind of the account's own, whose workflow is on too: journeys (LIF-24).
+    pub(super) fn with_journeys(mut self) -> Self {
+        let lifecycle = journeys().lifecycle(1);
+        self.own = vec![Policy { enabled: true, ..Policy::default_of(lifecycle.area.clone()) }];
+        let registered = Registered { lifecycle, by: Who::Admin.as_ref(), at: CREATED, retired: None };
+        self.lifecycles = Lifecycles::new([registered]);
+        self
     }
 
     /// Both workflows off.
@@ -178,6 +193,7 @@ impl World {
     pub(super) fn with(mut self, change: impl Fn(&mut Policy)) -> Self {
         change(&mut self.campaigns);
         change(&mut self.experiences);
+        self.own.iter_mut().for_each(change);
         self
     }
 
@@ -201,7 +217,13 @@ impl World {
     }
 
     pub(super) fn policy(&self, area: &Area) -> &Policy {
-        if *area == Area::CAMPAIGNS { &self.campaigns } else { &self.experiences }
+        let own = self.own.iter().find(|policy| policy.area == *area);
+        own.unwrap_or(if *area == Area::CAMPAIGNS { &self.campaigns } else { &self.experiences })
+    }
+
+    pub(super) fn policy_mut(&mut self, area: &Area) -> &mut Policy {
+        let own = self.own.iter_mut().find(|policy| policy.area == *area);
+        own.unwrap_or(if *area == Area::CAMPAIGNS { &mut self.campaigns } else { &mut self.experiences })
     }
 
     /// Runs `act` as `who`. The directory's list of approvers holds a revoked Admin too: the rules must pass them over.
@@ -230,7 +252,11 @@ impl World {
         });
         act(&Context {
             account: &self.account,
-            policies: &Policies::new(Some(self.campaigns.clone()), Some(self.experiences.clone())),
+            policies: &Policies::new(
+                self.lifecycles.own_areas().cloned(),
+                [&self.campaigns, &self.experiences].into_iter().chain(&self.own).cloned(),
+            ),
+            lifecycles: &self.lifecycles,
             roles: &self.roles,
             directory: &Directory::new(Arc::new(approvers), named),
             actor,
@@ -376,6 +402,43 @@ pub(super) fn content(text: &str, revision: i64) -> Content {
     Content::new(&json!({ "text": text }), revision).unwrap()
 }
 
+/// A lifecycle that an account could register: planned for a time, edited while it runs, held, over at its end.
+pub(super) fn journeys() -> Definition {
+    let [draft, planned, live, held, over, gone] =
+        ["DRAFT", "PLANNED", "UNDER_WAY", "HELD", "OVER", "GONE"].map(State::known);
+    let row = |from: &[&State], action, pending: &'static str, target| Row {
+        from: from.iter().map(|state| (*state).clone()).collect(),
+        action: Action::known(action),
+        pending: (!pending.is_empty()).then(|| PendingLabel::known(pending)),
+        target,
+    };
+    let to = |state: &State| Target::State(state.clone());
+    Definition {
+        kind: Kind::known("journey"),
+        area: Area::given("JOURNEYS"),
+        transitions: vec![
+            row(&[&draft], "PLAN", "PLAN_PENDING", to(&planned)),
+            row(&[&planned], "TAKE_BACK", "", to(&draft)),
+            row(&[&live], "HOLD", "HOLD_PENDING", to(&held)),
+            row(&[&held], "GO_ON", "GO_ON_PENDING", to(&live)),
+            row(&[&live], "PUBLISH_EDITS", "EDITS_PENDING", Target::StagedGoesLive),
+            row(&[&draft, &held, &over], "REMOVE", "REMOVE_PENDING", to(&gone)),
+        ],
+        timed: vec![
+            Timed { from: planned.clone(), to: live.clone(), at: TimedAt::Start },
+            Timed { from: live.clone(), to: over.clone(), at: TimedAt::End },
+        ],
+        states: vec![
+            (draft, None),
+            (planned, Some(EditRule::VoidsApproval)),
+            (live, Some(EditRule::Staged)),
+            (held, Some(EditRule::Refused)),
+            (over, None),
+            (gone, None),
+        ],
+    }
+}
+
 /// A resource with everything set, so that a change of any field shows.
 pub(super) fn resource(kind: Kind, state: State) -> Resource {
     let variants = if kind == Kind::AB_TEST { vec!["A".into(), "B".into()] } else { Vec::new() };
@@ -383,6 +446,7 @@ pub(super) fn resource(kind: Kind, state: State) -> Resource {
         account_id: ACCOUNT,
         id: RESOURCE,
         kind,
+        lifecycle_version: 0,
         external_id: "external-1".into(),
         title: "Spring".into(),
         owner: Who::Editor.id(),
@@ -425,6 +489,22 @@ pub(super) fn ab_test(state: State) -> Resource {
 
 pub(super) fn remote_config(state: State) -> Resource {
     resource(Kind::REMOTE_CONFIG, state)
+}
+
+/// What registers a campaign.
+pub(super) fn new_campaign() -> Register {
+    Register {
+        id: RESOURCE,
+        kind: Kind::CAMPAIGN,
+        external_id: "external-1".into(),
+        title: "Spring".into(),
+        owner: None,
+        content: content("first", 99),
+        schedule: Schedule { start: Some(after_hours(24)), end: Some(after_hours(48)) },
+        variants: Vec::new(),
+        audience: Audience::default(),
+        pii_fields: Vec::new(),
+    }
 }
 
 /// `action`, with nothing else said.

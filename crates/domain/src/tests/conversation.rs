@@ -140,7 +140,7 @@ fn who_may_choose_other_approvers() {
         let may = [Who::Admin, Who::Creator, Who::Approver].contains(&who);
         let component = "engagement.campaigns";
         let permission = if who.may_read() { Permission::Reassign } else { Permission::Read };
-        let denied = Refusal::PermissionDenied { permission, component };
+        let denied = Refusal::PermissionDenied { permission, component: component.into() };
         assert_eq!(result.as_ref().err(), (!may).then_some(&denied), "{who:?}");
     }
     // Who hands it on takes it from nobody else, and gives it to nobody who has decided.

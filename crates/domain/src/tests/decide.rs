@@ -16,7 +16,7 @@ use crate::{
 const CAMPAIGNS: &str = "engagement.campaigns";
 
 fn denied(permission: Permission) -> Refusal {
-    Refusal::PermissionDenied { permission, component: CAMPAIGNS }
+    Refusal::PermissionDenied { permission, component: CAMPAIGNS.into() }
 }
 
 /// What `who` is told who has not the right to decide.
@@ -275,7 +275,7 @@ fn a_campaign_never_approved_never_starts() {
         world.cancel(Who::Creator, &pending).unwrap().resource,
         late.expire(&pending).unwrap().resource,
     ] {
-        assert_eq!(crate::timer::due_at(&resource), None);
+        assert_eq!(crate::timer::due_at(&crate::Lifecycles::default(), &resource), None);
         assert_eq!(late.fire(&resource), None);
     }
 }
@@ -424,7 +424,7 @@ fn a_product_experience_s_request_is_cancelled_by_nobody_unless_the_policy_opens
     let component = "engagement.product_experiences";
     for who in Who::EACH {
         let permission = if who.may_read() { Permission::Cancel } else { Permission::Read };
-        let refused = Err(Refusal::PermissionDenied { permission, component });
+        let refused = Err(Refusal::PermissionDenied { permission, component: component.into() });
         assert_eq!(world.cancel(who, &pending), refused, "{who:?}");
     }
     let open = world.with(|policy| policy.cancellation = Cancellation::Writers);

@@ -2,8 +2,7 @@
 
 use super::builders::*;
 use crate::{
-    Action, Audience, Content, Kind, LaunchMode, MemberId, Outcome, Refusal, Resource, Schedule, State,
-    Violation,
+    Action, Content, Kind, LaunchMode, MemberId, Outcome, Refusal, Resource, Schedule, State, Violation,
     edit::{self, Edit, Register},
     history::HistoryEvent,
     outcome::EventKind,
@@ -11,21 +10,6 @@ use crate::{
     refusal::{Missing, Permission},
     resource::ApprovalStatus,
 };
-
-fn new_campaign() -> Register {
-    Register {
-        id: RESOURCE,
-        kind: Kind::CAMPAIGN,
-        external_id: "external-1".into(),
-        title: "Spring".into(),
-        owner: None,
-        content: content("first", 99),
-        schedule: Schedule { start: Some(after_hours(24)), end: Some(after_hours(48)) },
-        variants: Vec::new(),
-        audience: Audience::default(),
-        pii_fields: Vec::new(),
-    }
-}
 
 fn new_ab_test(variants: &[&str]) -> Register {
     Register {
@@ -73,7 +57,11 @@ fn whoever_may_write_registers() {
         } else {
             let permission = if who.may_read() { Permission::Write } else { Permission::Read };
             let component = "engagement.campaigns";
-            assert_eq!(result, Err(Refusal::PermissionDenied { permission, component }), "{who:?}");
+            assert_eq!(
+                result,
+                Err(Refusal::PermissionDenied { permission, component: component.into() }),
+                "{who:?}"
+            );
         }
     }
 }
@@ -230,7 +218,7 @@ fn who_may_not_write_is_told_only_that() {
     let odd = Edit { expected_version: Some(99), ..Edit::default() };
     for who in Who::EACH.into_iter().filter(|who| !who.may_write()) {
         let permission = if who.may_read() { Permission::Write } else { Permission::Read };
-        let denied = Refusal::PermissionDenied { permission, component: "engagement.campaigns" };
+        let denied = Refusal::PermissionDenied { permission, component: "engagement.campaigns".into() };
         for resource in [&campaign(), &locked, &resource(Kind::CAMPAIGN, State::ARCHIVED)] {
             assert_eq!(world.update(who, resource, odd.clone()), Err(denied.clone()), "{who:?}");
             let command =

@@ -54,7 +54,7 @@ impl Told {
     fn standing(&self, action: &Action) -> Standing {
         let newest =
             |is: &dyn Fn(&HistoryEntry) -> bool| self.history.iter().rev().find(|it| is(it)).cloned();
-        let lifecycle = Lifecycle::of(&self.resource.kind).unwrap();
+        let lifecycle = Lifecycle::built_in(&self.resource.kind).unwrap();
         let gated = |entry: &HistoryEntry| {
             let row = lifecycle.transitions.iter().find(|row| entry.action.as_ref() == Some(&row.action));
             row.is_some_and(|row| row.pending.is_some())
@@ -73,7 +73,7 @@ impl Told {
     }
 
     fn ask(&self, action: Action, digest: &Digest, launch_mode: Option<LaunchMode>) -> Vec<Hindrance> {
-        let lifecycle = Lifecycle::of(&self.resource.kind).unwrap();
+        let lifecycle = Lifecycle::built_in(&self.resource.kind).unwrap();
         let standing = self.standing(&action);
         let question = Question { action, digest: digest.clone(), launch_mode };
         self.world

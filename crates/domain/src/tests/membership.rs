@@ -9,12 +9,12 @@ use crate::{
 };
 
 fn denied() -> Refusal {
-    Refusal::PermissionDenied { permission: Permission::ManageMembers, component: "account" }
+    Refusal::PermissionDenied { permission: Permission::ManageMembers, component: "account".into() }
 }
 
 /// What who may not add members is told: adding and inviting are one permission, apart from changing who is there.
 fn denied_to_add() -> Refusal {
-    Refusal::PermissionDenied { permission: Permission::Invite, component: "account" }
+    Refusal::PermissionDenied { permission: Permission::Invite, component: "account".into() }
 }
 
 fn create(world: &World, by: Who, system_role: SystemRole, approval_right: bool) -> Result<Member, Refusal> {

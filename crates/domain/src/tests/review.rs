@@ -52,7 +52,11 @@ fn nobody_else_bypasses() {
             (true, true) => Permission::Bypass,
         };
         let component = "engagement.product_experiences";
-        assert_eq!(result, Err(Refusal::PermissionDenied { permission, component }), "{who:?}");
+        assert_eq!(
+            result,
+            Err(Refusal::PermissionDenied { permission, component: component.into() }),
+            "{who:?}"
+        );
     }
 }
 
@@ -96,7 +100,7 @@ fn the_review_is_closed_by_another_approver_before_the_next_bypass() {
     assert_eq!(world.close_review(Who::Admin, &first.resource, &review), Err(Refusal::SelfReview(REVIEW)));
     for who in Who::EACH.into_iter().filter(|who| !who.may_approve()) {
         let (permission, component) = (Permission::Approve, "engagement.product_experiences");
-        let denied = Err(Refusal::PermissionDenied { permission, component });
+        let denied = Err(Refusal::PermissionDenied { permission, component: component.into() });
         assert_eq!(world.close_review(who, &first.resource, &review), denied, "{who:?}");
     }
     let closing = world.close_review(Who::Approver, &first.resource, &review).unwrap();

@@ -25,7 +25,7 @@ fn check(outcome: Outcome, before: Resource, state: State, event: HistoryEvent, 
 #[test]
 fn what_is_scheduled_starts_at_its_start_time_and_not_before() {
     for before in [scheduled_campaign(), ab_test(State::SCHEDULED)] {
-        assert_eq!(due_at(&before), Some(after_hours(24)));
+        assert_eq!(due_at(&crate::Lifecycles::default(), &before), Some(after_hours(24)));
         assert_eq!(World::new().at(just_before(24)).fire(&before), None);
         let at = after_hours(24);
         let started = World::new().at(at).fire(&before).unwrap();
@@ -66,7 +66,7 @@ fn a_running_ab_test_and_an_endless_campaign_go_on() {
         ..scheduled_campaign()
     };
     for resource in [ab_test(State::RUNNING), endless] {
-        assert_eq!(due_at(&resource), None);
+        assert_eq!(due_at(&crate::Lifecycles::default(), &resource), None);
         assert_eq!(World::new().at(Timestamp(i64::MAX)).fire(&resource), None);
     }
 }
@@ -79,7 +79,7 @@ fn a_passive_launch_without_start_time_starts_at_once() {
     let command =
         crate::perform::PerformAction { launch_mode: Some(LaunchMode::Passive), ..doing(Action::LAUNCH) };
     let launched = world.perform(Who::Creator, &before, &command).unwrap().resource;
-    assert_eq!(due_at(&launched), Some(NOW));
+    assert_eq!(due_at(&crate::Lifecycles::default(), &launched), Some(NOW));
     assert_eq!(world.fire(&launched).unwrap().resource.state, State::RUNNING);
 }
 
@@ -101,7 +101,7 @@ fn a_stopped_service_catches_up() {
 fn a_pending_unschedule_gives_way_to_the_start() {
     let pending = World::new().submit(Who::Creator, &ab_test(State::SCHEDULED), &doing(Action::UNSCHEDULE));
     let at_start = World::new().at(after_hours(24));
-    assert_eq!(due_at(&pending.resource), None);
+    assert_eq!(due_at(&crate::Lifecycles::default(), &pending.resource), None);
     assert_eq!(at_start.fire(&pending.resource), None);
     let expired = at_start.expire(&pending).unwrap().resource;
     assert_eq!(at_start.fire(&expired).unwrap().resource.state, State::RUNNING);
@@ -123,11 +123,11 @@ fn time_changes_nothing_that_is_locked() {
 /// Proves LIF-17.
 #[test]
 fn time_changes_no_other_state() {
-    for lifecycle in crate::Lifecycle::all() {
+    for lifecycle in crate::Lifecycle::all_built_in() {
         for state in lifecycle.states() {
             let timed =
                 state == State::SCHEDULED || (lifecycle.kind == Kind::CAMPAIGN && state == State::RUNNING);
-            let due = due_at(&resource(lifecycle.kind.clone(), state.clone()));
+            let due = due_at(&crate::Lifecycles::default(), &resource(lifecycle.kind.clone(), state.clone()));
             assert_eq!(due.is_some(), timed, "{} {state}", lifecycle.kind);
         }
     }

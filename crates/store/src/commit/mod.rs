@@ -6,10 +6,10 @@ mod rules;
 mod sqlite;
 mod steps;
 
-use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite, ReviewWrite};
+use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite, ReviewWrite, Timestamp};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
-pub use self::rules::{AccountCreation, Concerned, RulesCommit};
+pub use self::rules::{AccountCreation, Concerned, RulesCommit, Settled};
 pub(crate) use self::{members::update as update_members, steps::count_up};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,
@@ -26,6 +26,8 @@ pub struct Commit {
     pub rules_version: i64,
     /// What was decided.
     pub outcome: Outcome,
+    /// When time alone changes the resource next, as it is then (LIF-17).
+    pub due_at: Option<Timestamp>,
     /// The event that tells of it.
     pub outbox: OutboxRow,
     /// What a repeated call is answered (REQ-18); none where the client gave no key.
@@ -153,7 +155,7 @@ struct Lost {
 
 impl Rows {
     fn of(commit: Commit) -> Result<Self, StoreError> {
-        let Commit { account_id, rules_version, outcome, outbox, idempotency } = commit;
+        let Commit { account_id, rules_version, outcome, due_at, outbox, idempotency } = commit;
         let consistent = outcome.resource.account_id == account_id
             && outcome.history.account_id == account_id
             && outbox.account_id == account_id
@@ -164,7 +166,7 @@ impl Rows {
         }
         // The guard on the resource's version, which it was decided on, is also that of the entry before (HIS-3).
         let hash = outcome.history_hash();
-        let resource = resources::Model::from(&outcome.resource);
+        let resource = resources::Model::of(&outcome.resource, due_at);
         Ok(Self {
             rules_version,
             resource: resources::Model { history_hash: Some(hash.as_bytes().to_vec()), ..resource },

@@ -5,7 +5,7 @@
 //! the account's row exclusively: on `PostgreSQL` it waits for decisions that are being committed, and later ones wait for it.
 
 use countersign_domain::{
-    Account, AccountId, Area, Member, Outcome, Policy, RequestId, RulesWrite, loss::Concern,
+    Account, AccountId, Area, Member, Outcome, Policy, RequestId, RulesWrite, Timestamp, loss::Concern,
 };
 use sea_orm::DatabaseTransaction;
 
@@ -42,8 +42,8 @@ pub struct RulesCommit {
     /// The pending requests that it concerns, where they are few: refused if others are by then, since whoever is assigned in
     /// the last moment must be settled too.
     pub concerned: Option<Concerned>,
-    /// Those of them that are settled with it (REQ-10), each with the event that tells of it.
-    pub settled: Vec<(Outcome, OutboxRow)>,
+    /// Those of them that are settled with it (REQ-10).
+    pub settled: Vec<Settled>,
     /// Whether more are to be settled: a sweep is then owed.
     pub sweep: bool,
     /// The events that tell of it.
@@ -62,6 +62,17 @@ pub struct Concerned {
     pub concern: Concern,
     /// All of them, oldest first.
     pub requests: Vec<RequestId>,
+}
+
+/// A request that is settled with a change of the rules.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// When time alone changes the resource next, as it is then (LIF-17).
+    pub due_at: Option<Timestamp>,
+    /// The event that tells of it.
+    pub outbox: OutboxRow,
 }
 
 impl Store {
@@ -120,8 +131,9 @@ impl Store {
         }
         steps.write(&writes).await?;
         let rules_version = rules_version + 1;
-        for (outcome, outbox) in settled {
-            steps.settle(Commit { account_id, rules_version, outcome, outbox, idempotency: None }).await?;
+        for Settled { outcome, due_at, outbox } in settled {
+            let commit = Commit { account_id, rules_version, outcome, due_at, outbox, idempotency: None };
+            steps.settle(commit).await?;
         }
         if sweep {
             steps.owe_sweep(rules_version).await?;

@@ -11,7 +11,10 @@ use sea_orm::{
 use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refused, sqlite};
 use crate::{
     IdempotencyRecord, OutboxRow, StoreError,
-    entities::{accounts, idempotency, invitations, members, outbox, policies, policy_revisions, roles},
+    entities::{
+        accounts, idempotency, invitations, lifecycle_retirements, lifecycles, members, outbox, policies,
+        policy_revisions, roles,
+    },
     error::failed,
     store::statement,
 };
@@ -85,6 +88,15 @@ impl<'a> Steps<'a> {
             RulesWrite::Policy(policy) => self.write_policy(policy).await,
             RulesWrite::RecordPolicy(policy, by) => {
                 self.insert(policy_revisions::Model::of(self.account, policy, by), Table::Other).await
+            }
+            RulesWrite::InsertLifecycle(registered) => {
+                self.insert(lifecycles::Model::of(self.account, registered), Table::Other).await
+            }
+            RulesWrite::RetireLifecycle(registered) => {
+                let row = lifecycle_retirements::Model::of(self.account, registered).ok_or(
+                    StoreError::Unstorable { what: "the retirement of a lifecycle that was not retired" },
+                )?;
+                self.insert(row, Table::Other).await
             }
             RulesWrite::InsertInvitation(invitation) => {
                 self.check_account(invitation.account_id)?;

@@ -8,6 +8,8 @@ pub(crate) mod decisions;
 pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod invitations;
+pub(crate) mod lifecycle_retirements;
+pub(crate) mod lifecycles;
 pub(crate) mod members;
 pub(crate) mod outbox;
 pub(crate) mod policies;

@@ -8,7 +8,8 @@ use sea_orm::entity::prelude::*;
 use super::parsed;
 use crate::error::Corruption;
 
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+/// Also read from JSON, where one statement collects several.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Deserialize)]
 #[sea_orm(table_name = "policies")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -61,7 +62,7 @@ impl TryFrom<Model> for Policy {
             Ok(Duration::from_micros(us))
         };
         Ok(Self {
-            area: parsed(Area::parse(&row.area), "policies", "area", key)?,
+            area: Area::given(row.area.clone()),
             enabled: row.enabled,
             required_approvals: parsed(
                 u8::try_from(row.required_approvals).ok(),

@@ -147,7 +147,7 @@ impl Model {
             resource_id: ResourceId(self.resource_id),
             kind: Kind::given(self.kind),
             resource_title: self.resource_title,
-            area: parsed(Area::parse(&self.area), "requests", "area", key)?,
+            area: Area::given(self.area),
             action: Action::given(self.action),
             from_state: State::given(self.from_state),
             pending_label: PendingLabel::given(self.pending_label),

@@ -2,7 +2,7 @@
 
 use countersign_domain::{
     AccountId, Action, ApprovalStatus, Audience, Content, Kind, LaunchMode, MemberId, PendingLabel,
-    RequestId, Resource, ResourceId, Schedule, State, Timestamp, resource::Lock, timer,
+    RequestId, Resource, ResourceId, Schedule, State, Timestamp, resource::Lock,
 };
 use sea_orm::{QueryResult, entity::prelude::*};
 
@@ -43,7 +43,7 @@ pub struct Model {
     pub version: i64,
     pub created_at_us: i64,
     pub updated_at_us: i64,
-    /// When time alone changes it next (LIF-17): [`timer::due_at`] of this row.
+    /// When time alone changes it next (LIF-17).
     pub due_at_us: Option<i64>,
     /// A JSON object: values by property (ACC-12).
     pub audience: String,
@@ -51,6 +51,8 @@ pub struct Model {
     pub pii_fields: String,
     /// The hash of its newest history entry (HIS-3).
     pub history_hash: Option<Vec<u8>>,
+    /// The version of its kind's lifecycle (LIF-24); 0: built in.
+    pub lifecycle_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -58,9 +60,9 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<&Resource> for Model {
-    fn from(resource: &Resource) -> Self {
-        let due_at = timer::due_at(resource);
+impl Model {
+    /// The row of `resource`, which time alone changes next at `due_at`.
+    pub(crate) fn of(resource: &Resource, due_at: Option<Timestamp>) -> Self {
         let lock = resource.lock.as_ref();
         let staged = resource.staged.as_ref();
         Self {
@@ -93,6 +95,7 @@ impl From<&Resource> for Model {
             audience: to_json(&resource.audience),
             pii_fields: to_json(&resource.pii_fields),
             history_hash: resource.history_hash.map(|hash| hash.as_bytes().to_vec()),
+            lifecycle_version: resource.lifecycle_version,
         }
     }
 }
@@ -136,6 +139,7 @@ impl TryFrom<Model> for Resource {
             account_id: AccountId(row.account_id),
             id: ResourceId(row.resource_id),
             kind: Kind::given(row.kind),
+            lifecycle_version: row.lifecycle_version,
             external_id: row.external_id,
             title: row.title,
             owner: MemberId(row.owner_id),

@@ -6,7 +6,7 @@ use countersign_domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use super::{actor, parsed};
+use super::actor;
 use crate::{StoreError, error::Corruption};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -96,7 +96,7 @@ impl TryFrom<Model> for Review {
             account_id: AccountId(row.account_id),
             id: ReviewId(row.review_id),
             resource_id: ResourceId(row.resource_id),
-            area: parsed(Area::parse(&row.area), "reviews", "area", key)?,
+            area: Area::given(row.area),
             kind: Kind::given(row.kind),
             resource_title: row.resource_title,
             action: Action::given(row.action),

@@ -8,6 +8,7 @@ mod m0001_initial;
 mod m0002_access;
 mod m0003_workflow;
 mod m0004_history;
+mod m0005_lifecycles;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_access::Migration),
             Box::new(m0003_workflow::Migration),
             Box::new(m0004_history::Migration),
+            Box::new(m0005_lifecycles::Migration),
         ]
     }
 }

@@ -39,7 +39,7 @@ fn roles(account: &Account) -> Vec<Role> {
             accesses: countersign_domain::access::TREE
                 .iter()
                 .zip([Rights::READ, Rights::WRITE].into_iter().cycle())
-                .map(|(node, rights)| (node.component, rights))
+                .map(|(node, rights)| (node.component.clone(), rights))
                 .collect(),
             ..role(account, "Everything but APPROVE")
         },

@@ -209,10 +209,7 @@ async fn what_is_settled_with_the_rules_is_chained(db: TestDatabase) {
     let resource = world.registered().await;
     let now = world.chained(&About::Resource(resource.id)).await.resource.unwrap();
     let settled = edit(&now, "settled");
-    let commit = countersign_store::RulesCommit {
-        settled: vec![(settled.clone(), event_of(&settled))],
-        ..world.change(vec![])
-    };
+    let commit = countersign_store::RulesCommit { settled: vec![settle(settled)], ..world.change(vec![]) };
     assert_eq!(world.try_change(commit).await, countersign_store::Committed::Done);
     edited(&world, resource.id, 1).await;
     let chain = verified(&world, resource.id).await;

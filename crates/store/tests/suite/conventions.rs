@@ -69,6 +69,8 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
             "history",
             "idempotency",
             "invitations",
+            "lifecycle_retirements",
+            "lifecycles",
             "member_roles",
             "members",
             "outbox",
@@ -132,7 +134,7 @@ async fn foreign_keys_are_indexed(db: TestDatabase) {
              ON k.id = key.id AND k.\"from\" = c.name WHERE c.seqno < key.width))",
         )
     };
-    assert_eq!(number(&raw, keys).await, 8);
+    assert_eq!(number(&raw, keys).await, 9);
     assert_eq!(number(&raw, unindexed).await, 0);
 }
 
@@ -169,7 +171,8 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0001_initial".into(),
                 "m0002_access".into(),
                 "m0003_workflow".into(),
-                "m0004_history".into()
+                "m0004_history".into(),
+                "m0005_lifecycles".into()
             ]
         }
     );
@@ -218,6 +221,7 @@ async fn the_version_before_goes_on_writing(db: TestDatabase) {
     let old = About::ResourceByExternalId(resource.kind.clone(), "old".into());
     let old = world.snapshot(&old).await.resource.unwrap();
     assert_eq!((old.audience, old.pii_fields), (resource.audience, resource.pii_fields));
+    assert_eq!(old.lifecycle_version, 0, "of a built-in kind");
     assert_eq!(number(&raw, "SELECT count(*) FROM accounts WHERE state = 'ACTIVE'").await, 2);
 }
 

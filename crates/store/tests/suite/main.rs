@@ -10,6 +10,7 @@ mod errors;
 mod feed;
 mod history;
 mod idempotency;
+mod lifecycles;
 mod lists;
 mod outbox;
 mod plans;

@@ -46,6 +46,9 @@ INSERT INTO reviews SELECT account_id, gen_random_uuid(), resource_id, 'k', 't',
     NULL, 'r', 'd', 0, NULL, NULL, NULL, NULL, NULL FROM resources;
 INSERT INTO policy_revisions SELECT account_id, 'CAMPAIGNS', v, true, 1, false, false, 'NOBODY', NULL, NULL, 0, 0, NULL, 'n', NULL
     FROM accounts, generate_series(1, 3) AS v;
+INSERT INTO lifecycles SELECT account_id, 'k', v, 'A', json_build_object('transitions', '{}'::int[], 'edits', '{}'::int[], 'timed', '{}'::int[]), 0, NULL, 'n', NULL
+    FROM accounts, generate_series(1, 3) AS v;
+INSERT INTO lifecycle_retirements SELECT account_id, kind, version, 0, NULL, 'n', NULL FROM lifecycles WHERE version = 2;
 INSERT INTO timer_claims SELECT account_id, resource_id, 1000 FROM resources;
 INSERT INTO idempotency SELECT account_id, 'a', gen_random_uuid(), '', '', 1000 FROM resources;
 INSERT INTO outbox SELECT account_id, gen_random_uuid(), 't', 's', 1, 'p', NULL, 0 FROM resources;
@@ -194,11 +197,11 @@ async fn no_table_is_read_through() {
     store.claim_due(after(1_000_000), Duration::ZERO, 50).await.unwrap();
     store.release_due(&[Due { account_id: account, resource_id: resource.id }], NOW).await.unwrap();
     store.forget_claims(Timestamp(500)).await.unwrap();
-    let lifecycle = Lifecycle::of(&resource.kind).unwrap();
+    let lifecycle = Lifecycle::built_in(&resource.kind).unwrap();
     store.standing(account, resource.id, 1, lifecycle, &Action::LAUNCH).await.unwrap();
     store.list_policy_revisions(account, &Area::CAMPAIGNS, None, 50).await.unwrap();
     for open in [true, false] {
-        store.list_reviews(account, &Area::ALL, open, Some(ReviewId(id())), 50).await.unwrap();
+        store.list_reviews(account, &Area::BUILT_IN, open, Some(ReviewId(id())), 50).await.unwrap();
     }
     store.purge_idempotency(Timestamp(500), 50).await.unwrap();
     store.replay(&key).await.unwrap();

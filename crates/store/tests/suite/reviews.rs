@@ -50,7 +50,7 @@ async fn one_bypass_at_a_time(db: TestDatabase) {
     let (theirs, other_review) = bypass(&third, &other);
     world.done(theirs).await;
     let list = async |open| {
-        let page = world.store.list_reviews(world.account.id, &Area::ALL, open, None, 10).await.unwrap();
+        let page = world.store.list_reviews(world.account.id, &Area::BUILT_IN, open, None, 10).await.unwrap();
         page.items.into_iter().map(|(review, _)| review.id).collect::<Vec<_>>()
     };
     assert_eq!(list(true).await, [other_review.id, review.id]);
@@ -59,11 +59,11 @@ async fn one_bypass_at_a_time(db: TestDatabase) {
     assert_eq!(world.about_a_bypass(&second).await.review, None);
     assert_eq!(list(true).await, [other_review.id]);
     assert_eq!(list(false).await, [other_review.id, review.id]);
-    let page = world.store.list_reviews(world.account.id, &Area::ALL, false, None, 1).await.unwrap();
+    let page = world.store.list_reviews(world.account.id, &Area::BUILT_IN, false, None, 1).await.unwrap();
     assert!(page.more);
     let rest = world
         .store
-        .list_reviews(world.account.id, &Area::ALL, false, Some(other_review.id), 1)
+        .list_reviews(world.account.id, &Area::BUILT_IN, false, Some(other_review.id), 1)
         .await
         .unwrap();
     assert_eq!((rest.items[0].0.id, rest.more), (review.id, false));

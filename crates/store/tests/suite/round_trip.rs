@@ -227,7 +227,7 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
         assert_eq!(world.store.create_account(creation).await.unwrap(), Committed::Done);
         let read = world.store.snapshot(account.id, None, &About::Nothing, &[], None).await.unwrap().unwrap();
         assert_eq!(read.account, account);
-        assert_eq!(*read.policies, Policies::new(Some(policy.clone()), None));
+        assert_eq!(*read.policies, Policies::new([], [policy.clone()]));
 
         policy.version = 2;
         policy.cancellation = Cancellation::Writers;
@@ -244,7 +244,7 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
         }
         let read = world.store.snapshot(account.id, None, &About::Nothing, &[], None).await.unwrap().unwrap();
         assert_eq!(read.account.rules_version, 3);
-        assert_eq!(*read.policies, Policies::new(Some(policy), Some(other)));
+        assert_eq!(*read.policies, Policies::new([], [policy, other]));
     }
 }
 

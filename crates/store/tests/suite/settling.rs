@@ -100,7 +100,7 @@ async fn a_right_goes_with_the_requests_that_it_leaves(db: TestDatabase) {
     let events = world.count("outbox").await;
     let outcomes = [settled(&shared.0, &shared.1, &gone, false), settled(&lonely.0, &lonely.1, &gone, true)];
     let commit = RulesCommit {
-        settled: outcomes.iter().map(|outcome| (outcome.clone(), event_of(outcome))).collect(),
+        settled: outcomes.iter().cloned().map(settle).collect(),
         outbox: vec![event_of(&outcomes[0])],
         idempotency: Some(record(&world.key(), "revoked")),
         ..world.change(vec![revoked(&gone)])
@@ -131,7 +131,7 @@ async fn a_conflict_in_the_last_settled_request_leaves_nothing(db: TestDatabase)
     world.done(approval(&last.0, &last.1, &stays)).await;
     let (history, events) = (world.count("history").await, world.count("outbox").await);
     let commit = RulesCommit {
-        settled: outcomes.iter().map(|outcome| (outcome.clone(), event_of(outcome))).collect(),
+        settled: outcomes.iter().cloned().map(settle).collect(),
         sweep: true,
         outbox: vec![event_of(&outcomes[0])],
         idempotency: Some(record(&world.key(), "never")),
@@ -310,7 +310,7 @@ async fn a_request_submitted_in_the_last_moment_refuses_the_loss(db: TestDatabas
     let outcome = settled(&resource, &request, &approver, true);
     let commit = RulesCommit {
         concerned: Some(Concerned { concern: concern.clone(), requests }),
-        settled: vec![(outcome.clone(), event_of(&outcome))],
+        settled: vec![settle(outcome.clone())],
         ..world.change(vec![revoked(&approver)])
     };
     let (_, late) = world.submitted_to(&[&approver]).await;
@@ -321,7 +321,7 @@ async fn a_request_submitted_in_the_last_moment_refuses_the_loss(db: TestDatabas
     let late_resource = read[1].0.clone();
     let late_outcome = settled(&late_resource, &late, &approver, true);
     let mut settled = commit.settled.clone();
-    settled.push((late_outcome.clone(), event_of(&late_outcome)));
+    settled.push(settle(late_outcome.clone()));
     let requests = vec![request.id, late.id];
     let commit = RulesCommit { concerned: Some(Concerned { concern, requests }), settled, ..commit };
     assert_eq!(world.try_change(commit).await, Committed::Done);

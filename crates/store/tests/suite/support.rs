@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use countersign_domain::{
     Account, AccountId, AccountState, Action, ActorRef, ApprovalStatus, Area, Assignment, Audience, Content,
-    DataScope, EventId, Feature, Invitation, InvitationId, Kind, Member, MemberId, MemberState, Outcome,
-    PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Review, ReviewId,
-    ReviewWrite, Rights, Role, RoleId, RulesWrite, Schedule, State, SystemRole, Timestamp,
+    DataScope, EventId, Feature, Invitation, InvitationId, Kind, Lifecycles, Member, MemberId, MemberState,
+    Outcome, PendingLabel, Request, RequestId, RequestState, RequestWrite, Resource, ResourceId, Review,
+    ReviewId, ReviewWrite, Rights, Role, RoleId, RulesWrite, Schedule, State, SystemRole, Timestamp,
     access::Component,
     history::{HistoryEntry, HistoryEvent},
     invitation::{InvitationState, TokenHash},
@@ -15,10 +15,11 @@ use countersign_domain::{
     outcome::{Event, EventKind},
     request::{Decision, Ending, Verdict},
     resource::Lock,
+    timer,
 };
 use countersign_store::{
     About, AccountCreation, Commit, Committed, HistoryFilter, HistoryItem, HistoryKey, IdempotencyKey,
-    IdempotencyRecord, OutboxRow, Page, RulesCommit, Snapshot, Store, StoreConfig,
+    IdempotencyRecord, OutboxRow, Page, RulesCommit, Settled, Snapshot, Store, StoreConfig,
 };
 use countersign_testkit::TestDatabase;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -103,6 +104,7 @@ impl World {
             account_id: self.account.id,
             rules_version: self.account.rules_version,
             outbox: event_of(&outcome),
+            due_at: timer::due_at(&Lifecycles::default(), &outcome.resource),
             outcome,
             idempotency: None,
         }
@@ -272,6 +274,7 @@ pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
         account_id: account.id,
         id,
         kind: Kind::CAMPAIGN,
+        lifecycle_version: 0,
         external_id: format!("campaign-{id}"),
         title: "Spring sale".into(),
         owner: owner.id,
@@ -298,6 +301,15 @@ pub(crate) fn actor(member: &Member) -> ActorRef {
         member_id: Some(member.id),
         name: member.display_name.clone(),
         service: Some("campaigns".into()),
+    }
+}
+
+/// An outcome that is settled with a change of the rules.
+pub(crate) fn settle(outcome: Outcome) -> Settled {
+    Settled {
+        due_at: timer::due_at(&Lifecycles::default(), &outcome.resource),
+        outbox: event_of(&outcome),
+        outcome,
     }
 }
 

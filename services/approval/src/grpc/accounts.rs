@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use countersign_domain::{
-    Account, AccountId, AccountState, Actor, Context, EventId, Member, MemberId, MemberState, Policies,
-    Refusal, Roles, RulesChange, RulesWrite, SystemRole,
+    Account, AccountId, AccountState, Actor, Context, EventId, Lifecycles, Member, MemberId, MemberState,
+    Policies, Refusal, Roles, RulesChange, RulesWrite, SystemRole,
     account::{Directory, Feature},
     limits, tenancy,
 };
@@ -236,10 +236,11 @@ fn told_of_first(
     account: &Account,
     admin: &Member,
 ) -> Result<countersign_store::OutboxRow, Fault> {
-    let (policies, roles) = (Policies::default(), Roles::default());
+    let (policies, lifecycles, roles) = (Policies::default(), Lifecycles::default(), Roles::default());
     let context = Context {
         account,
         policies: &policies,
+        lifecycles: &lifecycles,
         roles: &roles,
         directory: &Directory::default(),
         actor: &Actor::Platform,

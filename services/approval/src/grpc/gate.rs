@@ -1,9 +1,8 @@
 //! `ResourceService.CheckAction`: the gate.
 
 use countersign_domain::{
-    Action, Content, Kind, Refusal, ResourceId,
+    Content, Context, Kind, Refusal, ResourceId,
     gate::{self, Hindrance, Question},
-    lifecycle::Lifecycle,
     limits, permission,
     refusal::Missing,
 };
@@ -39,26 +38,26 @@ impl Edge {
         }
         let content = request.content.and_then(|content| fields.content("content", Some(content)));
         let launch_mode = fields.launch_mode(request.launch_mode);
-        if launch_mode.is_some() && request.action != Action::LAUNCH.as_str() {
-            fields.violation("launch_mode", "is only for the action LAUNCH");
-        }
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
-        let about = Fields::present("resource_id", about)?;
-        let digest = Fields::present("digest", digest.or(content.map(|Content { digest, .. }| digest)))?;
-        let question = Question { action: Fields::present("action", action)?, digest, launch_mode };
-
+        let call = caller.call(fields.must(account)?)?;
+        let about = fields.must(about)?;
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        fields.also(check_kind(&context, &about));
+        let digest = fields.must(digest.or(content.map(|Content { digest, .. }| digest)))?;
+        let question = Question { action: fields.must(action)?, digest, launch_mode };
+        fields.finish()?;
         let missing = missing(&about);
         let resource = permission::view(&context, snapshot.resource.as_ref(), missing)?;
-        let lifecycle = Lifecycle::of(&resource.kind).ok_or(Refusal::NotFound(missing))?;
-        if !lifecycle.transitions.iter().any(|row| row.action == question.action) {
-            let mut fields = Fields::default();
+        let lifecycle = context.lifecycle(resource).ok_or(Refusal::NotFound(missing))?;
+        let mut fields = Fields::default();
+        if !lifecycle.knows(&question.action) {
             fields.violation("action", format!("is none of a {}", resource.kind));
-            fields.finish()?;
         }
+        if launch_mode.is_some() && !lifecycle.has_launch_modes(&question.action) {
+            fields.violation("launch_mode", "is only for the action LAUNCH of a campaign");
+        }
+        fields.finish()?;
         let (id, version) = (resource.id, resource.version);
         let standing =
             self.road.store.standing(call.account, id, version, lifecycle, &question.action).await?;
@@ -100,6 +99,14 @@ fn reason(hindrance: &Hindrance) -> api::GateReason {
         }
     };
     api::GateReason { block: block.into(), message }
+}
+
+/// That the account has the kind by which a resource is named.
+pub(super) fn check_kind(context: &Context<'_>, about: &About) -> Result<(), Refusal> {
+    match about {
+        About::ResourceByExternalId(kind, _) => context.check_kind(kind),
+        _ => Ok(()),
+    }
 }
 
 /// What is missing where what a call is about isn't there: the resource by its id, if that is what the caller gave.

@@ -146,7 +146,7 @@ impl Road {
         let next = items.last().filter(|_| more).map(HistoryItem::key);
         let access = context.actors_access();
         items.retain(|item| match (&access, &item.kind) {
-            (Some(access), Some(kind)) => wanted.includes(access, kind, &item.audience),
+            (Some(access), Some(kind)) => wanted.includes(context.lifecycles, access, kind, &item.audience),
             _ => false,
         });
         Ok((items, Rest { next }))

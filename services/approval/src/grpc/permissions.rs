@@ -1,7 +1,7 @@
 //! `PermissionService`: the answers that every other call would give (ACC-15).
 
 use countersign_domain::{
-    Actor, Area, Component, Context, Lifecycle, Member, MemberId, Refusal, RequestId, ResourceId, Violation,
+    Actor, Component, Context, Member, MemberId, Refusal, RequestId, ResourceId, Violation,
     access::explain,
     permission::{self, Target},
     refusal::{Missing, Permission},
@@ -22,28 +22,31 @@ use crate::{
 const QUESTIONS: usize = 100;
 
 /// A question whose fields are acceptable.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Question {
+    /// Its field in the call.
+    field: String,
     member: Option<MemberId>,
     permission: Permission,
     with: With,
 }
 
 /// What it is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum With {
     Account,
+    /// By its id: whether the account has it is for its rules to say.
     Component(Component),
     Resource(ResourceId),
     Request(RequestId),
 }
 
 impl With {
-    fn about(self) -> About {
+    fn about(&self) -> About {
         match self {
             Self::Account | Self::Component(_) => About::Nothing,
-            Self::Resource(id) => About::Resource(id),
-            Self::Request(id) => About::Request(id),
+            Self::Resource(id) => About::Resource(*id),
+            Self::Request(id) => About::Request(*id),
         }
     }
 }
@@ -98,9 +101,10 @@ impl PermissionService for Edge {
         fields.finish()?;
         let call = caller.call(Fields::present("account_id", account)?)?;
         let question = Fields::present("question", question)?;
-        let snapshot = self.asked(&call, question.with, &[question]).await?;
+        let snapshot = self.asked(&call, &question.with, std::slice::from_ref(&question)).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        check_component(&context, &question)?;
         let subject = subject(&context, &question).map_err(Fault::Refused)?;
         let answer = answer(&context, subject, &question, &snapshot);
         if check_seen(&context, &question, &snapshot).is_err() {
@@ -110,7 +114,7 @@ impl PermissionService for Edge {
             return Ok(Response::new(response));
         }
         let target = target(&question, &snapshot);
-        let component = target.as_ref().ok().and_then(Target::component);
+        let component = target.ok().and_then(|target| target.component(&context));
         let audience = snapshot.resource.as_ref().map(|resource| &resource.audience);
         let response = match component {
             Some(component) => {
@@ -130,16 +134,19 @@ impl PermissionService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let resource = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
-        let area = if request.area.is_empty() { None } else { fields.area(&request.area) };
+        let area = fields.filter(&request.area, Fields::area);
         if request.area.is_empty() && request.resource_id.is_empty() {
             fields.violation("area", "is required where no resource_id is given");
         }
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
+        let call = caller.call(fields.must(account)?)?;
         let about = resource.map_or(About::Nothing, About::Resource);
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        if let Some(area) = &area {
+            fields.also(context.check_area(area));
+        }
+        fields.finish()?;
         let resource = match resource {
             Some(id) => Some(
                 permission::view(&context, snapshot.resource.as_ref(), Missing::Resource(id))
@@ -147,21 +154,20 @@ impl PermissionService for Edge {
             ),
             None => None,
         };
-        let component = match (area, resource.and_then(|resource| Lifecycle::of(&resource.kind))) {
-            (None, Some(lifecycle)) => lifecycle.component,
-            (Some(area), Some(lifecycle)) if area != lifecycle.area => {
-                let text = format!("is {} for this resource", lifecycle.area);
-                return Err(Fault::Invalid(vec![Violation::new("area", text)]).into());
-            }
-            (area, _) => Component::of_area(&area.unwrap_or(Area::CAMPAIGNS)),
-        };
-        permission::check(&context, Permission::Read, Target::Component(component))
+        let of_resource = resource.and_then(|resource| context.lifecycle(resource)).map(|it| &it.area);
+        if let (Some(area), Some(of_resource)) = (&area, of_resource)
+            && area != of_resource
+        {
+            let text = format!("is {of_resource} for this resource");
+            return Err(Fault::Invalid(vec![Violation::new("area", text)]).into());
+        }
+        let area = Fields::present("area", area.as_ref().or(of_resource))?;
+        let component = Component::of_area(area);
+        permission::check(&context, Permission::Read, Target::Component(&component))
             .map_err(Fault::Refused)?;
-        let own = call
-            .actor
-            .filter(|_| component.area().is_none_or(|area| !context.policies.of(&area).allow_self_approval));
+        let own = call.actor.filter(|_| !context.policies.of(area).allow_self_approval);
         let mut approvers: Vec<&Member> = context
-            .approvers_of(component, resource.map(|resource| &resource.audience))
+            .approvers_of(&component, resource.map(|resource| &resource.audience))
             .filter(|member| Some(member.id) != own)
             .collect();
         approvers.sort_by_key(|member| (member.display_name.to_lowercase(), member.id));
@@ -181,26 +187,38 @@ impl Edge {
         let mut held: Option<(With, Snapshot)> = None;
         let mut answers = Vec::with_capacity(questions.len());
         for question in questions {
-            let with = match question.with {
+            let with = match &question.with {
                 With::Component(_) => With::Account,
-                with => with,
+                with => with.clone(),
             };
             let snapshot = match held.take() {
                 Some((last, snapshot)) if last == with => snapshot,
-                _ => self.asked(call, with, questions).await?,
+                _ => self.asked(call, &with, questions).await?,
             };
             let (_, snapshot) = held.insert((with, snapshot));
             let actor = actor_of(call, snapshot)?;
             let context = context_of(snapshot, &actor, self.road.now());
+            check_component(&context, question)?;
             let subject = subject(&context, question)?;
             answers.push(answer(&context, subject, question, snapshot));
         }
         Ok(answers)
     }
 
-    async fn asked(&self, call: &Call, with: With, questions: &[Question]) -> Result<Snapshot, Fault> {
+    async fn asked(&self, call: &Call, with: &With, questions: &[Question]) -> Result<Snapshot, Fault> {
         let named: Vec<MemberId> = questions.iter().filter_map(|question| question.member).collect();
         self.road.snapshot(call, &with.about(), &named).await
+    }
+}
+
+/// That the account has the component that a question is about.
+fn check_component(context: &Context<'_>, question: &Question) -> Result<(), Fault> {
+    match &question.with {
+        With::Component(component) if context.component(component.as_str()).is_none() => {
+            let text = "is no component: ListComponents has them all";
+            Err(Fault::Invalid(vec![Violation::new(format!("{}.component", question.field), text)]))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -256,17 +274,17 @@ fn answer(
     }
 }
 
-fn target<'s>(question: &Question, snapshot: &'s Snapshot) -> Result<Target<'s>, Refusal> {
+fn target<'s>(question: &'s Question, snapshot: &'s Snapshot) -> Result<Target<'s>, Refusal> {
     let missing = |missing| Refusal::NotFound(missing);
-    match question.with {
+    match &question.with {
         With::Account => Ok(Target::Account),
         With::Component(component) => Ok(Target::Component(component)),
         With::Resource(id) => {
-            snapshot.resource.as_ref().map(Target::Resource).ok_or(missing(Missing::Resource(id)))
+            snapshot.resource.as_ref().map(Target::Resource).ok_or(missing(Missing::Resource(*id)))
         }
         With::Request(id) => match (&snapshot.resource, &snapshot.request) {
             (Some(resource), Some(request)) => Ok(Target::Request(resource, request)),
-            _ => Err(missing(Missing::Request(id))),
+            _ => Err(missing(Missing::Request(*id))),
         },
     }
 }
@@ -297,28 +315,26 @@ impl Fields {
         };
         let with = match &given.target {
             None => Some(With::Account),
-            Some(Asked::Component(id)) => {
-                self.component(&format!("{field}.component"), id).map(With::Component)
-            }
+            Some(Asked::Component(id)) => Some(With::Component(Component::given(id))),
             Some(Asked::ResourceId(id)) => self.id(&format!("{field}.resource_id"), id).map(With::Resource),
             Some(Asked::ApprovalRequestId(id)) => {
                 self.id(&format!("{field}.approval_request_id"), id).map(With::Request)
             }
         };
         let (permission, with) = (permission?, with?);
-        if let Some(wanted) = wanted(permission, with) {
+        if let Some(wanted) = wanted(permission, &with) {
             self.violation(format!("{field}.target"), format!("must be {wanted} for this permission"));
             return None;
         }
-        Some(Question { member, permission, with })
+        Some(Question { field: field.to_owned(), member, permission, with })
     }
 }
 
 /// What the permission takes, if it does not take this.
-fn wanted(permission: Permission, with: With) -> Option<&'static str> {
+fn wanted(permission: Permission, with: &With) -> Option<&'static str> {
     match permission {
         Permission::Read | Permission::Write | Permission::Approve => {
-            (with == With::Account).then_some("a component, a resource or an approval request")
+            (*with == With::Account).then_some("a component, a resource or an approval request")
         }
         Permission::ReadPii => (!matches!(with, With::Resource(_))).then_some("a resource"),
         Permission::Cancel | Permission::Reassign => {
@@ -330,6 +346,6 @@ fn wanted(permission: Permission, with: With) -> Option<&'static str> {
         | Permission::ManageRoles
         | Permission::ManagePolicy
         | Permission::Operate
-        | Permission::AskForOthers => (with != With::Account).then_some("left out"),
+        | Permission::AskForOthers => (*with != With::Account).then_some("left out"),
     }
 }

@@ -32,6 +32,7 @@ impl PolicyService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::require_member(&context).map_err(Fault::Refused)?;
+        context.check_area(&area).map_err(Fault::Refused)?;
         let policy = convert::policy(call.account, context.policies.of(&area));
         Ok(Response::new(api::GetPolicyResponse { policy: Some(policy) }))
     }
@@ -64,16 +65,16 @@ impl PolicyService for Edge {
                 limits::MINIMUM_LEAD_TIME,
             ),
         };
-        fields.finish()?;
-        let call = caller.write(Fields::present("account_id", account)?, key, "UpdatePolicy", &request)?;
-        let area = Fields::present("area", area)?;
+        let call = caller.write(fields.must(account)?, key, "UpdatePolicy", &request)?;
+        let area = fields.must(area)?;
         // Only a workflow that is switched on may have to wait for requests.
         let pending_of = (request.enabled == Some(true)).then(|| area.clone());
         let needs = Needs { pending_of, ..Needs::default() };
         let response = self
             .road
             .rules(&call, &needs, |given| {
-                let (policy, told) = policy::change(&given.context, &area, given.facts.pending, &change)?;
+                let changed = policy::change(&given.context, &area, given.facts.pending, &change);
+                let (policy, told) = fields.merge(changed)?;
                 let answer =
                     api::UpdatePolicyResponse { policy: Some(convert::policy(call.account, &policy)) };
                 let told = told.map(|event| Told::Workflow(policy.clone(), event));
@@ -95,13 +96,14 @@ impl PolicyService for Edge {
         let size = fields.page_size(request.page_size);
         let listing = ["policy revisions", &request.account_id, &request.area];
         let before: Option<i64> = fields.page(&self.pages, &listing, &request.page_token);
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
-        let area = Fields::present("area", area)?;
+        let call = caller.call(fields.must(account)?)?;
+        let area = fields.must(area)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::require_member(&context).map_err(Fault::Refused)?;
+        fields.also(context.check_area(&area));
+        fields.finish()?;
         let page = self.road.store.list_policy_revisions(call.account, &area, before, size).await;
         let page = page.map_err(Fault::Store)?;
         let revision = |revision: &PolicyRevision| api::PolicyRevision {

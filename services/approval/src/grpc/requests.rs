@@ -2,9 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use countersign_domain::{
-    Area, Component, Context, Kind, Lifecycle, MemberId, ResourceId, Timestamp, edit, permission,
-};
+use countersign_domain::{Area, Component, Context, Kind, MemberId, ResourceId, Timestamp, edit, permission};
 use countersign_proto::{approval as api, types};
 use countersign_store::{About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
 use prost::Message as _;
@@ -34,13 +32,19 @@ impl Edge {
         let asked = format!("{:?}", asked.encode_to_vec());
         let listing = ["requests", &actor_id, &asked];
         let after: Option<Token> = fields.page(&self.pages, &listing, &request.page_token);
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
+        let call = caller.call(fields.must(account)?)?;
         let resource = filter.resource;
         let about = resource.map_or(About::Nothing, About::Resource);
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        if let Some(area) = fields.filter(&request.area, Fields::area) {
+            fields.also(context.check_area(&area));
+        }
+        if let Some(kind) = fields.filter(&request.kind, Fields::kind) {
+            fields.also(context.check_kind(&kind));
+        }
+        fields.finish()?;
         let readable = edit::readable_kinds(&context, None)?;
         if resource.is_some() && snapshot.resource.as_ref().is_none_or(|it| !context.rights_on(it).read) {
             // No next page either: it would tell that there are requests (ACC-16).
@@ -57,7 +61,7 @@ impl Edge {
         let seen = page.items.iter().filter(|(request, audience)| {
             let component = Component::of_area(&request.area);
             access.as_ref().is_some_and(|access| {
-                let rights = access.rights_on(component, audience);
+                let rights = access.rights_on(&component, audience);
                 let waits = filter.waiting.as_ref().is_none_or(|waiting| {
                     rights.approve && (request.is_assigned(waiting.member) || !request.has_chosen_approvers())
                 });
@@ -82,17 +86,18 @@ fn for_the_actor(
 ) -> Result<RequestFilter, Fault> {
     let member = permission::require_member(context)?;
     let waiting = request.waiting_for_me.then(|| {
-        let may = |area: &Area| context.rights(Component::of_area(area)).approve;
+        let may = |area: &Area| context.rights(&Component::of_area(area)).approve;
         let asked = |area: Area| {
             let submitters_too = context.policies.of(&area).allow_self_approval;
             (area, submitters_too)
         };
-        Waiting { member: member.id, areas: Area::ALL.into_iter().filter(may).map(asked).collect() }
+        let areas = context.policies.areas().filter(|area| may(area)).cloned();
+        Waiting { member: member.id, areas: areas.map(asked).collect() }
     });
     // In the statement, so that not even the number of what they may not read shows in pages (ACC-16).
-    let everything = Lifecycle::all().iter().all(|lifecycle| readable.contains(&lifecycle.kind));
+    let everything = context.lifecycles.all().all(|lifecycle| readable.contains(&lifecycle.kind));
     let asked = |kind: &Kind| {
-        let area = Lifecycle::of(kind).map_or("", |lifecycle| lifecycle.area.as_str());
+        let area = context.lifecycles.newest(kind).map_or("", |lifecycle| lifecycle.area.as_str());
         (request.kind.is_empty() || request.kind == kind.as_str())
             && (request.area.is_empty() || request.area == area)
     };
@@ -152,12 +157,6 @@ impl Fields {
         }
         if request.submitted_by_me && !request.submitter_id.is_empty() {
             self.violation("submitter_id", "must not be given together with submitted_by_me");
-        }
-        if !request.area.is_empty() {
-            self.area(&request.area);
-        }
-        if !request.kind.is_empty() {
-            self.kind(&request.kind);
         }
         RequestFilter {
             state: if only_pending { Some(RequestStateName::Pending) } else { state },

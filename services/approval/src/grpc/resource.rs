@@ -56,7 +56,7 @@ impl ResourceService for Edge {
                 Subject { about: &About::Nothing, named: &named, violations: &fields },
                 |context, _| edit::register(context, command.clone()),
                 |context, outcome| api::RegisterResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
+                    resource: Some(convert::resource(context, &outcome.resource)),
                 },
             )
             .await?;
@@ -111,7 +111,7 @@ impl ResourceService for Edge {
                     edit::update(context, resource, command.clone())
                 },
                 |context, outcome| api::UpdateResourceResponse {
-                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
+                    resource: Some(convert::resource(context, &outcome.resource)),
                     effect: convert::edit_effect(outcome.history.event).into(),
                 },
             )
@@ -127,18 +127,17 @@ impl ResourceService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let about = fields.resource_named(&request.resource_id, &request.kind, &request.external_id);
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
-        let about = Fields::present("resource_id", about)?;
+        let call = caller.call(fields.must(account)?)?;
+        let about = fields.must(about)?;
         let snapshot = self.road.snapshot(&call, &about, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        fields.also(gate::check_kind(&context, &about));
+        fields.finish()?;
         let missing = gate::missing(&about);
         let resource =
             permission::view(&context, snapshot.resource.as_ref(), missing).map_err(Fault::Refused)?;
-        Ok(Response::new(api::GetResourceResponse {
-            resource: Some(convert::resource(resource, context.is_masked())),
-        }))
+        Ok(Response::new(api::GetResourceResponse { resource: Some(convert::resource(&context, resource)) }))
     }
 
     async fn list_resources(
@@ -149,20 +148,23 @@ impl ResourceService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let size = fields.page_size(request.page_size);
-        let kind = if request.kind.is_empty() { None } else { fields.kind(&request.kind) };
+        let kind = fields.filter(&request.kind, Fields::kind);
         let listing = ["resources", &request.account_id, &request.kind];
         let after = fields.page(&self.pages, &listing, &request.page_token);
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
+        let call = caller.call(fields.must(account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
+        if let Some(kind) = &kind {
+            fields.also(context.check_kind(kind));
+        }
+        fields.finish()?;
         let kinds = edit::readable_kinds(&context, kind.as_ref()).map_err(Fault::Refused)?;
         let page =
             self.road.store.list_resources(call.account, &kinds, after, size).await.map_err(Fault::Store)?;
         let seen = page.items.iter().filter(|resource| context.rights_on(resource).read);
         Ok(Response::new(api::ListResourcesResponse {
-            resources: seen.map(convert::listed).collect(),
+            resources: seen.map(|resource| convert::listed(&context, resource)).collect(),
             next_page_token: self.next_page(&listing, &page, |resource| resource.id),
         }))
     }
@@ -213,7 +215,7 @@ impl ResourceService for Edge {
                 },
                 |context, outcome| api::PerformActionResponse {
                     outcome: convert::action_outcome(outcome.history.event).into(),
-                    resource: Some(convert::resource(&outcome.resource, context.is_masked())),
+                    resource: Some(convert::resource(context, &outcome.resource)),
                     approval_request: outcome
                         .request
                         .as_ref()

@@ -50,14 +50,14 @@ impl ReviewService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         edit::readable_kinds(&context, None).map_err(Fault::Refused)?;
-        let areas: Vec<Area> =
-            Area::ALL.into_iter().filter(|area| context.rights(Component::of_area(area)).read).collect();
+        let may_read = |area: &&Area| context.rights(&Component::of_area(area)).read;
+        let areas: Vec<Area> = context.policies.areas().filter(may_read).cloned().collect();
         let page = self.road.store.list_reviews(call.account, &areas, request.only_open, after, size).await;
         let page = page.map_err(Fault::Store)?;
         let access = context.actors_access();
         let seen = page.items.iter().filter(|(review, audience)| {
             let component = Component::of_area(&review.area);
-            access.as_ref().is_some_and(|access| access.rights_on(component, audience).read)
+            access.as_ref().is_some_and(|access| access.rights_on(&component, audience).read)
         });
         Ok(Response::new(api::ListReviewsResponse {
             reviews: seen.map(|(review, _)| convert::review(review)).collect(),

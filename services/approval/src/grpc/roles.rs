@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign_domain::{
-    Component, DataScope, MemberId, Rights, RoleId, RulesChange, RulesWrite, SystemRole,
+    DataScope, MemberId, Rights, RoleId, RulesChange, RulesWrite, SystemRole,
     access::TREE,
     limits, permission,
     refusal::Permission,
@@ -38,7 +38,7 @@ impl RoleService for Edge {
         let call = caller.call(Fields::present("account_id", account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         actor_of(&call, &snapshot)?;
-        let components = TREE.iter().map(convert::component).collect();
+        let components = convert::components(&snapshot.lifecycles);
         Ok(Response::new(api::ListComponentsResponse { components }))
     }
 
@@ -303,8 +303,9 @@ impl Fields {
 
     /// What a role gives; whether there are such components is the domain's to say.
     pub(super) fn accesses(&mut self, field: &str, given: &[api::ComponentAccess]) -> Vec<Asked> {
-        if given.len() > TREE.len() {
-            self.violation(field, format!("must be at most {}: there are no more components", TREE.len()));
+        let most = TREE.len() + limits::LIFECYCLE_KINDS;
+        if given.len() > most {
+            self.violation(field, format!("must be at most {most}: there are no more components"));
             return Vec::new();
         }
         let mut asked = Vec::new();
@@ -341,14 +342,5 @@ impl Fields {
             self.line(&format!("{field}[{index}]"), value, 1..=limits::SCOPE_NAME);
         }
         given.iter().cloned().collect()
-    }
-
-    /// A component.
-    pub(super) fn component(&mut self, field: &str, text: &str) -> Option<Component> {
-        let component = Component::parse(text);
-        if component.is_none() {
-            self.violation(field, "is no component: ListComponents has them all");
-        }
-        component
     }
 }

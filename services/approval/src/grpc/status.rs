@@ -220,6 +220,12 @@ fn refused(refusal: Refusal) -> Draft {
             request(Draft::new(AlreadyExists, ErrorReason::RequestPending, text), id)
                 .with("action", action.as_str())
         }
+        Refusal::LifecycleExists(kind) => Draft::new(AlreadyExists, ErrorReason::LifecycleExists, text)
+            .with("type", "lifecycle")
+            .with("kind", kind.as_str()),
+        Refusal::LifecycleRetired(kind) => {
+            Draft::new(FailedPrecondition, ErrorReason::LifecycleRetired, text).with("kind", kind.as_str())
+        }
         Refusal::EditNotAllowed { state, .. } => {
             Draft::new(FailedPrecondition, ErrorReason::EditNotAllowed, text).with("state", state.as_str())
         }

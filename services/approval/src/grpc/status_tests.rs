@@ -33,7 +33,10 @@ fn status(fault: impl Into<Fault>) -> (Code, String, HashMap<String, String>, St
 fn refusals() -> Vec<Refusal> {
     let action = Action::LAUNCH;
     vec![
-        Refusal::PermissionDenied { permission: Permission::Approve, component: "engagement.campaigns" },
+        Refusal::PermissionDenied {
+            permission: Permission::Approve,
+            component: "engagement.campaigns".into(),
+        },
         Refusal::NotFound(Missing::Resource(ResourceId(ID))),
         Refusal::Invalid(vec![Violation::new("note", "is required")]),
         Refusal::ActionNotAllowed {
@@ -54,6 +57,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::SelfApproval(RequestId(ID)),
         Refusal::NotAssigned(RequestId(ID)),
         Refusal::TooManyComments(RequestId(ID)),
+        Refusal::LifecycleExists(Kind::CAMPAIGN),
+        Refusal::LifecycleRetired(Kind::CAMPAIGN),
         Refusal::ReviewOpen(ReviewId(ID)),
         Refusal::SelfReview(ReviewId(ID)),
         Refusal::ReviewClosed {
@@ -121,6 +126,8 @@ fn promised(refusal: &Refusal) -> (Code, &'static str, &'static [&'static str]) 
         ),
         Refusal::SelfApproval(_) => (PermissionDenied, "SELF_APPROVAL", &["approval_request_id"]),
         Refusal::TooManyComments(_) => (FailedPrecondition, "TOO_MANY_COMMENTS", &["approval_request_id"]),
+        Refusal::LifecycleExists(_) => (AlreadyExists, "LIFECYCLE_EXISTS", &["kind", "type"]),
+        Refusal::LifecycleRetired(_) => (FailedPrecondition, "LIFECYCLE_RETIRED", &["kind"]),
         Refusal::ReviewOpen(_) => (FailedPrecondition, "REVIEW_OPEN", &["review_id"]),
         Refusal::SelfReview(_) => (PermissionDenied, "SELF_REVIEW", &["review_id"]),
         Refusal::ReviewClosed { .. } => {

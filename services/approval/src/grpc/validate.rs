@@ -6,8 +6,8 @@
 use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use countersign_domain::{
-    AccountId, Action, Area, Audience, Content, Digest, Kind, Lifecycle, MemberId, Pointer, Refusal,
-    Schedule, SystemRole, Timestamp, Violation, edit::unknown_kind, limits, resource::LaunchMode,
+    AccountId, Action, Area, Audience, Content, Digest, Kind, MemberId, Pointer, Refusal, Schedule,
+    SystemRole, Timestamp, Violation, limits, resource::LaunchMode,
 };
 use countersign_proto::{approval, types};
 use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
@@ -51,6 +51,13 @@ impl Fields {
             _ => {}
         }
         Err(Refusal::Invalid(all))
+    }
+
+    /// Adds what the account's rules say of a name whose form is right.
+    pub fn also(&mut self, checked: Result<(), Refusal>) {
+        if let Err(Refusal::Invalid(found)) = checked {
+            self.violations.extend(found);
+        }
     }
 
     /// A field without which nothing can be decided: if it is missing or unreadable, everything found wrong so far is
@@ -165,39 +172,34 @@ impl Fields {
         None
     }
 
-    /// A kind that has a lifecycle.
+    /// A kind by its form: whether the account has one of that name is for the rules to say.
     pub fn kind(&mut self, text: &str) -> Option<Kind> {
-        let kind = Kind::given(text);
-        if Lifecycle::of(&kind).is_some() {
-            return Some(kind);
-        }
-        self.violations.push(unknown_kind());
-        None
+        self.name("kind", text, "campaign", u8::is_ascii_lowercase).then(|| Kind::given(text))
     }
 
-    /// An area.
+    /// An area by its form: whether the account has it is for the rules to say.
     pub fn area(&mut self, text: &str) -> Option<Area> {
-        let area = Area::parse(text);
-        if area.is_none() {
-            let names: Vec<_> = Area::ALL.iter().map(|area| area.as_str().to_owned()).collect();
-            self.violation("area", format!("must be one of {}", names.join(", ")));
-        }
-        area
+        self.name("area", text, "CAMPAIGNS", u8::is_ascii_uppercase).then(|| Area::given(text))
     }
 
-    /// An action that some lifecycle knows; whether the resource's does, in its state, is LIF-19's to say.
+    /// An action by its form: whether the resource's lifecycle has it, in its state, is LIF-19's to say.
     pub fn action(&mut self, text: &str) -> Option<Action> {
-        let action = Action::given(text);
-        let mut known: Vec<_> =
-            Lifecycle::all().iter().flat_map(|it| &it.transitions).map(|row| row.action.clone()).collect();
-        if known.contains(&action) {
-            return Some(action);
+        self.name("action", text, "LAUNCH", u8::is_ascii_uppercase).then(|| Action::given(text))
+    }
+
+    /// What a list is asked for, or nothing for any.
+    pub fn filter<T>(&mut self, text: &str, read: fn(&mut Self, &str) -> Option<T>) -> Option<T> {
+        if text.is_empty() { None } else { read(self, text) }
+    }
+
+    /// A name as lifecycles have them.
+    fn name(&mut self, field: &str, text: &str, example: &str, is_letter: fn(&u8) -> bool) -> bool {
+        let fits = (1..=limits::LIFECYCLE_NAME).contains(&text.len())
+            && text.bytes().all(|byte| is_letter(&byte) || byte.is_ascii_digit() || byte == b'_');
+        if !fits {
+            self.violation(field, format!("must be a name such as `{example}`"));
         }
-        known.sort_unstable();
-        known.dedup();
-        let names: Vec<_> = known.iter().map(Action::as_str).collect();
-        self.violation("action", format!("must be one of {}", names.join(", ")));
-        None
+        fits
     }
 
     /// A launch mode, or nothing.

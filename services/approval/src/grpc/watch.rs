@@ -34,15 +34,22 @@ impl Edge {
         let (caller, request) = self.caller(request)?;
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
-        let area = (!request.area.is_empty()).then(|| fields.area(&request.area)).flatten();
-        let kind = (!request.kind.is_empty()).then(|| fields.kind(&request.kind)).flatten();
+        let area = fields.filter(&request.area, Fields::area);
+        let kind = fields.filter(&request.kind, Fields::kind);
         let resource = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
         let heartbeat = fields.heartbeat(request.heartbeat_interval);
-        fields.finish()?;
-        let call = caller.call(Fields::present("account_id", account)?)?;
+        let call = caller.call(fields.must(account)?)?;
         let snapshot = self.road.snapshot(&call, &About::Nothing, &[]).await?;
         let actor = actor_of(&call, &snapshot)?;
-        edit::readable_kinds(&context_of(&snapshot, &actor, self.road.now()), None)?;
+        let context = context_of(&snapshot, &actor, self.road.now());
+        edit::readable_kinds(&context, None)?;
+        if let Some(kind) = &kind {
+            fields.also(context.check_kind(kind));
+        }
+        if let Some(area) = &area {
+            fields.also(context.check_area(area));
+        }
+        fields.finish()?;
         let cursors = Cursors { pages: self.pages.clone(), account: call.account.to_string() };
         let after = cursors.open(&request.resume_cursor, self.road.now())?;
         if let Some(after) = after

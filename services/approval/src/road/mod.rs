@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use countersign_domain::{
     Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp, refusal::Missing,
+    timer,
 };
 use countersign_runtime::{clock::Clock, ids};
 use countersign_store::{
@@ -217,6 +218,7 @@ impl Road {
         let commit = Commit {
             account_id: call.account,
             rules_version: snapshot.account.rules_version,
+            due_at: timer::due_at(&snapshot.lifecycles, &outcome.resource),
             outcome,
             outbox,
             idempotency,
@@ -275,6 +277,7 @@ pub fn context_of<'a>(snapshot: &'a Snapshot, actor: &'a Actor, now: Timestamp) 
     Context {
         account: &snapshot.account,
         policies: &snapshot.policies,
+        lifecycles: &snapshot.lifecycles,
         roles: &snapshot.roles,
         directory: &snapshot.directory,
         actor,

@@ -13,9 +13,12 @@ use countersign_domain::{
     permission::{Target, check},
     refusal::Permission,
     rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
+    timer,
 };
 use countersign_runtime::ids;
-use countersign_store::{About, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit};
+use countersign_store::{
+    About, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit, Settled,
+};
 use prost::Message;
 
 use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_row, replay};
@@ -119,7 +122,7 @@ impl Road {
             let commit = self.effects(call, &context, change, self.record(call, &response)).await?;
             let sweep = commit.sweep;
             let settled: Vec<HistoryEvent> =
-                commit.settled.iter().map(|(outcome, _)| outcome.history.event).collect();
+                commit.settled.iter().map(|settled| settled.outcome.history.event).collect();
             match self.store.commit_rules(commit).await? {
                 Committed::Done => {
                     self.tell(call.account);
@@ -198,8 +201,9 @@ impl Road {
             let after = Context { actor: &Actor::Countersign, ..rules.context(context) };
             for (resource, request) in &concerned {
                 if let Some(outcome) = loss::settle(&after, resource, request) {
-                    let row = outbox_row(call, context.account, &outcome)?;
-                    settled.push((outcome, row));
+                    let outbox = outbox_row(call, context.account, &outcome)?;
+                    let due_at = timer::due_at(after.lifecycles, &outcome.resource);
+                    settled.push(Settled { outcome, due_at, outbox });
                 }
             }
         }

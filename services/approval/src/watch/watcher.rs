@@ -191,7 +191,7 @@ impl Stream {
         for change in batch.changes.iter().filter(|change| change.position > told) {
             let component = Component::of_area(&change.request.area);
             let may_read =
-                access.as_ref().is_some_and(|access| access.rights_on(component, &change.audience).read);
+                access.as_ref().is_some_and(|access| access.rights_on(&component, &change.audience).read);
             self.position = change.position;
             if may_read && self.watcher.asks_for(change) {
                 self.send(Some(change.clone())).await?;

@@ -61,12 +61,14 @@ impl Reference {
             let (covers, writes) = match name {
                 RoleName::Campaigns => (area == Area::Campaigns, true),
                 RoleName::Experiences => (area == Area::Experiences, false),
-                // Access to Engagement covers both; APPROVE is on Campaigns.
+                RoleName::Journeys => (area == Area::Journeys, false),
+                // Access to Engagement covers all; APPROVE is on Campaigns.
                 RoleName::Us => (true, true),
             };
             if covers {
                 let approves = role.approves && (name != RoleName::Us || area == Area::Campaigns);
-                rights.read |= writes || approves || name == RoleName::Experiences;
+                // Those of one area read it, whether or not they approve.
+                rights.read = true;
                 rights.write |= writes;
                 rights.approve |= approves;
             }

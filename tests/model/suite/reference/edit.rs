@@ -93,9 +93,11 @@ impl Reference {
         }
         let how = editing(resource.kind, resource.state);
         // LIF-22. A launch in another mode was never gated.
-        let voids = resource.state == "SCHEDULED"
-            && resource.mode == Some(Mode::Active)
-            && self.policy(index).enabled;
+        let waits = match resource.state {
+            "SCHEDULED" => resource.mode == Some(Mode::Active),
+            state => state == "PLANNED",
+        };
+        let voids = waits && self.policy(index).enabled;
         let acceptable = match (how, edit) {
             (Editing::Refused, _) => return refused(ErrorReason::EditNotAllowed),
             (Editing::Staged, Edit::Content) | (Editing::Direct, Edit::Content | Edit::Title) => true,
@@ -103,10 +105,7 @@ impl Reference {
             (Editing::Direct, Edit::Schedule(new)) => {
                 let old = Schedule { start: resource.start, end: resource.end };
                 // An edit can't make an immediate launch of one that waits for its start (POL-6).
-                let immediate = resource.state == "SCHEDULED"
-                    && resource.mode == Some(Mode::Active)
-                    && !voids
-                    && new.start.is_none();
+                let immediate = waits && !voids && new.start.is_none();
                 self.is_to_come(new, Some(old)) && !immediate
             }
         };

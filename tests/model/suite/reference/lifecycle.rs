@@ -1,4 +1,4 @@
-//! LIF-1 to LIF-16 as data.
+//! LIF-1 to LIF-16 as data, and a lifecycle of the account's own (LIF-24).
 
 use crate::cast::Kind;
 
@@ -22,7 +22,7 @@ pub struct Row {
 type Line = (Kind, &'static [&'static str], &'static str, Option<&'static str>, Target);
 
 const TABLE: &[Line] = {
-    use Kind::{AbTest, Campaign, RemoteConfig};
+    use Kind::{AbTest, Campaign, Journey, RemoteConfig};
     use Target::{Same, State};
     &[
         (AbTest, &["DRAFT"], "START", Some("APPROVAL_PENDING"), State("RUNNING")),
@@ -39,11 +39,17 @@ const TABLE: &[Line] = {
         (Campaign, &["DRAFT"], "LAUNCH", Some("APPROVAL_PENDING"), State("SCHEDULED")),
         (Campaign, &["SCHEDULED", "RUNNING"], "STOP", None, State("STOPPED")),
         (Campaign, &["DRAFT", "STOPPED", "COMPLETED"], "ARCHIVE", None, State("ARCHIVED")),
+        (Journey, &["DRAFT"], "PLAN", Some("PLAN_PENDING"), State("PLANNED")),
+        (Journey, &["PLANNED"], "TAKE_BACK", None, State("DRAFT")),
+        (Journey, &["UNDER_WAY"], "HOLD", Some("HOLD_PENDING"), State("HELD")),
+        (Journey, &["HELD"], "GO_ON", Some("GO_ON_PENDING"), State("UNDER_WAY")),
+        (Journey, &["UNDER_WAY"], "PUBLISH_EDITS", Some("EDITS_PENDING"), Same),
+        (Journey, &["DRAFT", "HELD", "OVER"], "REMOVE", Some("REMOVE_PENDING"), State("GONE")),
     ]
 };
 
 /// Every action that there is.
-pub const ACTIONS: [&str; 12] = [
+pub const ACTIONS: [&str; 17] = [
     "START",
     "SCHEDULE",
     "UNSCHEDULE",
@@ -56,6 +62,11 @@ pub const ACTIONS: [&str; 12] = [
     "LAUNCH",
     "STOP",
     "ARCHIVE",
+    "PLAN",
+    "TAKE_BACK",
+    "HOLD",
+    "GO_ON",
+    "REMOVE",
 ];
 
 /// The row for an action in a state.
@@ -81,8 +92,10 @@ pub enum Editing {
 
 pub fn editing(kind: Kind, state: &str) -> Editing {
     match (kind, state) {
-        (_, "DRAFT") | (Kind::Campaign, "SCHEDULED") => Editing::Direct,
-        (Kind::AbTest, "RUNNING" | "PAUSED") | (Kind::RemoteConfig, "LIVE") => Editing::Staged,
+        (_, "DRAFT") | (Kind::Campaign, "SCHEDULED") | (Kind::Journey, "PLANNED") => Editing::Direct,
+        (Kind::AbTest, "RUNNING" | "PAUSED")
+        | (Kind::RemoteConfig, "LIVE")
+        | (Kind::Journey, "UNDER_WAY") => Editing::Staged,
         _ => Editing::Refused,
     }
 }

@@ -155,7 +155,7 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// A new account with the whole cast and both workflows on.
+    /// A new account with the whole cast and every workflow on.
     pub fn new(now: i64) -> Self {
         let member = |system_role, right, roles: &[RoleName]| Member {
             system_role,
@@ -173,7 +173,10 @@ impl Reference {
             (Who::Eric, member(Some(SystemRole::Editor), false, &[])),
             (Who::Mia, member(Some(SystemRole::Member), false, &[])),
             (Who::Cora, member(None, false, &[RoleName::Campaigns])),
-            (Who::Cleo, member(Some(SystemRole::Creator), false, &[RoleName::Experiences])),
+            (
+                Who::Cleo,
+                member(Some(SystemRole::Creator), false, &[RoleName::Experiences, RoleName::Journeys]),
+            ),
             (Who::Sam, member(None, false, &[RoleName::Us])),
         ]);
         let roles = RoleName::ALL.map(|name| (name, Role { approves: true, scoped: name == RoleName::Us }));
@@ -250,9 +253,12 @@ impl Reference {
             return due;
         }
         let (campaign, from) = (resource.kind == Kind::Campaign, resource.state);
+        let starts = resource.start.is_none() || passed(resource.start);
         let (event, to) = match from {
             "SCHEDULED" | "RUNNING" if campaign && passed(resource.end) => ("COMPLETED", "COMPLETED"),
-            "SCHEDULED" if resource.start.is_none() || passed(resource.start) => ("STARTED", "RUNNING"),
+            "SCHEDULED" if starts => ("STARTED", "RUNNING"),
+            "PLANNED" | "UNDER_WAY" if passed(resource.end) => ("COMPLETED", "OVER"),
+            "PLANNED" if starts => ("STARTED", "UNDER_WAY"),
             _ => return false,
         };
         self.resources[index].state = to;

@@ -152,7 +152,7 @@ impl Reference {
                 let over = resource.end.is_some_and(|end| end <= self.now);
                 !over && (!active || starts_from(self.now + self.policy(index).lead_time))
             }
-            "SCHEDULE" => starts_from(self.now),
+            "SCHEDULE" | "PLAN" => starts_from(self.now),
             _ => true,
         }
     }
@@ -162,7 +162,9 @@ impl Reference {
         let policy = self.policy(index);
         let own_deadline = match row.action {
             "LAUNCH" => resource.end,
-            "SCHEDULE" | "UNSCHEDULE" => resource.start,
+            "SCHEDULE" | "UNSCHEDULE" | "PLAN" => resource.start,
+            // Its end would come meanwhile.
+            _ if resource.state == "UNDER_WAY" => resource.end,
             _ => None,
         };
         let content = match row.target {

@@ -144,14 +144,14 @@ impl Reference {
             ribbon: RecipientRibbon::Unspecified,
             ..asked(who, RecipientReason::AreaApprover)
         });
-        let of_experience = resource.kind.area() == Area::Experiences;
+        let of_experience = resource.kind.area() != Area::Campaigns;
         self.first_of(chosen.chain(others.filter(|_| of_experience)))
     }
 
     /// NOT-3, NOT-4.
     pub(super) fn told_of_decision(&self, request: usize) -> BTreeSet<Recipient> {
         let request = &self.requests[request];
-        let of_experience = self.resources[request.resource].kind.area() == Area::Experiences;
+        let of_experience = self.resources[request.resource].kind.area() != Area::Campaigns;
         let admins = self.admins();
         let admins = admins.iter().filter(|_| of_experience).map(|who| Recipient {
             who: *who,

@@ -8,13 +8,17 @@ use countersign_proto::access::{
     SuspendAccountRequest, access_service_client::AccessServiceClient,
     role_service_client::RoleServiceClient,
 };
-use countersign_proto::approval::{UpdatePolicyRequest, policy_service_client::PolicyServiceClient};
+use countersign_proto::approval::{
+    RegisterLifecycleRequest, UpdatePolicyRequest, lifecycle_service_client::LifecycleServiceClient,
+    policy_service_client::PolicyServiceClient,
+};
 use countersign_proto::types::SystemRole as Given;
 use countersign_runtime::ids::new_id;
 use tonic::Request;
 use tonic::transport::Channel;
 
 use super::Service;
+use super::journeys::journeys;
 use crate::cast::{Area, RoleName, SystemRole, Who};
 use crate::reference::Reference;
 
@@ -58,6 +62,7 @@ impl<'a> Account<'a> {
             reviews: Vec::new(),
             succeeded: Cell::new(0),
         };
+        account.register_journeys().await;
         account.switch_on().await;
         for name in RoleName::ALL {
             let role = account.create_role(name).await;
@@ -109,6 +114,16 @@ impl<'a> Account<'a> {
 
     pub(super) fn review_number(&self, id: &str) -> Option<usize> {
         self.reviews.iter().position(|review| review == id)
+    }
+
+    async fn register_journeys(&self) {
+        let message = RegisterLifecycleRequest {
+            account_id: self.id.clone(),
+            lifecycle: Some(journeys()),
+            ..Default::default()
+        };
+        let call = self.by(Who::Ada, message);
+        LifecycleServiceClient::new(self.channel()).register_lifecycle(call).await.unwrap();
     }
 
     async fn switch_on(&self) {
@@ -180,6 +195,7 @@ pub(super) fn accesses(name: RoleName, approves: bool) -> Vec<ComponentAccess> {
         RoleName::Experiences => {
             vec![access("engagement.product_experiences", AccessLevel::Read, approves)]
         }
+        RoleName::Journeys => vec![access("engagement.custom.journeys", AccessLevel::Read, approves)],
         RoleName::Us => vec![
             access("engagement", AccessLevel::Write, false),
             access("engagement.campaigns", AccessLevel::Write, approves),

@@ -7,6 +7,7 @@ mod account;
 mod answer;
 mod calls;
 mod heard;
+mod journeys;
 mod people;
 mod tap;
 mod view;

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::Code;
 
 use super::account::Account;
-use crate::cast::{Mode, Who};
+use crate::cast::{Area, Mode, Who};
 use crate::reference::{RequestView, ResourceView, RibbonView};
 
 /// As many as a page can hold: more than a story makes.
@@ -46,6 +46,7 @@ impl Account<'_> {
                 "campaign" => "campaign",
                 "ab_test" => "ab_test",
                 "remote_config" => "remote_config",
+                "journey" => "journey",
                 other => panic!("a resource of kind {other}"),
             },
             owner: self.who(&it.owner_id),
@@ -92,7 +93,7 @@ impl Account<'_> {
         let actor = |actor: &Option<Actor>| self.who(&actor.as_ref().unwrap().member_id);
         RequestView {
             resource: self.resource_number(&it.resource_id),
-            area: if it.area == "CAMPAIGNS" { "CAMPAIGNS" } else { "PRODUCT_EXPERIENCES" },
+            area: Area::ALL.into_iter().map(Area::name).find(|name| *name == it.area).unwrap(),
             action: it.action,
             from: it.from_state,
             label: it.pending_label,

@@ -13,7 +13,10 @@ const TABLE: [(&str, &[&str]); 6] = [
     ("Boards", &["Daily Boards", "Custom Boards"]),
     ("Segments", &["Manual segmentation", "Automated segmentation"]),
     ("Analytics", &["Core Analytics", "Advanced Analytics"]),
-    ("Engagement", &["Campaigns", "Journeys", "Recommendation", "Catalogs", "Product Experiences"]),
+    (
+        "Engagement",
+        &["Campaigns", "Journeys", "Recommendation", "Catalogs", "Product Experiences", "Custom kinds"],
+    ),
     ("Real Impact", &["Control groups", "Real Impact dashboard"]),
     (
         "Settings",
@@ -33,7 +36,7 @@ const TABLE: [(&str, &[&str]); 6] = [
     ),
 ];
 
-fn parent(component: Component) -> Option<Component> {
+fn parent(component: &Component) -> Option<Component> {
     component.as_str().rsplit_once('.').map(|(parent, _)| super::component(parent))
 }
 
@@ -41,11 +44,11 @@ fn parent(component: Component) -> Option<Component> {
 #[test]
 fn the_tree_is_the_reference_s_table_with_product_experiences() {
     let titles = |of: Option<Component>| -> Vec<&str> {
-        TREE.iter().filter(|node| parent(node.component) == of).map(|node| node.title).collect()
+        TREE.iter().filter(|node| parent(&node.component) == of).map(|node| node.title).collect()
     };
     assert_eq!(titles(None), TABLE.map(|(component, _)| component));
     let tops: Vec<Component> =
-        TREE.iter().map(|node| node.component).filter(|it| parent(*it).is_none()).collect();
+        TREE.iter().map(|node| node.component.clone()).filter(|it| parent(it).is_none()).collect();
     for (top, (title, below)) in tops.into_iter().zip(TABLE) {
         assert_eq!(titles(Some(top)), below, "{title}");
     }
@@ -58,8 +61,8 @@ fn the_tree_is_the_reference_s_table_with_product_experiences() {
 fn each_component_comes_before_those_below_it() {
     let mut seen = BTreeSet::new();
     for node in &TREE {
-        assert!(parent(node.component).is_none_or(|parent| seen.contains(&parent)), "{}", node.component);
-        assert!(seen.insert(node.component), "{} is there twice", node.component);
+        assert!(parent(&node.component).is_none_or(|parent| seen.contains(&parent)), "{}", node.component);
+        assert!(seen.insert(node.component.clone()), "{} is there twice", node.component);
     }
 }
 
@@ -68,9 +71,9 @@ fn each_component_comes_before_those_below_it() {
 fn a_component_covers_itself_and_what_is_below_it_and_nothing_else() {
     for one in &TREE {
         for other in &TREE {
-            let (one, other) = (one.component, other.component);
-            let covers = one == other || parent(other) == Some(one);
-            assert_eq!(one.covers(other), covers, "{one} covers {other}");
+            let (one, other) = (one.component.clone(), other.component.clone());
+            let covers = one == other || parent(&other) == Some(one.clone());
+            assert_eq!(one.covers(&other), covers, "{one} covers {other}");
         }
     }
 }
@@ -78,29 +81,23 @@ fn a_component_covers_itself_and_what_is_below_it_and_nothing_else() {
 #[test]
 fn a_component_is_found_by_its_id_alone() {
     for node in &TREE {
-        assert_eq!(Component::parse(node.component.as_str()), Some(node.component));
+        assert_eq!(Component::parse(node.component.as_str()), Some(node.component.clone()));
     }
     for other in ["", "Boards", "boards.", "boards.daily.", "engagement.campaign", "engagement/campaigns"] {
         assert_eq!(Component::parse(other), None, "{other:?}");
     }
 }
 
-/// Proves ACC-4, ACC-10.
+/// Proves ACC-4, ACC-10, LIF-24.
 #[test]
 fn the_components_with_a_workflow_are_those_of_the_areas() {
-    let areas: Vec<_> =
-        TREE.iter().filter_map(|node| Some((node.component.as_str(), node.component.area()?))).collect();
-    assert_eq!(
-        areas,
-        [
-            ("engagement.campaigns", Area::CAMPAIGNS),
-            ("engagement.product_experiences", Area::PRODUCT_EXPERIENCES)
-        ]
-    );
-    assert_eq!(Component::WITH_WORKFLOW, [component(super::CAMPAIGNS), component(super::EXPERIENCES)]);
-    for area in Area::ALL {
-        assert_eq!(Component::of_area(&area).area(), Some(area));
-    }
+    let areas: Vec<Component> =
+        TREE.iter().map(|node| &node.component).filter(|it| it.has_workflow()).cloned().collect();
+    assert_eq!(areas, Area::BUILT_IN.map(|area| Component::of_area(&area)));
+    assert_eq!(areas, [component(super::CAMPAIGNS), component(super::EXPERIENCES)]);
+    let own = Component::of_area(&Area::given("PRICE_LISTS"));
+    assert!(own.has_workflow() && Component::CUSTOM.covers(&own) && component("engagement").covers(&own));
+    assert_eq!(own.as_str(), "engagement.custom.price_lists");
 }
 
 /// The table of rights is looked up by id, and printed beside the tree.

@@ -9,14 +9,14 @@ use crate::{
 fn explained<'w>(
     world: &'w World,
     member: &Member,
-    component: Component,
+    component: &Component,
     audience: Option<&Audience>,
 ) -> Explanation<'w> {
     explain(member, &world.access(member), component, audience)
 }
 
 fn system_remark(world: &World, member: &Member, id: &str) -> &'static str {
-    explained(world, member, component(id), None).grants[0].remark
+    explained(world, member, &component(id), None).grants[0].remark
 }
 
 /// Every set of three custom roles, with every system role.
@@ -51,16 +51,16 @@ fn the_grants_together_are_the_rights_for_every_role_set_and_component() {
                 let member = Member { state, ..member };
                 let access = world.access(&member);
                 for node in &TREE {
-                    let explanation = explained(&world, &member, node.component, None);
+                    let explanation = explained(&world, &member, &node.component, None);
                     let all =
                         explanation.grants.iter().fold(Rights::NONE, |all, grant| all.and(grant.rights));
-                    assert_eq!(all, access.rights(node.component), "{member:?} on {}", node.component);
+                    assert_eq!(all, access.rights(&node.component), "{member:?} on {}", node.component);
                     for grant in &explanation.grants {
                         assert_eq!(grant.set_on.is_none(), grant.rights.is_none(), "{grant:?}");
-                        assert!(grant.set_on.is_none_or(|set_on| set_on.covers(node.component)));
+                        assert!(grant.set_on.clone().is_none_or(|set_on| set_on.covers(&node.component)));
                     }
                 }
-                let explanation = explained(&world, &member, Component::CAMPAIGNS, None);
+                let explanation = explained(&world, &member, &Component::CAMPAIGNS, None);
                 assert_eq!(explanation.scoped_by.and_then(|role| role.scope.as_ref()), access.scope());
                 assert_eq!(!explanation.masked_by.is_empty(), access.is_masked());
             }
@@ -85,7 +85,7 @@ fn each_role_is_named_with_the_component_that_its_access_is_set_on() {
         remark: "",
     };
     assert_eq!(
-        explained(&world, &member, Component::CAMPAIGNS, None).grants,
+        explained(&world, &member, &Component::CAMPAIGNS, None).grants,
         [
             grant(None, Some(CAMPAIGNS), Rights::READ),
             grant(Some(&above), Some("engagement"), Rights::WRITE),
@@ -102,7 +102,7 @@ fn the_role_that_limits_is_named_and_whether_the_resource_lies_inside() {
     let world = World::new().with_roles(&[&us]);
     let limited = someone(1, Some(SystemRole::Creator), &[&us]);
     let in_scope = |member: &Member, audience: Option<Audience>| {
-        let explanation = explained(&world, member, Component::CAMPAIGNS, audience.as_ref());
+        let explanation = explained(&world, member, &Component::CAMPAIGNS, audience.as_ref());
         (explanation.scoped_by.map(|role| role.id), explanation.in_scope)
     };
     assert_eq!(in_scope(&limited, Some(reaching("Country", &["US"]))), (Some(us.id), true));
@@ -143,7 +143,7 @@ fn that_access_was_revoked_explains_why_no_role_gives_anything() {
     for system_role in SystemRole::ALL {
         let revoked = Member { state: MemberState::Revoked, ..someone(1, Some(system_role), &[]) };
         let world = World::new();
-        let explanation = explained(&world, &revoked, Component::CAMPAIGNS, None);
+        let explanation = explained(&world, &revoked, &Component::CAMPAIGNS, None);
         let expected = Grant {
             role: None,
             set_on: None,

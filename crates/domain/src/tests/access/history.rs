@@ -68,8 +68,16 @@ fn of_an_accounts_history_each_has_their_part() {
         (Kind::CAMPAIGN, Audience::default(), false, false),
         (Kind::given("journey"), us, false, false),
     ] {
-        assert_eq!(Use::Read.includes(&access, &kind, &audience), read, "{kind} {audience:?}");
-        assert_eq!(Use::Export.includes(&access, &kind, &audience), export, "{kind} {audience:?}");
+        assert_eq!(
+            Use::Read.includes(&world.lifecycles, &access, &kind, &audience),
+            read,
+            "{kind} {audience:?}"
+        );
+        assert_eq!(
+            Use::Export.includes(&world.lifecycles, &access, &kind, &audience),
+            export,
+            "{kind} {audience:?}"
+        );
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
 const INVITATION: InvitationId = InvitationId(Uuid::from_u128(77));
 
 fn denied() -> Refusal {
-    Refusal::PermissionDenied { permission: Permission::Invite, component: "account" }
+    Refusal::PermissionDenied { permission: Permission::Invite, component: "account".into() }
 }
 
 fn as_role(system_role: SystemRole) -> Given {
@@ -367,7 +367,7 @@ fn a_role_that_was_deleted_meanwhile_is_passed_over() {
     assert_eq!(joins(with_roles(&[&gone])), (Some(SystemRole::Member), vec![]));
     let creator = Given { system_role: Some(SystemRole::Creator), ..with_roles(&[&gone]) };
     assert_eq!(joins(creator), (Some(SystemRole::Creator), vec![]));
-    assert_eq!(after.access(&super::someone(1, None, &[&left])).rights(component(CAMPAIGNS)), Rights::READ);
+    assert_eq!(after.access(&super::someone(1, None, &[&left])).rights(&component(CAMPAIGNS)), Rights::READ);
 }
 
 /// Proves ACC-7, ACC-14.

@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn denied(permission: Permission) -> Refusal {
-    Refusal::PermissionDenied { permission, component: "account" }
+    Refusal::PermissionDenied { permission, component: "account".into() }
 }
 
 fn create(world: &World, by: &Member, given: Given) -> Result<Member, Refusal> {

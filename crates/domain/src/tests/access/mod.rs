@@ -32,6 +32,15 @@ use crate::{
 const CAMPAIGNS: &str = "engagement.campaigns";
 const EXPERIENCES: &str = "engagement.product_experiences";
 
+/// The components that have a workflow: those of the built-in areas, and one of an area of an account's own.
+fn with_workflow() -> [Component; 3] {
+    [
+        Component::CAMPAIGNS,
+        Component::PRODUCT_EXPERIENCES,
+        Component::of_area(&crate::Area::given("JOURNEYS")),
+    ]
+}
+
 fn component(id: &str) -> Component {
     Component::parse(id).expect("a component")
 }

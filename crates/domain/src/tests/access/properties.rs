@@ -5,16 +5,19 @@ use proptest::prelude::*;
 use super::{super::builders::*, role, someone};
 use crate::{Audience, Component, DataScope, Member, Rights, Role, SystemRole, access::TREE};
 
-fn any_rights(component: Component) -> impl Strategy<Value = Rights> {
+fn any_rights(component: &Component) -> impl Strategy<Value = Rights> + use<> {
     let mut all = vec![Rights::READ, Rights::WRITE];
-    if Component::WITH_WORKFLOW.contains(&component) {
+    if component.has_workflow() {
         all.extend([Rights::APPROVE, Rights::FULL]);
     }
     prop::sample::select(all)
 }
 
 fn any_access() -> impl Strategy<Value = (Component, Rights)> {
-    (0..TREE.len()).prop_flat_map(|index| (Just(TREE[index].component), any_rights(TREE[index].component)))
+    (0..TREE.len()).prop_flat_map(|index| {
+        let component = &TREE[index].component;
+        (Just(component.clone()), any_rights(component))
+    })
 }
 
 const COUNTRIES: [&str; 3] = ["US", "CA", "MX"];
@@ -37,11 +40,11 @@ fn any_audience() -> impl Strategy<Value = Audience> {
 
 /// A role that neither limits nor masks.
 fn any_plain_role(number: u128) -> impl Strategy<Value = Role> {
-    prop::collection::btree_map((0..TREE.len()).prop_map(|it| TREE[it].component), Just(()), 0..3)
+    prop::collection::btree_map((0..TREE.len()).prop_map(|it| TREE[it].component.clone()), Just(()), 0..3)
         .prop_flat_map(move |components| {
             let accesses: Vec<_> = components
                 .into_keys()
-                .map(|component| any_rights(component).prop_map(move |rights| (component, rights)))
+                .map(|component| any_rights(&component).prop_map(move |rights| (component.clone(), rights)))
                 .collect();
             accesses.prop_map(move |accesses| Role {
                 accesses: accesses.into_iter().collect(),
@@ -101,7 +104,7 @@ proptest! {
         let (world, more) = with(&world, &less, &Role { scope, masks_pii, ..role });
         for node in &TREE {
             let (less, more) = (world.access(&less), world.access(&more));
-            prop_assert!(more.rights(node.component).includes(less.rights(node.component)), "{}", node.component);
+            prop_assert!(more.rights(&node.component).includes(less.rights(&node.component)), "{}", node.component);
         }
     }
 
@@ -115,7 +118,7 @@ proptest! {
         let with = Member { system_role, ..member };
         for node in &TREE {
             let (less, more) = (world.access(&without), world.access(&with));
-            prop_assert!(more.rights(node.component).includes(less.rights(node.component)), "{}", node.component);
+            prop_assert!(more.rights(&node.component).includes(less.rights(&node.component)), "{}", node.component);
         }
     }
 
@@ -135,7 +138,7 @@ proptest! {
         let (world, more) = with(&world, &member, &Role { masks_pii, ..role });
         let more = Member { system_role: system_role.filter(|it| *it != SystemRole::Admin), ..more };
         for node in &TREE {
-            let rights = world.access(&more).rights_on(node.component, &audience);
+            let rights = world.access(&more).rights_on(&node.component, &audience);
             prop_assert!(rights.is_none(), "{}", node.component);
         }
     }
@@ -151,7 +154,7 @@ proptest! {
         prop_assume!(!smaller.is_empty());
         let access = world.access(&member);
         for node in &TREE {
-            let rights = |values: &[&str]| access.rights_on(node.component, &super::reaching("Country", values));
+            let rights = |values: &[&str]| access.rights_on(&node.component, &super::reaching("Country", values));
             prop_assert!(rights(&smaller).includes(rights(&all)));
         }
     }
@@ -166,7 +169,7 @@ proptest! {
         let (world, more) = with(&world, &less, &role);
         let (less, more) = (world.access(&less), world.access(&more));
         for node in &TREE {
-            let rights = |access: &crate::Access<'_>| access.rights_on(node.component, &audience);
+            let rights = |access: &crate::Access<'_>| access.rights_on(&node.component, &audience);
             prop_assert!(rights(&more).includes(rights(&less)), "{}", node.component);
         }
         prop_assert_eq!(less.is_masked(), more.is_masked());
@@ -178,10 +181,10 @@ proptest! {
     fn below_a_component_there_is_at_least_what_is_on_it((world, member) in any_holder()) {
         let access = world.access(&member);
         for above in &TREE {
-            let rights = access.rights(above.component);
+            let rights = access.rights(&above.component);
             prop_assert!(rights.read || !(rights.write || rights.approve), "{}", above.component);
-            for below in TREE.iter().filter(|below| above.component.covers(below.component)) {
-                prop_assert!(access.rights(below.component).includes(rights), "{}", below.component);
+            for below in TREE.iter().filter(|below| above.component.covers(&below.component)) {
+                prop_assert!(access.rights(&below.component).includes(rights), "{}", below.component);
             }
         }
     }
@@ -190,8 +193,8 @@ proptest! {
     #[test]
     fn nobody_approves_where_there_is_no_workflow((world, member) in any_holder()) {
         let access = world.access(&member);
-        for node in TREE.iter().filter(|node| node.component.area().is_none()) {
-            prop_assert!(!access.rights(node.component).approve, "{}", node.component);
+        for node in TREE.iter().filter(|node| !node.component.has_workflow()) {
+            prop_assert!(!access.rights(&node.component).approve, "{}", node.component);
         }
     }
 
@@ -202,8 +205,8 @@ proptest! {
     fn a_role_gives_what_is_set_on_a_component_and_above_it((component, rights) in any_access()) {
         let role = role(1, &[(component.as_str(), rights)]);
         for node in &TREE {
-            let expected = if component.covers(node.component) { rights } else { Rights::NONE };
-            prop_assert_eq!(role.rights(node.component), expected);
+            let expected = if component.covers(&node.component) { rights } else { Rights::NONE };
+            prop_assert_eq!(role.rights(&node.component), expected);
         }
     }
 }

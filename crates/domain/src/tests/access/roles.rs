@@ -55,7 +55,7 @@ fn only_admins_manage_roles() {
     for who in Who::EACH.into_iter().filter(|who| *who != Who::Admin) {
         // Names that are taken, ids that are not there: told to nobody else (ACC-16).
         let unknown = RoleName::Custom(role_id(99));
-        let denied = |permission| Some(Refusal::PermissionDenied { permission, component: "account" });
+        let denied = |permission| Some(Refusal::PermissionDenied { permission, component: "account".into() });
         world.act(who, |context| {
             assert_eq!(roles::create(context, new_role("Role 1", vec![])).err(), denied(manage_roles));
             let cloned = roles::clone_role(context, unknown, role_id(7), "X".into());
@@ -121,7 +121,7 @@ fn an_access_says_something_and_each_component_is_there_once() {
 fn a_role_that_writes_or_approves_reads() {
     for rights in [Rights { read: false, ..Rights::WRITE }, Rights { read: false, ..Rights::APPROVE }] {
         let role = create(&World::new(), new_role("X", vec![asked(CAMPAIGNS, rights)])).unwrap();
-        assert_eq!(role.rights(super::component(CAMPAIGNS)), Rights { read: true, ..rights });
+        assert_eq!(role.rights(&super::component(CAMPAIGNS)), Rights { read: true, ..rights });
     }
 }
 

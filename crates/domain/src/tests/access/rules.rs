@@ -63,7 +63,7 @@ fn the_first_workflow_on_and_the_last_one_off_touch_the_approvers() {
         })
     };
     let approvers = ["Approver", "SecondApprover"];
-    let (none, one) = (Policies::default(), Policies::new(Some(on(Area::CAMPAIGNS)), None));
+    let (none, one) = (Policies::default(), Policies::new([], [on(Area::CAMPAIGNS)]));
     assert_eq!(touched(&World::off(), &one), approvers);
     assert_eq!(touched(&World::new(), &none), approvers);
     assert!(touched(&World::new(), &one).is_empty());

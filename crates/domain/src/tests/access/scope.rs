@@ -102,9 +102,9 @@ fn a_scope_limits_components_that_its_own_role_says_nothing_of() {
     let world = World::new().with_roles(&[&us]);
     let creator = someone(1, Some(SystemRole::Creator), &[&us]);
     let access = world.access(&creator);
-    assert_eq!(access.rights(Component::PRODUCT_EXPERIENCES), Rights::WRITE);
+    assert_eq!(access.rights(&Component::PRODUCT_EXPERIENCES), Rights::WRITE);
     let rights_on =
-        |values: &[&str]| access.rights_on(Component::PRODUCT_EXPERIENCES, &reaching("Country", values));
+        |values: &[&str]| access.rights_on(&Component::PRODUCT_EXPERIENCES, &reaching("Country", values));
     assert_eq!(rights_on(&["US"]), Rights::WRITE);
     assert_eq!(rights_on(&["CA"]), Rights::NONE);
 }
@@ -179,7 +179,7 @@ fn a_scoped_member_is_not_told_whether_what_lies_outside_exists() {
     let missing = Missing::Resource(RESOURCE);
     world.by(&member, |context| {
         let nothing = view(context, None, missing).cloned();
-        let denied = Refusal::PermissionDenied { permission: Permission::Read, component: "resource" };
+        let denied = Refusal::PermissionDenied { permission: Permission::Read, component: "resource".into() };
         assert_eq!(nothing, Err(denied));
         for outside in [for_countries(campaign(), &["CA"]), campaign(), ab_test(crate::State::DRAFT)] {
             assert_eq!(view(context, Some(&outside), missing).cloned(), nothing);

@@ -39,7 +39,7 @@ fn table() -> String {
         for role in COLUMNS {
             let column = SystemRole::ALL.iter().position(|other| *other == role).expect("a column");
             // What an Admin can add to it (ACC-10).
-            let chance = role == SystemRole::Editor && node.component.area().is_some();
+            let chance = role == SystemRole::Editor && node.component.has_workflow();
             let _ = write!(text, " {}{} |", words(row[column]), if chance { " ¹" } else { "" });
         }
         text.push('\n');

@@ -101,7 +101,7 @@ fn expected(
         let component =
             if kind == "campaign" { "engagement.campaigns" } else { "engagement.product_experiences" };
         let permission = if who.may_read() { Permission::Write } else { Permission::Read };
-        return Err(Refusal::PermissionDenied { permission, component });
+        return Err(Refusal::PermissionDenied { permission, component: component.into() });
     }
     let Some(row) = rows(kind, state).find(|row| row.3 == action) else {
         return Err(Refusal::ActionNotAllowed {

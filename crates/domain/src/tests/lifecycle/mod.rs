@@ -4,6 +4,7 @@ mod actions;
 mod cells;
 mod diagrams;
 mod endings;
+mod own;
 mod sanity;
 
 use super::builders::*;

@@ -8,7 +8,7 @@ use crate::{Kind, Lifecycle, State};
 /// The rule ids of the code's table are those of the rulebook, row by row.
 #[test]
 fn the_table_carries_the_ids_of_the_rulebook() {
-    let code: BTreeSet<(String, &str)> = Lifecycle::all()
+    let code: BTreeSet<(String, &str)> = Lifecycle::all_built_in()
         .iter()
         .flat_map(|it| it.transitions.iter().map(|row| (it.kind.to_string(), row.rule)))
         .collect();
@@ -19,7 +19,7 @@ fn the_table_carries_the_ids_of_the_rulebook() {
 #[test]
 fn time_alone_does_what_the_table_says_and_nothing_more() {
     for (kind, states) in STATES {
-        let lifecycle = Lifecycle::of(&Kind::known(kind)).unwrap();
+        let lifecycle = Lifecycle::built_in(&Kind::known(kind)).unwrap();
         for state in states {
             let expected = TIMED.iter().find(|row| row.0 == kind && row.1 == *state);
             let timed = lifecycle.timed_from(&State::known(state));
@@ -57,7 +57,7 @@ fn reachable(lifecycle: &Lifecycle, from: State) -> Vec<State> {
 #[test]
 fn every_lifecycle_has_exactly_the_states_of_the_rulebook_and_reaches_them_all() {
     for (kind, states) in STATES {
-        let lifecycle = Lifecycle::of(&Kind::known(kind)).unwrap();
+        let lifecycle = Lifecycle::built_in(&Kind::known(kind)).unwrap();
         let expected: BTreeSet<State> = states.iter().map(|state| State::known(state)).collect();
         assert_eq!(lifecycle.states().into_iter().collect::<BTreeSet<_>>(), expected, "{kind}");
         assert_eq!(
@@ -66,13 +66,13 @@ fn every_lifecycle_has_exactly_the_states_of_the_rulebook_and_reaches_them_all()
             "{kind}"
         );
     }
-    assert_eq!(Lifecycle::all().len(), STATES.len());
+    assert_eq!(Lifecycle::all_built_in().len(), STATES.len());
 }
 
 /// Proves LIF-9.
 #[test]
 fn no_state_but_the_last_is_a_trap() {
-    for lifecycle in Lifecycle::all() {
+    for lifecycle in Lifecycle::all_built_in() {
         let end = if lifecycle.kind == Kind::CAMPAIGN { State::ARCHIVED } else { State::DELETED };
         for state in lifecycle.states() {
             assert!(reachable(lifecycle, state.clone()).contains(&end), "{} {state}", lifecycle.kind);
@@ -83,7 +83,7 @@ fn no_state_but_the_last_is_a_trap() {
 
 #[test]
 fn no_pending_label_and_no_action_is_used_twice_from_one_state() {
-    for lifecycle in Lifecycle::all() {
+    for lifecycle in Lifecycle::all_built_in() {
         for state in lifecycle.states() {
             let rows: Vec<_> = lifecycle.transitions.iter().filter(|row| row.from.contains(&state)).collect();
             let actions: BTreeSet<_> = rows.iter().map(|row| &row.action).collect();

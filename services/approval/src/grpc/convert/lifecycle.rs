@@ -1,7 +1,25 @@
 //! Lifecycles.
 
-use countersign_domain::lifecycle::{EditRule, Lifecycle, State, Target, Timed, TimedAt, Transition};
+use countersign_domain::lifecycle::{
+    EditRule, Lifecycle, Registered, State, Target, Timed, TimedAt, Transition,
+};
 use countersign_proto::approval;
+
+use super::{actor, etag, time};
+
+/// A lifecycle of an account's own as the contract writes it.
+pub fn registered(registered: &Registered) -> approval::Lifecycle {
+    let retired = registered.retired.as_ref();
+    approval::Lifecycle {
+        retired: retired.is_some(),
+        registered_by: Some(actor(&registered.by)),
+        create_time: Some(time::to_proto(registered.at)),
+        retired_by: retired.map(|(by, _)| actor(by)),
+        retire_time: retired.map(|(_, at)| time::to_proto(*at)),
+        etag: etag(registered.etag()),
+        ..lifecycle(&registered.lifecycle)
+    }
+}
 
 /// A lifecycle as the contract writes it.
 pub fn lifecycle(lifecycle: &Lifecycle) -> approval::Lifecycle {
@@ -18,6 +36,8 @@ pub fn lifecycle(lifecycle: &Lifecycle) -> approval::Lifecycle {
         transitions: lifecycle.transitions.iter().map(transition).collect(),
         timed_transitions: lifecycle.timed.iter().map(timed).collect(),
         mermaid: lifecycle.mermaid(),
+        version: lifecycle.version,
+        ..Default::default()
     }
 }
 

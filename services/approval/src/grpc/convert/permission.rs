@@ -25,7 +25,7 @@ pub fn refused((reason, message): (&str, String)) -> access::PermissionAnswer {
 pub fn explanation(
     explanation: &Explanation<'_>,
     subject: &Member,
-    component: Component,
+    component: &Component,
 ) -> access::ExplainPermissionResponse {
     let scoped_by = explanation.scoped_by;
     access::ExplainPermissionResponse {
@@ -44,7 +44,7 @@ fn grant(grant: &Grant<'_>, subject: &Member) -> access::PermissionGrant {
     access::PermissionGrant {
         role_id: grant.role.map_or_else(system, |role| role.id.to_string()),
         role_name: grant.role.map_or_else(system, |role| role.name.clone()),
-        component: grant.set_on.map(|component| component.as_str().to_owned()).unwrap_or_default(),
+        component: grant.set_on.as_ref().map(|component| component.as_str().to_owned()).unwrap_or_default(),
         read: grant.rights.read,
         write: grant.rights.write,
         approve: grant.rights.approve,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use countersign_domain::{
-    ApprovalStatus, Content, Lifecycle, Pointer, Resource, Schedule,
+    ApprovalStatus, Content, Context, Pointer, Resource, Schedule,
     difference::{self, Difference},
     history::HistoryEvent,
     mask::mask,
@@ -14,18 +14,22 @@ use countersign_proto::{approval, types};
 use super::{etag, time, value};
 
 /// A resource as lists have it: without the bodies of its content, of which a page could hold many megabytes.
-pub fn listed(listed: &Resource) -> approval::Resource {
-    let mut listed = resource(listed, false);
+pub fn listed(context: &Context<'_>, listed: &Resource) -> approval::Resource {
+    let mut listed = with_bodies(context, listed, false);
     for content in [&mut listed.live, &mut listed.staged].into_iter().flatten() {
         content.body = None;
     }
     listed
 }
 
-/// A resource as the contract writes it, with its PII `masked` or not (ACC-13).
-pub fn resource(resource: &Resource, masked: bool) -> approval::Resource {
+/// A resource as the contract writes it, with its PII masked for whom it is to be (ACC-13).
+pub fn resource(context: &Context<'_>, resource: &Resource) -> approval::Resource {
+    with_bodies(context, resource, context.is_masked())
+}
+
+fn with_bodies(context: &Context<'_>, resource: &Resource, masked: bool) -> approval::Resource {
     let pii: &[Pointer] = if masked { &resource.pii_fields } else { &[] };
-    let allowed = match (&resource.lock, Lifecycle::of(&resource.kind)) {
+    let allowed = match (&resource.lock, context.lifecycle(resource)) {
         (None, Some(lifecycle)) => {
             lifecycle.allowed(&resource.state).into_iter().map(|action| action.as_str().to_owned()).collect()
         }
@@ -66,6 +70,7 @@ pub fn resource(resource: &Resource, masked: bool) -> approval::Resource {
             .collect(),
         pii_fields: resource.pii_fields.iter().map(ToString::to_string).collect(),
         masked: !pii.is_empty(),
+        lifecycle_version: resource.lifecycle_version,
     }
 }
 

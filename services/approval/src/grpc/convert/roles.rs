@@ -1,7 +1,9 @@
 //! Roles and components.
 
+use std::collections::BTreeSet;
+
 use countersign_domain::{
-    AccountId, DataScope, Member, Rights, Role, SystemRole,
+    AccountId, Area, DataScope, Lifecycles, Member, Rights, Role, SystemRole,
     access::{Component, Node, TREE},
 };
 use countersign_proto::access;
@@ -36,7 +38,7 @@ pub fn system_role(account: AccountId, role: SystemRole) -> access::Role {
         name: role.as_str().to_owned(),
         accesses: TREE
             .iter()
-            .map(|node| (node.component, role.rights(node.component)))
+            .map(|node| (&node.component, role.rights(&node.component)))
             .filter(|(_, rights)| !rights.is_none())
             .map(|(component, rights)| component_access(component.as_str(), rights))
             .collect(),
@@ -45,14 +47,46 @@ pub fn system_role(account: AccountId, role: SystemRole) -> access::Role {
     }
 }
 
-/// A component with what the system roles have there.
-pub fn component(node: &Node) -> access::Component {
-    let component: Component = node.component;
+/// The components of an account, each before those below it, with what the system roles have there.
+pub fn components(lifecycles: &Lifecycles) -> Vec<access::Component> {
+    let mut components = Vec::new();
+    for Node { component: of, title, description } in &TREE {
+        let area = Area::BUILT_IN.into_iter().find(|area| Component::of_area(area) == *of);
+        components.push(component(of, area.as_ref(), (*title).to_owned(), (*description).to_owned()));
+        if *of == Component::CUSTOM {
+            components.extend(own_components(lifecycles));
+        }
+    }
+    components
+}
+
+/// Those of the areas of the account's own (LIF-24).
+fn own_components(lifecycles: &Lifecycles) -> impl Iterator<Item = access::Component> {
+    let areas: BTreeSet<&Area> = lifecycles.own_areas().collect();
+    areas.into_iter().map(|area| {
+        let kinds = lifecycles.all().filter(|lifecycle| lifecycle.area == *area);
+        let kinds: Vec<&str> = kinds.map(|lifecycle| lifecycle.kind.as_str()).collect();
+        component(&Component::of_area(area), Some(area), words(area.as_str()), kinds.join(", "))
+    })
+}
+
+/// `PRICE_LISTS` as people write it.
+fn words(name: &str) -> String {
+    let lower = name.to_lowercase().replace('_', " ");
+    name.chars().take(1).chain(lower.chars().skip(1)).collect()
+}
+
+fn component(
+    component: &Component,
+    area: Option<&Area>,
+    title: String,
+    description: String,
+) -> access::Component {
     access::Component {
         component: component.as_str().to_owned(),
-        title: node.title.to_owned(),
-        description: node.description.to_owned(),
-        area: component.area().map(|area| area.as_str().to_owned()).unwrap_or_default(),
+        title,
+        description,
+        area: area.map(|area| area.as_str().to_owned()).unwrap_or_default(),
         system_roles: SystemRole::ALL
             .into_iter()
             .map(|role| (role, role.rights(component)))

@@ -130,8 +130,10 @@ fn a_document_has_the_active_members_and_all_roles_by_name_and_no_ids() {
 /// Proves ACC-8.
 #[test]
 fn only_admins_export_and_import() {
-    let denied =
-        Some(Refusal::PermissionDenied { permission: Permission::ManageMembers, component: "account" });
+    let denied = Some(Refusal::PermissionDenied {
+        permission: Permission::ManageMembers,
+        component: "account".into(),
+    });
     for who in Who::EACH.into_iter().filter(|who| *who != Who::Admin) {
         let world = World::new();
         let (out, back) = world.act(who, |context: &Context<'_>| {

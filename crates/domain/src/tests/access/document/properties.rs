@@ -13,16 +13,19 @@ use crate::{
     tests::access::{role, someone},
 };
 
-fn any_rights(component: Component) -> impl Strategy<Value = Rights> {
+fn any_rights(component: &Component) -> impl Strategy<Value = Rights> + use<> {
     let mut all = vec![Rights::READ, Rights::WRITE];
-    if Component::WITH_WORKFLOW.contains(&component) {
+    if component.has_workflow() {
         all.extend([Rights::APPROVE, Rights::FULL]);
     }
     prop::sample::select(all)
 }
 
 fn any_access() -> impl Strategy<Value = (Component, Rights)> {
-    (0..TREE.len()).prop_flat_map(|index| (Just(TREE[index].component), any_rights(TREE[index].component)))
+    (0..TREE.len()).prop_flat_map(|index| {
+        let component = &TREE[index].component;
+        (Just(component.clone()), any_rights(component))
+    })
 }
 
 /// Short names of few letters, commas and quotes among them, so that what reads alike comes up.
@@ -39,7 +42,11 @@ fn any_scope() -> impl Strategy<Value = DataScope> {
 fn any_roles() -> impl Strategy<Value = Vec<Role>> {
     let one = (
         any_text(),
-        prop::collection::btree_map((0..TREE.len()).prop_map(|it| TREE[it].component), Just(()), 0..4),
+        prop::collection::btree_map(
+            (0..TREE.len()).prop_map(|it| TREE[it].component.clone()),
+            Just(()),
+            0..4,
+        ),
         prop::collection::vec(any_access(), 0..4),
         prop::option::of(any_scope()),
         any::<bool>(),
