@@ -54,6 +54,7 @@ fn requests() -> Vec<Sample> {
     vec![
         told("submitted", lena(), campaign(), AssignedApprover),
         request_sample("submitted-ab-test", "submitted", lena(), ab_test(), AreaApprover),
+        request_sample("submitted-own-kind", "submitted", lena(), price_list(), AreaApprover),
         request_sample(
             "approval-recorded",
             "approval_recorded",
@@ -211,6 +212,25 @@ fn ab_test() -> RequestEvent {
         note: String::new(),
         deadline: None,
         ..campaign()
+    }
+}
+
+/// Of a kind of the account's own (LIF-24): for its names there are no words in any language.
+fn price_list() -> RequestEvent {
+    RequestEvent {
+        resource: Some(ResourceSnapshot {
+            resource_id: TEST.to_string(),
+            kind: "price_list".to_owned(),
+            external_id: "spring".to_owned(),
+            title: "Spring prices".to_owned(),
+            state: "UNDER_REVISION".to_owned(),
+            ..Default::default()
+        }),
+        area: "PRICES".to_owned(),
+        action: "TAKE_OFF_SALE".to_owned(),
+        from_state: "UNDER_REVISION".to_owned(),
+        target_state: "OFF_SALE".to_owned(),
+        ..ab_test()
     }
 }
 

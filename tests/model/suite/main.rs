@@ -45,7 +45,7 @@ mod story;
 use countersign_testkit::TestDatabase;
 
 /// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18, REQ-21,
-/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
+/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, LIF-24, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
 /// for whatever people do, one after the other.
 #[test]
 fn the_service_does_what_the_rules_say_on_sqlite() {
@@ -53,7 +53,7 @@ fn the_service_does_what_the_rules_say_on_sqlite() {
 }
 
 /// Proves REQ-1, REQ-3, REQ-5, REQ-6, REQ-7, REQ-8, REQ-10, REQ-11, REQ-12, REQ-13, REQ-14, REQ-15, REQ-16, REQ-17, REQ-18, REQ-21,
-/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
+/// LIF-1 … LIF-18, LIF-20, LIF-22, LIF-23, LIF-24, POL-1 … POL-6, POL-8, ACC-5, ACC-7, ACC-9, ACC-10, ACC-11, ACC-12, HIS-1, NOT-1 … NOT-9 and NOT-12
 /// for whatever people do, one after the other.
 #[test]
 fn the_service_does_what_the_rules_say_on_postgres() {
