@@ -225,6 +225,12 @@ async fn a_role_can_be_for_one_area_of_one_s_own() {
     };
     assert_eq!((waiting(jo.clone()).await, waiting(pia).await), (1, 0));
     jo.approve(approve()).await.unwrap();
+
+    let system = team.admin.role("APPROVER").await.unwrap().accesses;
+    let of_own: Vec<_> = system.iter().filter(|it| it.component.starts_with("engagement.custom.")).collect();
+    let names: Vec<&str> = of_own.iter().map(|it| it.component.as_str()).collect();
+    assert_eq!(names, ["engagement.custom.journeys", "engagement.custom.prices"]);
+    assert!(of_own.iter().all(|it| it.approve && it.level() == access::AccessLevel::Write));
 }
 
 /// Proves LIF-24: what was in force stays in force.
@@ -320,7 +326,8 @@ async fn a_lifecycle_changes_by_versions_and_retires() {
     assert_eq!(reason(&stale.unwrap_err()), "ETAG_MISMATCH");
     let same = admin.update_lifecycle(second.clone(), false).await.unwrap();
     assert_eq!(same, second, "the same changes nothing");
-    assert_eq!(admin.lifecycle("journey", 1).await.unwrap(), first);
+    let of_newest = Lifecycle { etag: second.etag.clone(), ..first.clone() };
+    assert_eq!(admin.lifecycle("journey", 1).await.unwrap(), of_newest);
     let missing = admin.lifecycle("journey", 3).await.unwrap_err();
     assert_eq!(violations(&missing)[0].0, "version");
 
@@ -344,6 +351,7 @@ async fn a_lifecycle_changes_by_versions_and_retires() {
     assert_eq!(reason(&stale), "ETAG_MISMATCH");
     let retired = admin.retire_lifecycle("journey", &second.etag).await.unwrap();
     assert!(retired.retired && retired.retire_time.is_some() && retired.etag != second.etag);
+    assert!(admin.lifecycle("journey", 1).await.unwrap().retired, "the kind is, whichever version is read");
     let message = approval::RegisterResourceRequest {
         kind: "journey".into(),
         external_id: new_id(),
@@ -360,6 +368,7 @@ async fn a_lifecycle_changes_by_versions_and_retires() {
 
     let third = admin.update_lifecycle(Lifecycle { etag: retired.etag, ..other }, false).await.unwrap();
     assert_eq!((third.version, third.retired), (3, false), "a further version ends it");
+    assert!(!admin.lifecycle("journey", 2).await.unwrap().retired);
     journey(&team.creator, 1800 * Duration::from_secs(1)).await;
     let built_in = admin.retire_lifecycle("campaign", "").await.unwrap_err();
     assert_eq!(violations(&built_in)[0].0, "kind");

@@ -8,7 +8,7 @@ use crate::{
     limits,
     mask::{self, Pointer},
     outcome::{Event, EventKind},
-    perform::{check_version, entry, next},
+    perform::{check_version, enter, entry, next},
     permission::{denied, require_write},
     refusal::Permission,
     resource::{ApprovalStatus, LaunchMode, Schedule},
@@ -179,7 +179,7 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
         after.audience = audience;
     }
     let event = if voids {
-        after.state = State::DRAFT;
+        enter(&mut after, &State::DRAFT);
         after.approval_status = ApprovalStatus::None;
         after.launch_mode = None;
         HistoryEvent::ApprovalVoided

@@ -6,7 +6,7 @@
 use crate::{
     Context, Digest, RequestId, Resource, Timestamp,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Action, Lifecycle, State, Target},
+    lifecycle::{Action, Lifecycle, State, Target, Transition},
     resource::LaunchMode,
 };
 
@@ -29,8 +29,9 @@ pub struct Standing {
     /// The newest entry that brought the resource into another state, but for the start time's coming: what it leads to is in force
     /// until the next.
     pub moved: Option<HistoryEntry>,
-    /// The newest entry after which other content may go out: an action that was approved, or needed no approval or bypassed it, or an
-    /// edit of what was launched, which is written only where it needs no approval.
+    /// The newest entry after which other content may go out: an action that was approved, or needed no approval or bypassed it; one
+    /// that leads out of DRAFT, where whatever was written needs no other approval than that action's; or an edit of what was launched,
+    /// which is written only where it needs no approval.
     pub content: Option<HistoryEntry>,
 }
 
@@ -99,11 +100,15 @@ pub fn check(
     if let Some(start) = resource.schedule.start.filter(|start| waits && *start > context.now) {
         against.push(Hindrance::TooEarly(start));
     }
-    let reaches_customers = lifecycle.is_bound_by_time(&granted.to) || granted.to == State::LIVE;
-    if let Some(end) = resource.schedule.end.filter(|end| reaches_customers && *end <= context.now) {
+    if let Some(end) = valid_until(lifecycle, resource, granted).filter(|end| *end <= context.now) {
         against.push(Hindrance::TooLate(end));
     }
     against
+}
+
+/// The end time of `resource`, where it limits what `granted` let take effect: what reaches customers for a time.
+pub fn valid_until(lifecycle: &Lifecycle, resource: &Resource, granted: &HistoryEntry) -> Option<Timestamp> {
+    resource.schedule.end.filter(|_| lifecycle.ends(&granted.to))
 }
 
 /// Whether what `granted` let take effect still is: nothing else has brought the resource into another state since, but for its start
@@ -114,12 +119,11 @@ fn is_in_force(
     standing: &Standing,
     granted: &HistoryEntry,
 ) -> bool {
-    let publishes = lifecycle
-        .transitions
-        .iter()
-        .find(|row| Some(&row.action) == granted.action.as_ref() && row.target == Target::StagedGoesLive);
-    match publishes {
-        Some(row) => row.from.contains(&resource.state),
+    let publishes = |row: &&Transition| row.target == Target::StagedGoesLive;
+    let done = granted.from.as_ref().zip(granted.action.as_ref());
+    match done.and_then(|(from, action)| lifecycle.transition(from, action)).filter(publishes) {
+        // An action may have a row for each of these states.
+        Some(done) => lifecycle.transition(&resource.state, &done.action).is_some_and(|row| publishes(&row)),
         None => standing.moved.as_ref().is_some_and(|moved| moved.sequence == granted.sequence),
     }
 }

@@ -59,11 +59,11 @@ pub const DELETION_GRACE_DEFAULT: Duration = Duration::from_hours(30 * 24);
 pub const LOCALE: usize = 35;
 /// How many kinds of its own an account registers lifecycles for (LIF-24).
 pub const LIFECYCLE_KINDS: usize = 20;
-/// How many versions a kind of an account's own has.
-pub const LIFECYCLE_VERSIONS: i64 = 50;
+/// How many versions of them an account registers, all its kinds together: a decision may need any of them.
+pub const LIFECYCLE_VERSIONS: usize = 100;
 /// How many states a lifecycle has.
 pub const LIFECYCLE_STATES: std::ops::RangeInclusive<usize> = 2..=30;
-/// How many actions a lifecycle has.
+/// How many actions a lifecycle has, each counted once for every state that it leads from.
 pub const LIFECYCLE_TRANSITIONS: std::ops::RangeInclusive<usize> = 1..=60;
 /// The name of a kind, an area, a state, an action or a pending label of an account's own.
 pub const LIFECYCLE_NAME: usize = 40;

@@ -250,7 +250,8 @@ fn check_schedule(
             return refuse(format!("an ACTIVE launch must start at least {lead} s from now"), Some(earliest));
         }
     }
-    if mode.is_some()
+    let ends = matches!(&transition.target, Target::State(to) if lifecycle.is_over_at_end(to));
+    if (mode.is_some() || ends)
         && let Some(end) = schedule.end
         && (end <= now || schedule.start.is_some_and(|start| end <= start))
     {
@@ -373,7 +374,8 @@ fn deadline(
     } else {
         let target = transition.target_state(&resource.state);
         let starts = start.filter(|_| lifecycle.starts_later(&target));
-        time_of(&resource.state).into_iter().chain(starts).min()
+        let ends = end.filter(|_| lifecycle.is_over_at_end(&target));
+        time_of(&resource.state).into_iter().chain(starts).chain(ends).min()
     };
     natural.or_else(|| policy.request_max_age.map(|age| now.plus(age)))
 }
@@ -415,7 +417,7 @@ pub(crate) fn apply(
     winner: Option<String>,
 ) {
     match &transition.target {
-        Target::State(state) => resource.state = state.clone(),
+        Target::State(state) => enter(resource, state),
         Target::StagedGoesLive => {
             if let Some(staged) = resource.staged.take() {
                 resource.live = staged;
@@ -427,6 +429,14 @@ pub(crate) fn apply(
     }
     if winner.is_some() {
         resource.winner = winner;
+    }
+}
+
+/// Brings `resource` into `state`. What is a draft again has no staged edits: they would go live over what is written from now on.
+pub(crate) fn enter(resource: &mut Resource, state: &State) {
+    resource.state = state.clone();
+    if *state == State::DRAFT {
+        resource.staged = None;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     history::HistoryEvent,
     lifecycle::{Lifecycles, TimedAt},
     outcome::{Event, EventKind},
-    perform::{entry, next},
+    perform::{enter, entry, next},
 };
 
 /// When time alone changes `resource` next; never while a request locks it: a request that could be in the way of a start
@@ -29,13 +29,13 @@ pub fn fire(context: &Context<'_>, resource: &Resource) -> Option<Outcome> {
     let lifecycle = context.lifecycle(resource)?;
     let timed = lifecycle.timed_from(&resource.state)?;
     let mut after = next(resource, context.now);
-    after.state = timed.to.clone();
+    enter(&mut after, &timed.to);
     let mut at = timed.at;
     // After an outage the end may have come as well: what is over must not reach customers any more (REQ-15).
     if let Some(end) = lifecycle.timed_from(&timed.to).filter(|then| then.at == TimedAt::End)
         && resource.schedule.end.is_some_and(|end| end <= context.now)
     {
-        after.state = end.to.clone();
+        enter(&mut after, &end.to);
         at = end.at;
     }
     let event = match at {

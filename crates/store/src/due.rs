@@ -3,7 +3,7 @@
 //! A claim is a lease: while it holds, no other replica takes what it is about, and when a holder is gone it runs out. It only saves
 //! double work. That something takes effect once is what the guarded commit sees to, claims or not.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use countersign_domain::{AccountId, ResourceId, Timestamp};
 use sea_orm::{ConnectionTrait, QueryResult, Value};
@@ -23,7 +23,7 @@ pub struct Due {
 /// The three sources by their indexes, which hold only what can become due. What belongs to accounts that are only read, and what
 /// somebody has claimed, is passed over: both are looked up by their keys for each, and not joined, so that the order of the index
 /// is kept.
-fn sql() -> String {
+static SQL: LazyLock<String> = LazyLock::new(|| {
     let source = |table: &str, time: &str, condition: &str| {
         format!(
             "SELECT * FROM (SELECT d.account_id, d.resource_id, d.{time} AS since_us FROM {table} AS d \
@@ -47,7 +47,7 @@ fn sql() -> String {
          WHERE c.claimed_until_us <= $1 RETURNING account_id, resource_id",
         sources.join(" UNION ALL ")
     )
-}
+});
 
 impl Store {
     /// Claims what is due at `now` in accounts that are active and that nobody has claimed, until `now` plus `lease`: at most
@@ -61,7 +61,7 @@ impl Store {
         let what = failed("claim what is due");
         let until = now.plus(lease);
         let values: Vec<Value> = vec![now.0.into(), until.0.into(), i64::from(limit).into()];
-        let rows = self.write.query_all_raw(statement(&self.write, &sql(), values)).await.map_err(what)?;
+        let rows = self.write.query_all_raw(statement(&self.write, &SQL, values)).await.map_err(what)?;
         rows.iter().map(|row| due(row).map_err(what)).collect()
     }
 

@@ -117,7 +117,7 @@ impl Step<'_> {
         if self.anonymise(left).await? == left {
             return Ok(true);
         }
-        // At most a few hundred: roles are limited, and there are two areas.
+        // At most a few hundred: roles are limited, and so are areas.
         self.execute("DELETE FROM roles WHERE account_id = $1", Vec::new()).await?;
         self.execute("DELETE FROM policies WHERE account_id = $1", Vec::new()).await?;
         let erased = "UPDATE accounts SET state = 'ERASED', erase_at_us = NULL, name = '', features = '' \

@@ -34,7 +34,9 @@ impl Store {
     ) -> Result<Standing, StoreError> {
         let what = failed("read what allowed an action");
         let gated = lifecycle.transitions.iter().filter(|row| row.pending.is_some());
-        let gated: Vec<String> = gated.map(|row| row.action.as_str().to_owned()).collect();
+        // An action may need approval in one state and none in another. Names hold no blanks.
+        let gated = gated.flat_map(|row| row.from.iter().map(move |from| format!("{from} {}", row.action)));
+        let gated: Vec<String> = gated.collect();
         let values: Vec<Value> = vec![
             account.0.into(),
             resource.0.into(),
@@ -73,7 +75,7 @@ fn sql(backend: Backend) -> &'static str {
     }
 }
 
-/// `gated` says that an action is one of those in the parameter `$5`.
+/// `gated` says that a state and an action are a pair of those in the parameter `$5`.
 fn text(gated: &str) -> String {
     let grants: Vec<String> = GRANTS.iter().map(|event| format!("'{}'", event.as_str())).collect();
     let grants = grants.join(", ");
@@ -88,7 +90,12 @@ fn text(gated: &str) -> String {
     [
         newest(1, &format!("event IN ({grants}) AND action = $4")),
         newest(2, "from_state <> to_state AND event <> 'STARTED'"),
-        newest(3, &format!("(event = 'EDITED' OR event IN ({grants}) AND action {gated})")),
+        newest(
+            3,
+            &format!(
+                "(event = 'EDITED' OR event IN ({grants}) AND (from_state || ' ' || action {gated} OR from_state = 'DRAFT'))"
+            ),
+        ),
     ]
     .join(" UNION ALL ")
 }

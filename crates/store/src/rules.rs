@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use countersign_domain::{AccountId, Lifecycles, Member, Policies, Policy, Role, Roles, rules::is_candidate};
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use sea_orm::ConnectionTrait;
 
 use crate::{
@@ -45,15 +48,28 @@ impl Weighter<AccountId, Arc<Rules>> for BySize {
             let values = role.scope.as_ref().map_or(0, |scope| scope.values.len());
             1 + role.accesses.len() / 8 + values / 4
         });
-        // A lifecycle takes about as much as two members for each of its actions.
-        let own = rules.lifecycles.own().map(|own| 2 * (1 + own.lifecycle.transitions.len()));
+        // So do two states, or the actions that lead from two.
+        let own = rules.lifecycles.own().map(|own| {
+            let rows = own.lifecycle.transitions.iter().map(|row| 1 + row.from.len());
+            1 + rows.chain([own.lifecycle.edits.len()]).sum::<usize>() / 2
+        });
         2 + members.chain(roles).chain(own).sum::<usize>() as u64
     }
 }
 
+/// Few, because an account that weighs more than one holds is never cached.
+const SHARDS: usize = 4;
+
 impl Default for RulesCache {
     fn default() -> Self {
-        Self(Cache::with_weighter(ACCOUNTS, CAPACITY, BySize))
+        let mut options = OptionsBuilder::new();
+        options.estimated_items_capacity(ACCOUNTS).weight_capacity(CAPACITY).shards(SHARDS);
+        let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Self(match options.build() {
+            Ok(options) => Cache::with_options(options, BySize, hasher, lifecycle),
+            // Only where a capacity is not given.
+            Err(_) => Cache::with_weighter(ACCOUNTS, CAPACITY, BySize),
+        })
     }
 }
 

@@ -131,6 +131,7 @@ feedback-from = Rückmeldung von { $name }
 
 fact-account = Konto
 fact-what = Vorgang
+fact-leads-to = Führt zu
 fact-submitted-by = Gestellt von
 fact-approved-by = Genehmigt von
 fact-rejected-by = Abgelehnt von

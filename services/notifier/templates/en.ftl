@@ -99,6 +99,8 @@ feedback-from = Feedback from { $name }
 
 fact-account = Account
 fact-what = What
+# From which state to which: of a kind of the account's own alone, whose names say little about where an action leads.
+fact-leads-to = Leads to
 fact-submitted-by = Submitted by
 fact-approved-by = Approved by
 fact-rejected-by = Rejected by

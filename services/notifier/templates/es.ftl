@@ -117,6 +117,7 @@ feedback-from = Comentarios de { $name }
 
 fact-account = Cuenta
 fact-what = Qué
+fact-leads-to = Lleva a
 fact-submitted-by = Solicitado por
 fact-approved-by = Aprobado por
 fact-rejected-by = Rechazado por

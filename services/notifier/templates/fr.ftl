@@ -120,6 +120,7 @@ feedback-from = { $name } répond
 
 fact-account = Compte
 fact-what = Objet
+fact-leads-to = Mène à
 fact-submitted-by = Soumis par
 fact-approved-by = Approuvé par
 fact-rejected-by = Rejeté par

@@ -39,6 +39,12 @@ impl Caller {
         Ok(answer.into_inner().role.unwrap())
     }
 
+    pub async fn role(&self, id: &str) -> Result<access::Role, Status> {
+        let message = access::GetRoleRequest { account_id: self.account.clone(), role_id: id.into() };
+        let answer = RoleServiceClient::new(self.approval.clone()).get_role(self.request(message)).await?;
+        Ok(answer.into_inner().role.unwrap())
+    }
+
     pub async fn export(&self) -> Result<access::ExportAccessResponse, Status> {
         let message = access::ExportAccessRequest { account_id: self.account.clone() };
         let answer =

@@ -1,6 +1,6 @@
 //! The lifecycles that an account has: the built-in ones, and its own in all their versions (LIF-24).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Kind, Lifecycle};
 use crate::{ActorRef, Area, Resource, Timestamp, Violation};
@@ -29,7 +29,7 @@ impl Registered {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lifecycles {
     /// The versions of each kind, oldest first; never empty.
-    own: BTreeMap<Kind, Vec<Registered>>,
+    own: BTreeMap<Kind, Vec<Arc<Registered>>>,
 }
 
 impl Lifecycles {
@@ -47,8 +47,8 @@ impl Lifecycles {
         let versions = self.own.entry(registered.lifecycle.kind.clone()).or_default();
         let version = registered.lifecycle.version;
         match versions.binary_search_by_key(&version, |other| other.lifecycle.version) {
-            Ok(index) => versions[index] = registered,
-            Err(index) => versions.insert(index, registered),
+            Ok(index) => versions[index] = Arc::new(registered),
+            Err(index) => versions.insert(index, Arc::new(registered)),
         }
     }
 
@@ -67,7 +67,8 @@ impl Lifecycles {
 
     /// That version of a kind of the account's own.
     pub fn registered(&self, kind: &Kind, version: i64) -> Option<&Registered> {
-        self.own.get(kind)?.iter().find(|registered| registered.lifecycle.version == version)
+        let versions = self.own.get(kind)?.iter();
+        versions.map(Arc::as_ref).find(|registered| registered.lifecycle.version == version)
     }
 
     /// The newest lifecycle of `kind`.
@@ -77,7 +78,7 @@ impl Lifecycles {
 
     /// The newest version of a kind of the account's own.
     pub fn newest_registered(&self, kind: &Kind) -> Option<&Registered> {
-        self.own.get(kind)?.last()
+        self.own.get(kind)?.last().map(Arc::as_ref)
     }
 
     /// The newest lifecycle of every kind: the built-in ones first.
@@ -88,7 +89,7 @@ impl Lifecycles {
 
     /// Every version of every kind of the account's own.
     pub fn own(&self) -> impl Iterator<Item = &Registered> {
-        self.own.values().flatten()
+        self.own.values().flatten().map(Arc::as_ref)
     }
 
     /// How many kinds are the account's own.

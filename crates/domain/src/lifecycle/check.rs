@@ -46,7 +46,7 @@ impl Definition {
             pending,
             target,
         };
-        Lifecycle {
+        let mut lifecycle = Lifecycle {
             kind: self.kind,
             version,
             component: Component::of_area(&self.area),
@@ -54,19 +54,22 @@ impl Definition {
             transitions: rows.map(transition).collect(),
             edits,
             timed: self.timed,
-        }
+        };
+        // In the order in which states are answered: what is read and sent back is the same.
+        let states = lifecycle.states();
+        lifecycle.edits.sort_by_key(|(state, _)| states.iter().position(|other| other == state));
+        lifecycle
     }
 
-    /// Everything that is wrong with it, each with its place. What is wrong with the graph is only said of one whose names are all
-    /// right: a state that is misspelt once would be unreachable, a trap and undeclared at the same time.
+    /// Everything that is wrong with it, each with its place. Where states lead to is only looked at once all else is right: a state that
+    /// is misspelt once would be unreachable, a trap and undeclared at the same time.
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Found::default();
-        self.check_sizes(&mut found);
-        if !found.0.is_empty() {
+        self.check_names(&mut found);
+        if self.check_sizes(&mut found) {
             // Not looked at one by one: that takes time that grows with the square of the lists.
             return found.0;
         }
-        self.check_names(&mut found);
         self.check_states(&mut found);
         self.check_transitions(&mut found);
         self.check_timed(&mut found);
@@ -76,23 +79,35 @@ impl Definition {
         found.0
     }
 
-    fn check_sizes(&self, found: &mut Found) {
+    /// Whether anything is too long.
+    fn check_sizes(&self, found: &mut Found) -> bool {
+        let mut too_long = false;
         for (field, count, limit) in [
             ("states", self.states.len(), limits::LIFECYCLE_STATES),
             ("transitions", self.transitions.len(), limits::LIFECYCLE_TRANSITIONS),
             ("timed_transitions", self.timed.len(), 0..=*limits::LIFECYCLE_STATES.end()),
         ] {
             if !limit.contains(&count) {
-                found.add(field, format!("must be {} to {}, are {count}", limit.start(), limit.end()));
+                found.add(field, format!("must be {} to {}", limit.start(), limit.end()));
+            }
+            too_long |= count > *limit.end();
+        }
+        let most = *limits::LIFECYCLE_TRANSITIONS.end();
+        let from: usize = self.transitions.iter().map(|row| row.from.len()).sum();
+        if from > most {
+            let text = format!("must lead from at most {most} states, all actions together");
+            found.add("transitions", text);
+            too_long = true;
+        }
+        for (index, row) in self.transitions.iter().enumerate().take(most) {
+            if row.from.is_empty() {
+                found.add(
+                    format!("transitions[{index}].from_states"),
+                    "is required: where the action leads from",
+                );
             }
         }
-        for (index, row) in self.transitions.iter().enumerate() {
-            let limit = 1..=*limits::LIFECYCLE_STATES.end();
-            if !limit.contains(&row.from.len()) {
-                let text = format!("must be 1 to {} states, are {}", limit.end(), row.from.len());
-                found.add(format!("transitions[{index}].from_states"), text);
-            }
-        }
+        too_long
     }
 
     fn check_names(&self, found: &mut Found) {
@@ -126,6 +141,11 @@ impl Definition {
                     mode,
                     "STAGED needs an action from this state without target_state, which makes the staged content live",
                 ),
+                EditRule::VoidsApproval if *state != State::DRAFT && !self.starts_later(state) => found.add(
+                    mode,
+                    "VOIDS_APPROVAL is for what waits for its start time: elsewhere an edit would lead back to DRAFT past \
+                     every approval (LIF-22)",
+                ),
                 _ => {}
             }
         }
@@ -142,14 +162,26 @@ impl Definition {
             if let Some(label) = &row.pending {
                 found.name(&at("pending_label"), label.as_str(), Case::Upper);
             }
-            if let Target::State(state) = &row.target {
-                self.check_declared(found, at("target_state"), state);
+            match &row.target {
+                Target::State(state) => {
+                    self.check_declared(found, at("target_state"), state);
+                    if row.pending.is_none() && self.starts_later(state) {
+                        let text =
+                            format!("is required: the start time leads on from {state}, to what nobody approved");
+                        found.add(at("pending_label"), text);
+                    }
+                }
+                Target::StagedGoesLive if row.pending.is_none() => found.add(
+                    at("pending_label"),
+                    "is required: staged edits change what was approved, and go live by approval alone (LIF-21)",
+                ),
+                Target::StagedGoesLive => {}
             }
             for (place, from) in row.from.iter().enumerate() {
                 let at_from = at(&format!("from_states[{place}]"));
                 self.check_declared(found, at_from.clone(), from);
                 if !actions.insert((from, &row.action)) {
-                    let text = format!("{} has the action {} twice: which is meant?", from, row.action);
+                    let text = format!("{from} has the action {} already", row.action);
                     found.add(at_from.clone(), text);
                 }
                 match &row.target {
@@ -183,6 +215,9 @@ impl Definition {
             let at = |name: &str| format!("timed_transitions[{index}].{name}");
             self.check_declared(found, at("from_state"), &timed.from);
             self.check_declared(found, at("target_state"), &timed.to);
+            if timed.to == State::DRAFT && timed.at == TimedAt::Start {
+                found.add(at("target_state"), "must not be DRAFT at START: what starts is not a draft");
+            }
             if timed.from == State::DRAFT {
                 found.add(
                     at("from_state"),
@@ -200,62 +235,12 @@ impl Definition {
         }
     }
 
-    fn check_graph(&self, found: &mut Found) {
-        let ends: Vec<&State> =
-            self.states.iter().map(|(state, _)| state).filter(|state| self.is_final(state)).collect();
-        if ends.is_empty() {
-            found.add("states", "need an end: a state that nothing leads on from");
-        }
-        let drafts = self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT);
-        let reached = self.closure(drafts.collect(), |edge| edge);
-        let ending = self.closure(ends.iter().copied().collect(), |(from, to)| (to, from));
-        for (index, (state, _)) in self.states.iter().enumerate() {
-            let at = format!("states[{index}].name");
-            if !reached.contains(state) {
-                found.add(at, format!("{state} can't be reached from DRAFT"));
-            } else if !ends.is_empty() && !ending.contains(state) {
-                found.add(at, format!("{state} is a trap: no end can be reached from it"));
-            }
-        }
-    }
-
-    /// All states that `from` leads to, along the edges as `along` turns them.
-    fn closure<'a>(
-        &'a self,
-        from: BTreeSet<&'a State>,
-        along: impl Fn((&'a State, &'a State)) -> (&'a State, &'a State),
-    ) -> BTreeSet<&'a State> {
-        let acted = self.transitions.iter().flat_map(|row| {
-            let target = match &row.target {
-                Target::State(state) => Some(state),
-                Target::StagedGoesLive => None,
-            };
-            row.from.iter().filter_map(move |from| Some((from, target?)))
-        });
-        let timed = self.timed.iter().map(|timed| (&timed.from, &timed.to));
-        let edges: Vec<(&State, &State)> = acted.chain(timed).map(along).collect();
-        let (mut all, mut new) = (from.clone(), Vec::from_iter(from));
-        while let Some(state) = new.pop() {
-            for (_, to) in edges.iter().filter(|(from, _)| *from == state) {
-                if all.insert(to) {
-                    new.push(to);
-                }
-            }
-        }
-        all
-    }
-
-    fn is_final(&self, state: &State) -> bool {
-        !self.transitions.iter().any(|row| row.from.contains(state))
-            && !self.timed.iter().any(|timed| timed.from == *state)
-    }
-
     fn publishes_from(&self, state: &State) -> bool {
         let publishes = |row: &&Row| row.target == Target::StagedGoesLive && row.from.contains(state);
         self.transitions.iter().any(|row| publishes(&row))
     }
 
-    fn edit_rule(&self, state: &State) -> Option<EditRule> {
+    pub(super) fn edit_rule(&self, state: &State) -> Option<EditRule> {
         let declared = self.states.iter().find(|(declared, _)| declared == state);
         declared.map(|(state, rule)| edit_rule(state, *rule))
     }
@@ -279,10 +264,10 @@ enum Case {
 
 /// What was found wrong so far.
 #[derive(Default)]
-struct Found(Vec<Violation>);
+pub(super) struct Found(Vec<Violation>);
 
 impl Found {
-    fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+    pub(super) fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
         self.0.push(Violation::new(format!("lifecycle.{}", field.into()), description));
     }
 

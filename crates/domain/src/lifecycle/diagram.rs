@@ -1,8 +1,8 @@
 //! A lifecycle as a Mermaid diagram, for the documentation and for who asks for it: made from the table, so that it can't be wrong.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
-use super::{Lifecycle, Target, TimedAt};
+use super::{EditRule, Lifecycle, State, Target, TimedAt};
 
 impl Lifecycle {
     /// A Mermaid state diagram: every state, what leads from it and whether that needs an approval where the workflow is on, what
@@ -20,7 +20,7 @@ impl Lifecycle {
                     Target::State(state) => state,
                     Target::StagedGoesLive => from,
                 };
-                let _ = writeln!(text, "    {from} --> {to}: {label}");
+                let _ = writeln!(text, "    {} --> {}: {label}", node(from), node(to));
             }
         }
         for timed in &self.timed {
@@ -28,13 +28,31 @@ impl Lifecycle {
                 TimedAt::Start => "start time",
                 TimedAt::End => "end time",
             };
-            let _ = writeln!(text, "    {} --> {}: {time}", timed.from, timed.to);
+            let _ = writeln!(text, "    {} --> {}: {time}", node(&timed.from), node(&timed.to));
+        }
+        for (state, _) in self.edits.iter().filter(|(_, rule)| *rule == EditRule::VoidsApproval) {
+            let _ = writeln!(text, "    {} --> DRAFT: edit", node(state));
         }
         for state in self.states() {
             if self.is_final(&state) {
-                let _ = writeln!(text, "    {state} --> [*]");
+                let _ = writeln!(text, "    {} --> [*]", node(&state));
+            }
+            if node(&state) != state.as_str() {
+                let _ = writeln!(text, "    {} : {state}", node(&state));
             }
         }
         text
+    }
+}
+
+/// The words that Mermaid's grammar keeps for itself, in whatever case (found with the parser of Mermaid 11).
+const WORDS: [&str; 9] = ["STATE", "NOTE", "CLASS", "CLASSDEF", "STYLE", "SCALE", "DEFAULT", "CLICK", "HREF"];
+
+/// What a state is called in the diagram.
+fn node(state: &State) -> Cow<'_, str> {
+    if WORDS.contains(&state.as_str()) {
+        Cow::Owned(format!("{state}_"))
+    } else {
+        Cow::Borrowed(state.as_str())
     }
 }

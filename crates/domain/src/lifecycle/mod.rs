@@ -5,6 +5,7 @@ mod account;
 mod builtin;
 mod check;
 mod diagram;
+mod graph;
 mod register;
 
 use std::{borrow::Cow, fmt};
@@ -252,11 +253,21 @@ impl Lifecycle {
         self.transitions.iter().any(|row| row.action == *action)
     }
 
-    /// Whether the times of a resource mean something for what is in `state`: time alone leads on from it, or has led to it by the
-    /// start time's coming.
-    pub fn is_bound_by_time(&self, state: &State) -> bool {
+    /// Whether what is in `state` is before customers until its end time: time alone leads on from it, or the start time led to it.
+    /// A remote config variable is as well, although at its end nothing happens by itself.
+    pub fn ends(&self, state: &State) -> bool {
         let started = self.timed.iter().any(|timed| timed.at == TimedAt::Start && timed.to == *state);
-        started || self.timed_from(state).is_some()
+        started
+            || self.timed_from(state).is_some()
+            || self.kind == Kind::REMOTE_CONFIG && *state == State::LIVE
+    }
+
+    /// Whether the end time leads on from `state`, or from where the start time leads to.
+    pub fn is_over_at_end(&self, state: &State) -> bool {
+        self.timed_from(state).is_some_and(|timed| match timed.at {
+            TimedAt::End => true,
+            TimedAt::Start => self.timed_from(&timed.to).is_some_and(|then| then.at == TimedAt::End),
+        })
     }
 
     /// Whether nothing leads out of `state`: neither an action nor time.

@@ -17,6 +17,7 @@ pub fn register(
 ) -> Result<(RulesChange, Registered), Refusal> {
     require_admin(context, Permission::ManagePolicy)?;
     let mut violations = definition.violations();
+    check_room(context, &mut violations);
     let known = context.lifecycles.newest_registered(&definition.kind).is_some();
     if !known && context.lifecycles.own_kinds() >= limits::LIFECYCLE_KINDS {
         let text = format!("can't be registered: an account has at most {} kinds", limits::LIFECYCLE_KINDS);
@@ -48,10 +49,7 @@ pub fn revise(
         let text = format!("must stay {}: requests of it may be pending", before.area);
         violations.push(Violation::new("lifecycle.area", text));
     }
-    if version > limits::LIFECYCLE_VERSIONS {
-        let text = format!("can't be changed any more: it has {} versions", limits::LIFECYCLE_VERSIONS);
-        violations.push(Violation::new("lifecycle.kind", text));
-    }
+    check_room(context, &mut violations);
     if !violations.is_empty() {
         return Err(Refusal::Invalid(violations));
     }
@@ -77,6 +75,15 @@ pub fn retire(
     check_version(expected_version, newest.etag())?;
     let retired = Registered { retired: Some((context.actor.to_ref(), context.now)), ..newest.clone() };
     Ok((RulesChange::of(RulesWrite::RetireLifecycle(Box::new(retired.clone()))), retired))
+}
+
+/// A version is never deleted, since resources keep theirs.
+fn check_room(context: &Context<'_>, violations: &mut Vec<Violation>) {
+    if context.lifecycles.own().count() >= limits::LIFECYCLE_VERSIONS {
+        let most = limits::LIFECYCLE_VERSIONS;
+        let text = format!("can't be registered: an account has at most {most} versions, all kinds together");
+        violations.push(Violation::new("lifecycle", text));
+    }
 }
 
 fn newest<'a>(context: &Context<'a>, field: &str, kind: &Kind) -> Result<&'a Registered, Refusal> {

@@ -2,10 +2,12 @@
 
 use super::builders::*;
 use crate::{
-    Action, Digest, LaunchMode, Lifecycle, Outcome, Resource, State,
+    Action, Area, Digest, Kind, LaunchMode, Lifecycle, Lifecycles, Outcome, PendingLabel, Policy, Resource,
+    State,
     edit::Edit,
     gate::{self, Hindrance, Question, Standing},
     history::{HistoryEntry, HistoryEvent},
+    lifecycle::{Definition, EditRule, Registered, Row, Target},
     perform::PerformAction,
 };
 
@@ -51,12 +53,17 @@ impl Told {
         self
     }
 
+    fn lifecycle(&self) -> &Lifecycle {
+        self.world.lifecycles.of(&self.resource).unwrap()
+    }
+
     fn standing(&self, action: &Action) -> Standing {
         let newest =
             |is: &dyn Fn(&HistoryEntry) -> bool| self.history.iter().rev().find(|it| is(it)).cloned();
-        let lifecycle = Lifecycle::built_in(&self.resource.kind).unwrap();
+        let lifecycle = self.lifecycle();
         let gated = |entry: &HistoryEntry| {
-            let row = lifecycle.transitions.iter().find(|row| entry.action.as_ref() == Some(&row.action));
+            let done = entry.from.as_ref().zip(entry.action.as_ref());
+            let row = done.and_then(|(from, action)| lifecycle.transition(from, action));
             row.is_some_and(|row| row.pending.is_some())
         };
         let granted = |entry: &HistoryEntry| gate::GRANTS.contains(&entry.event);
@@ -66,14 +73,14 @@ impl Told {
                 entry.from.as_ref() != Some(&entry.to) && entry.event != HistoryEvent::Started
             }),
             content: newest(&|entry| {
-                granted(entry) && gated(entry)
+                granted(entry) && (gated(entry) || entry.from.as_ref() == Some(&State::DRAFT))
                     || entry.event == HistoryEvent::Edited && entry.to != State::DRAFT
             }),
         }
     }
 
     fn ask(&self, action: Action, digest: &Digest, launch_mode: Option<LaunchMode>) -> Vec<Hindrance> {
-        let lifecycle = Lifecycle::built_in(&self.resource.kind).unwrap();
+        let lifecycle = self.lifecycle();
         let standing = self.standing(&action);
         let question = Question { action, digest: digest.clone(), launch_mode };
         self.world
@@ -232,4 +239,103 @@ fn nothing_goes_out_of_a_suspended_account() {
     let mut told = launched().at(10);
     told.world.account.state = crate::AccountState::Suspended;
     assert_eq!(told.live(Action::LAUNCH), [Hindrance::AccountNotActive]);
+}
+
+/// Price lists, of which one action has several rows: PUBLISH puts them in force and makes edits live, in two states.
+fn price_list() -> Told {
+    let states = ["DRAFT", "VALID", "HIDDEN", "GONE"].map(State::known);
+    let [draft, valid, hidden, gone] = states.clone();
+    let row = |from: &State, action, pending: Option<&'static str>, target| Row {
+        from: vec![from.clone()],
+        action: Action::known(action),
+        pending: pending.map(PendingLabel::known),
+        target,
+    };
+    let to = |state: &State| Target::State(state.clone());
+    let definition = Definition {
+        kind: Kind::known("price_list"),
+        area: Area::given("PRICES"),
+        transitions: vec![
+            row(&draft, "PUBLISH", Some("PUBLISH_PENDING"), to(&valid)),
+            row(&hidden, "PUBLISH", Some("EDITS_PENDING"), Target::StagedGoesLive),
+            row(&valid, "PUBLISH", Some("EDITS_PENDING"), Target::StagedGoesLive),
+            row(&valid, "HIDE", None, to(&hidden)),
+            row(&hidden, "REOPEN", None, to(&draft)),
+            row(&draft, "PREVIEW", None, to(&gone)),
+        ],
+        timed: Vec::new(),
+        states: states
+            .into_iter()
+            .map(|state| {
+                let staged = [&valid, &hidden].contains(&&state);
+                (state, staged.then_some(EditRule::Staged))
+            })
+            .collect(),
+    };
+    assert_eq!(definition.violations(), []);
+    let mut world = World::new();
+    world.own = vec![Policy { enabled: true, ..Policy::default_of(definition.area.clone()) }];
+    let lifecycle = definition.lifecycle(1);
+    let registered = Registered { lifecycle, by: Who::Admin.as_ref(), at: CREATED, retired: None };
+    world.lifecycles = Lifecycles::new([registered]);
+    let list = resource(Kind::known("price_list"), State::DRAFT);
+    Told::new(world, Resource { lifecycle_version: 1, staged: None, ..list })
+}
+
+impl Told {
+    /// `action`, which needs no approval.
+    fn free(self, action: &'static str) -> Self {
+        let action = doing(Action::known(action));
+        let outcome = self.world.perform(Who::Creator, &self.resource, &action).unwrap();
+        self.then(outcome)
+    }
+}
+
+/// What puts in force and what makes edits live may have one name: each is in force as its own row says.
+///
+/// Proves LIF-24.
+#[test]
+fn an_action_of_several_rows_stands_by_the_row_that_was_done() {
+    let publish = || Action::PUBLISH;
+    let told = price_list().approved(publish());
+    assert_eq!(told.live(publish()), []);
+    let hidden = told.free("HIDE");
+    let taken_back = [Hindrance::NotInForce(State::known("HIDDEN"))];
+    assert_eq!(hidden.live(publish()), taken_back, "it was put in force, and taken back");
+    // Edits that went live there are in force there, and wherever edits go live.
+    let edited = hidden.edited("lower").approved(publish());
+    assert_eq!(edited.live(publish()), []);
+    let reopened = edited.free("REOPEN");
+    assert_eq!(reopened.live(publish()), [Hindrance::NotInForce(State::DRAFT)]);
+}
+
+/// Proves LIF-24.
+#[test]
+fn an_action_that_needs_no_approval_goes_out_with_what_it_was_done_with() {
+    let told =
+        price_list().approved(Action::PUBLISH).free("HIDE").free("REOPEN").edited("new").free("PREVIEW");
+    assert_eq!(told.live(Action::known("PREVIEW")), []);
+    let old = content("live", 0).digest;
+    assert!(!told.ask(Action::known("PREVIEW"), &old, None).is_empty());
+}
+
+/// An end time that the lifecycle does not know says nothing.
+///
+/// Proves LIF-24.
+#[test]
+fn an_end_time_counts_where_the_lifecycle_has_one() {
+    let told = price_list().approved(Action::PUBLISH).at(1_000);
+    assert_eq!(told.live(Action::PUBLISH), []);
+    let granted = told.standing(&Action::PUBLISH).granted.unwrap();
+    assert_eq!(gate::valid_until(told.lifecycle(), &told.resource, &granted), None);
+    let journey =
+        Resource { lifecycle_version: 1, staged: None, ..resource(Kind::known("journey"), State::DRAFT) };
+    let told =
+        Told::new(World::new().with_journeys(), journey).approved(Action::known("PLAN")).at(24).started();
+    assert_eq!(told.live(Action::known("PLAN")), []);
+    let granted = told.standing(&Action::known("PLAN")).granted.unwrap();
+    let until = gate::valid_until(told.lifecycle(), &told.resource, &granted);
+    assert_eq!(until, Some(after_hours(48)));
+    let over = told.at(48);
+    assert_eq!(over.live(Action::known("PLAN")), [Hindrance::TooLate(after_hours(48))]);
 }

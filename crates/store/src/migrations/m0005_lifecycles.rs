@@ -1,7 +1,8 @@
 //! Lifecycles of an account's own (LIF-24).
 //!
 //! It only expands: the version before registers resources of built-in kinds alone, which is what `lifecycle_version` is by default.
-//! What it would have to know of other kinds it does not: register none before every replica is new.
+//! What it would have to know of other kinds it does not: register none before every replica is new. There is no way back after one
+//! was: the version before can't read an account with a policy for an area of its own.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager};

@@ -52,7 +52,8 @@ impl Edge {
         let lifecycle = context.lifecycle(resource).ok_or(Refusal::NotFound(missing))?;
         let mut fields = Fields::default();
         if !lifecycle.knows(&question.action) {
-            fields.violation("action", format!("is none of a {}", resource.kind));
+            let kind = &resource.kind;
+            fields.violation("action", format!("is no action of the kind {kind}: GetLifecycle has them all"));
         }
         if launch_mode.is_some() && !lifecycle.has_launch_modes(&question.action) {
             fields.violation("launch_mode", "is only for the action LAUNCH of a campaign");
@@ -75,7 +76,11 @@ impl Edge {
                 winning_variant: resource.winner.clone().unwrap_or_default(),
             }),
             state: resource.state.as_str().to_owned(),
-            valid_until: resource.schedule.end.map(time::to_proto),
+            valid_until: standing
+                .granted
+                .as_ref()
+                .and_then(|granted| gate::valid_until(lifecycle, resource, granted))
+                .map(time::to_proto),
         })
     }
 }

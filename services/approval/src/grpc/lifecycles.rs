@@ -41,7 +41,11 @@ impl LifecycleService for Edge {
         let found = lifecycles.version(&kind, version).map(|lifecycle| shown(lifecycles, lifecycle));
         if found.is_none() {
             let mut fields = Fields::default();
-            fields.violation("version", format!("must be at most {}", newest.version));
+            let text = match newest.version {
+                0 => format!("must be left out: {kind} is built in, and has no versions"),
+                newest => format!("must be at most {newest}"),
+            };
+            fields.violation("version", text);
             fields.finish()?;
         }
         Ok(Response::new(api::GetLifecycleResponse { lifecycle: found }))
@@ -72,17 +76,17 @@ impl LifecycleService for Edge {
         let definition = fields.definition(request.lifecycle.as_ref());
         let call = caller.write(fields.must(account)?, key, "RegisterLifecycle", &request)?;
         let definition = fields.must(definition)?;
-        // Everybody who may see the new kind is told of it; few know yet that it is refused before that is read.
+        // Who may see and decide a new kind is told to the notifier, member by member; for who may not register, nobody is read.
         let needs = Needs {
             permission: Some(Permission::ManagePolicy),
-            everybody: !request.dry_run,
+            everybody: !request.dry_run && definition.violations().is_empty(),
             only_asks: request.dry_run,
             ..Needs::default()
         };
         let answer = self.road.rules(&call, &needs, |given| {
             let decided = lifecycle::register(&given.context, definition.clone(), &given.facts.members);
             let (change, registered) = fields.merge(decided)?;
-            let lifecycle = Some(convert::registered(&registered));
+            let lifecycle = Some(convert::registered(&registered, &registered));
             Ok((unless_dry(request.dry_run, change), api::RegisterLifecycleResponse { lifecycle }))
         });
         Ok(Response::new(answer.await?))
@@ -109,7 +113,7 @@ impl LifecycleService for Edge {
         let answer = self.road.rules(&call, &needs, |given| {
             let decided = lifecycle::revise(&given.context, definition.clone(), expected_version);
             let (change, registered) = fields.merge(decided)?;
-            let lifecycle = Some(convert::registered(&registered));
+            let lifecycle = Some(convert::registered(&registered, &registered));
             Ok((unless_dry(request.dry_run, change), api::UpdateLifecycleResponse { lifecycle }))
         });
         Ok(Response::new(answer.await?))
@@ -131,7 +135,7 @@ impl LifecycleService for Edge {
         let answer = self.road.rules(&call, &needs, |given| {
             let decided = lifecycle::retire(&given.context, &kind, expected_version);
             let (change, registered) = fields.merge(decided)?;
-            let lifecycle = Some(convert::registered(&registered));
+            let lifecycle = Some(convert::registered(&registered, &registered));
             Ok((change, api::RetireLifecycleResponse { lifecycle }))
         });
         Ok(Response::new(answer.await?))
@@ -144,8 +148,9 @@ fn unless_dry(dry_run: bool, change: RulesChange) -> RulesChange {
 
 /// A lifecycle, with who registered it if it is of the account's own.
 fn shown(lifecycles: &Lifecycles, lifecycle: &Lifecycle) -> api::Lifecycle {
-    match lifecycles.registered(&lifecycle.kind, lifecycle.version) {
-        Some(registered) => convert::registered(registered),
+    let registered = lifecycles.registered(&lifecycle.kind, lifecycle.version);
+    match registered.zip(lifecycles.newest_registered(&lifecycle.kind)) {
+        Some((registered, newest)) => convert::registered(registered, newest),
         None => convert::lifecycle(lifecycle),
     }
 }
@@ -167,17 +172,16 @@ impl Fields {
             self.violation("lifecycle", "is required");
             return None;
         };
-        let most = *limits::LIFECYCLE_STATES.end();
-        let states = given.states.iter().enumerate().map(|(index, state)| {
-            // Too many are refused without being looked at one by one.
-            let rule = if index < most { self.edit_mode(index, state.edit_mode) } else { None };
+        let (most, most_rows) = (*limits::LIFECYCLE_STATES.end(), *limits::LIFECYCLE_TRANSITIONS.end());
+        let states = given.states.iter().take(most + 1).enumerate().map(|(index, state)| {
+            let rule = self.edit_mode(index, state.edit_mode);
             (State::given(&state.name), rule)
         });
         let states = states.collect();
-        let timed = given.timed_transitions.iter().enumerate().map(|(index, timed)| Timed {
+        let timed = given.timed_transitions.iter().take(most + 1).enumerate().map(|(index, timed)| Timed {
             from: State::given(&timed.from_state),
             to: State::given(&timed.target_state),
-            at: if index < most { self.transition_time(index, timed.time) } else { TimedAt::Start },
+            at: self.transition_time(index, timed.time),
         });
         let timed = timed.collect();
         let row = |row: &api::LifecycleTransition| Row {
@@ -193,7 +197,8 @@ impl Fields {
             kind: Kind::given(&given.kind),
             area: Area::given(&given.area),
             states,
-            transitions: given.transitions.iter().map(row).collect(),
+            // One more than are looked at, so that it is seen that they are too many.
+            transitions: given.transitions.iter().take(most_rows + 1).map(row).collect(),
             timed,
         })
     }

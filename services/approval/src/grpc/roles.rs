@@ -87,7 +87,7 @@ impl RoleService for Edge {
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::require_member(&context).map_err(Fault::Refused)?;
         let role = match name {
-            RoleName::System(role) => convert::system_role(call.account, role),
+            RoleName::System(role) => convert::system_role(call.account, &snapshot.lifecycles, role),
             RoleName::Custom(_) => convert::role(roles::custom(&context, name).map_err(Fault::Refused)?),
         };
         Ok(Response::new(api::GetRoleResponse { role: Some(role) }))

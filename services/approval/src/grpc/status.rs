@@ -206,8 +206,11 @@ fn refused(refusal: Refusal) -> Draft {
         Refusal::Invalid(violations) => invalid(violations),
         Refusal::ActionNotAllowed { state, action, allowed, .. } => {
             let names: Vec<_> = allowed.iter().map(Action::as_str).collect();
-            let can = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-            Draft::new(FailedPrecondition, ErrorReason::ActionNotAllowed, format!("{text}; it can {can}"))
+            let can = match names.as_slice() {
+                [] => "nothing can be done to it".to_owned(),
+                names => format!("it can {}", names.join(", ")),
+            };
+            Draft::new(FailedPrecondition, ErrorReason::ActionNotAllowed, format!("{text}; {can}"))
                 .with("state", state.as_str())
                 .with("action", action.as_str())
                 .with("allowed", names.join(","))

@@ -174,17 +174,20 @@ impl Fields {
 
     /// A kind by its form: whether the account has one of that name is for the rules to say.
     pub fn kind(&mut self, text: &str) -> Option<Kind> {
-        self.name("kind", text, "campaign", u8::is_ascii_lowercase).then(|| Kind::given(text))
+        self.name("kind", text, "lower-case letters", "campaign", u8::is_ascii_lowercase)
+            .then(|| Kind::given(text))
     }
 
     /// An area by its form: whether the account has it is for the rules to say.
     pub fn area(&mut self, text: &str) -> Option<Area> {
-        self.name("area", text, "CAMPAIGNS", u8::is_ascii_uppercase).then(|| Area::given(text))
+        self.name("area", text, "upper-case letters", "CAMPAIGNS", u8::is_ascii_uppercase)
+            .then(|| Area::given(text))
     }
 
     /// An action by its form: whether the resource's lifecycle has it, in its state, is LIF-19's to say.
     pub fn action(&mut self, text: &str) -> Option<Action> {
-        self.name("action", text, "LAUNCH", u8::is_ascii_uppercase).then(|| Action::given(text))
+        self.name("action", text, "upper-case letters", "LAUNCH", u8::is_ascii_uppercase)
+            .then(|| Action::given(text))
     }
 
     /// What a list is asked for, or nothing for any.
@@ -193,11 +196,21 @@ impl Fields {
     }
 
     /// A name as lifecycles have them.
-    fn name(&mut self, field: &str, text: &str, example: &str, is_letter: fn(&u8) -> bool) -> bool {
+    fn name(
+        &mut self,
+        field: &str,
+        text: &str,
+        letters: &str,
+        example: &str,
+        is_letter: fn(&u8) -> bool,
+    ) -> bool {
         let fits = (1..=limits::LIFECYCLE_NAME).contains(&text.len())
             && text.bytes().all(|byte| is_letter(&byte) || byte.is_ascii_digit() || byte == b'_');
         if !fits {
-            self.violation(field, format!("must be a name such as `{example}`"));
+            let most = limits::LIFECYCLE_NAME;
+            let text =
+                format!("must be 1 to {most} {letters}, digits and underscores, for example `{example}`");
+            self.violation(field, text);
         }
         fits
     }

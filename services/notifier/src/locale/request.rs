@@ -5,7 +5,7 @@ use countersign_proto::event::{Event, RequestEvent, ResourceSnapshot};
 use countersign_proto::types::LaunchMode;
 use fluent_bundle::FluentArgs;
 
-use super::value::{constant, deed, micros, reason};
+use super::value::{constant, deed, micros, reason, words};
 use super::{Fact, ItemWords, Locale, MailWords, Reader};
 use crate::plan::Topic;
 use crate::template_error::TemplateError;
@@ -117,6 +117,9 @@ fn facts(
     let mut facts = Vec::new();
     locale.fact(&mut facts, "fact-account", &event.account_name)?;
     locale.fact(&mut facts, "fact-what", locale.text("thing", args)?)?;
+    if asks(topic) {
+        locale.fact(&mut facts, "fact-leads-to", leads_to(request))?;
+    }
     locale.fact(&mut facts, "fact-submitted-by", locale.with_service(request.submitter.as_ref())?)?;
     let by = match topic {
         Topic::Approved | Topic::ApprovalRecorded => Some("fact-approved-by"),
@@ -152,6 +155,18 @@ fn facts(
         moment(locale, &mut facts, "fact-decide-by", request.deadline)?;
     }
     Ok(facts)
+}
+
+/// The kinds whose actions say where they lead.
+const BUILT_IN: [&str; 3] = ["campaign", "ab_test", "remote_config"];
+
+/// From which state to which: what a kind of the account's own calls an action may lead anywhere (LIF-24).
+fn leads_to(request: &RequestEvent) -> String {
+    let kind = request.resource.as_ref().map(|resource| resource.kind.as_str()).unwrap_or_default();
+    if BUILT_IN.contains(&kind) || request.from_state == request.target_state {
+        return String::new();
+    }
+    format!("{} → {}", words(&request.from_state), words(&request.target_state))
 }
 
 /// How many approvals there are, where more than one is needed and some are given.

@@ -11,7 +11,12 @@ use crate::template_error::TemplateError;
 /// Sets `name` to a constant and `name-words` to the same as words, for what has no words in the files.
 pub(super) fn constant(args: &mut FluentArgs<'_>, name: &'static str, value: &str) {
     args.set(name, value.to_owned());
-    args.set(format!("{name}-words"), value.replace('_', " ").to_lowercase());
+    args.set(format!("{name}-words"), words(value));
+}
+
+/// A constant as words.
+pub(super) fn words(constant: &str) -> String {
+    constant.replace('_', " ").to_lowercase()
 }
 
 /// The action, and what it is done to.

@@ -153,6 +153,7 @@ impl Reference {
                 !over && (!active || starts_from(self.now + self.policy(index).lead_time))
             }
             "SCHEDULE" | "PLAN" => starts_from(self.now),
+            "GO_ON" => resource.end.is_none_or(|end| end > self.now),
             _ => true,
         }
     }
@@ -161,9 +162,9 @@ impl Reference {
         let resource = &self.resources[index];
         let policy = self.policy(index);
         let own_deadline = match row.action {
-            "LAUNCH" => resource.end,
+            // Of a journey that goes on, its end would come meanwhile, or at once.
+            "LAUNCH" | "GO_ON" => resource.end,
             "SCHEDULE" | "UNSCHEDULE" | "PLAN" => resource.start,
-            // Its end would come meanwhile.
             _ if resource.state == "UNDER_WAY" => resource.end,
             _ => None,
         };
@@ -211,6 +212,9 @@ impl Reference {
     ) {
         let resource = &mut self.resources[index];
         resource.state = target;
+        if target == "DRAFT" {
+            resource.staged = None;
+        }
         if action == "PUBLISH_EDITS"
             && let Some(staged) = resource.staged.take()
         {

@@ -95,7 +95,8 @@ fn applied(before: &Resource, row: &Row, mode: Option<LaunchMode>) -> Resource {
     Resource {
         state: if staged_goes_live { before.state.clone() } else { State::known(row.5) },
         live: if staged_goes_live { before.staged.clone().unwrap() } else { before.live.clone() },
-        staged: before.staged.clone().filter(|_| !staged_goes_live),
+        // What is a draft again has none.
+        staged: before.staged.clone().filter(|_| !staged_goes_live && row.5 != "DRAFT"),
         launch_mode: mode,
         version: before.version + 1,
         updated_at: NOW,

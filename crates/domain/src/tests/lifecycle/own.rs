@@ -64,6 +64,60 @@ fn a_lifecycle_without_a_fault_has_no_violation() {
 fn each_fault_is_told_with_its_place() {
     type Fault = (&'static str, &'static str, Box<dyn FnOnce(&mut Definition)>);
     let faults: Vec<Fault> = vec![
+        // A trap that only an end time would lead out of, which a resource need not have.
+        (
+            "states[2].name",
+            "UNDER_WAY is a trap",
+            Box::new(|it| {
+                it.transitions.retain(|row| row.action.as_str() != "HOLD" && row.action.as_str() != "GO_ON");
+                it.states.remove(3);
+                it.transitions.iter_mut().for_each(|row| row.from.retain(|from| from.as_str() != "HELD"));
+            }),
+        ),
+        // And one that only a start time would, which has passed by then and can't be changed any more.
+        (
+            "states[3].name",
+            "HELD is a trap",
+            Box::new(|it| {
+                it.transitions[3].target = Target::State(state("PLANNED"));
+                it.transitions[5].from = vec![State::DRAFT, state("OVER")];
+            }),
+        ),
+        // Ways around approvals.
+        (
+            "transitions[4].pending_label",
+            "is required: staged edits",
+            Box::new(|it| it.transitions[4].pending = None),
+        ),
+        (
+            "transitions[0].pending_label",
+            "is required: the start time leads on from PLANNED",
+            Box::new(|it| it.transitions[0].pending = None),
+        ),
+        (
+            "transitions[7].target_state",
+            "is a way around this approval: HELD is reached",
+            Box::new(|it| {
+                it.states.push((state("HIDDEN"), None));
+                it.transitions.push(row("DRAFT", "HIDE", None, "HIDDEN"));
+                it.transitions.push(row("DRAFT", "SHOW", Some("SHOW_PENDING"), "HELD"));
+                it.transitions.push(row("HIDDEN", "SHOW", None, "HELD"));
+            }),
+        ),
+        (
+            "states[5].edit_mode",
+            "VOIDS_APPROVAL is for what waits for its start time",
+            Box::new(|it| set_edit(it, "GONE", EditRule::VoidsApproval)),
+        ),
+        (
+            "transitions",
+            "must lead from at most 60 states",
+            Box::new(|it| {
+                let held = it.transitions[3].clone();
+                it.transitions.extend((0..50).map(|_| held.clone()));
+                it.transitions[0].from = vec![State::DRAFT; 10];
+            }),
+        ),
         // A trap: nothing leads from there to an end.
         (
             "states[6].name",
@@ -94,16 +148,12 @@ fn each_fault_is_told_with_its_place() {
                 });
             }),
         ),
-        ("states", "must be 2 to 30, are 1", Box::new(|it| it.states.truncate(1))),
-        ("transitions", "must be 1 to 60, are 0", Box::new(|it| it.transitions.clear())),
-        (
-            "timed_transitions",
-            "must be 0 to 30, are 31",
-            Box::new(|it| it.timed = vec![it.timed[0].clone(); 31]),
-        ),
+        ("states", "must be 2 to 30", Box::new(|it| it.states.truncate(1))),
+        ("transitions", "must be 1 to 60", Box::new(|it| it.transitions.clear())),
+        ("timed_transitions", "must be 0 to 30", Box::new(|it| it.timed = vec![it.timed[0].clone(); 31])),
         (
             "transitions[0].from_states",
-            "must be 1 to 30 states, are 0",
+            "is required: where the action leads from",
             Box::new(|it| it.transitions[0].from.clear()),
         ),
         ("kind", "must be 1 to 40 lower-case letters", Box::new(|it| it.kind = Kind::known("Journey"))),
@@ -180,7 +230,7 @@ fn each_fault_is_told_with_its_place() {
         ),
         (
             "transitions[6].from_states[0]",
-            "HELD has the action GO_ON twice",
+            "HELD has the action GO_ON already",
             Box::new(|it| {
                 it.transitions.push(row("HELD", "GO_ON", None, "OVER"));
             }),
@@ -205,6 +255,11 @@ fn each_fault_is_told_with_its_place() {
             Box::new(|it| {
                 it.timed.push(Timed { from: state("UNDER_WAY"), to: state("HELD"), at: TimedAt::End });
             }),
+        ),
+        (
+            "timed_transitions[0].target_state",
+            "must not be DRAFT at START",
+            Box::new(|it| it.timed[0].to = State::DRAFT),
         ),
         (
             "timed_transitions[2].target_state",
@@ -237,7 +292,7 @@ fn all_faults_are_told_at_once() {
         it.area = Area::CAMPAIGNS;
         it.transitions[0].target = Target::State(state("PLANED"));
         it.transitions[5].pending = Some(PendingLabel::known("x"));
-        it.timed[0].from = State::DRAFT;
+        it.timed[1].to = State::known("OVR");
     });
     let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
     let expected = [
@@ -245,7 +300,7 @@ fn all_faults_are_told_at_once() {
         "area",
         "transitions[0].target_state",
         "transitions[5].pending_label",
-        "timed_transitions[0].from_state",
+        "timed_transitions[1].target_state",
     ];
     assert_eq!(fields, expected.map(|field| format!("lifecycle.{field}")));
 }
@@ -339,6 +394,38 @@ fn a_kind_is_registered_once_and_then_changed() {
     assert_eq!(refused.unwrap_err(), Refusal::Invalid(vec![Violation::new("lifecycle.area", text)]));
 }
 
+/// What is read and sent back is the same, in whatever order its states were given.
+///
+/// Proves LIF-24.
+#[test]
+fn the_order_of_states_makes_no_version() {
+    let mut definition = journeys();
+    definition.states.reverse();
+    let (world, first) = registered(&World::new(), definition);
+    assert_eq!(first.lifecycle, journeys().lifecycle(1));
+    let states: Vec<State> = first.lifecycle.edits.iter().map(|(state, _)| state.clone()).collect();
+    assert_eq!(states, first.lifecycle.states());
+    let (change, _) = world.act(Who::Admin, |context| revise(context, journeys(), None)).unwrap();
+    assert!(change.is_empty());
+}
+
+/// Proves LIF-24, REQ-14, REQ-15: what is over does not come back, nor is it asked for.
+#[test]
+fn what_is_over_does_not_go_on() {
+    let world = World::new().with_journeys();
+    let held = Resource { lifecycle_version: 1, staged: None, ..resource(JOURNEY, state("HELD")) };
+    let go_on = doing(Action::known("GO_ON"));
+    let pending = world.submit(Who::Creator, &held, &go_on);
+    assert_eq!(pending.request.deadline, held.schedule.end, "then there is nothing left to go on with");
+    let late = world.clone().at(after_hours(48));
+    for late in [late.clone(), late.with(|policy| policy.enabled = false)] {
+        let refused = late.perform(Who::Creator, &held, &go_on).unwrap_err();
+        assert!(matches!(refused, Refusal::Schedule { .. }), "{refused:?}");
+    }
+    let endless = Resource { schedule: crate::Schedule::default(), ..held };
+    assert_eq!(world.submit(Who::Creator, &endless, &go_on).request.deadline, None);
+}
+
 /// Proves LIF-24.
 #[test]
 fn only_kinds_of_the_account_s_own_can_be_changed_and_retired() {
@@ -427,14 +514,17 @@ fn kinds_and_versions_are_limited() {
     let text = "can't be registered: an account has at most 20 kinds";
     assert_eq!(refused, Refusal::Invalid(vec![Violation::new("lifecycle.kind", text)]));
 
-    let mut world = World::new().with_journeys();
-    let lifecycle = journeys().lifecycle(limits::LIFECYCLE_VERSIONS);
-    world.lifecycles.insert(Registered { lifecycle, by: Who::Admin.as_ref(), at: NOW, retired: None });
+    let mut world = World::new();
+    for version in (1..).take(limits::LIFECYCLE_VERSIONS) {
+        let lifecycle = journeys().lifecycle(version);
+        world.lifecycles.insert(Registered { lifecycle, by: Who::Admin.as_ref(), at: NOW, retired: None });
+    }
     let mut other = journeys();
     other.transitions[0].action = Action::known("ENVISAGE");
-    let refused = world.act(Who::Admin, |context| revise(context, other, None)).unwrap_err();
-    let text = "can't be changed any more: it has 50 versions";
-    assert_eq!(refused, Refusal::Invalid(vec![Violation::new("lifecycle.kind", text)]));
+    let text = "can't be registered: an account has at most 100 versions, all kinds together";
+    let full = Refusal::Invalid(vec![Violation::new("lifecycle", text)]);
+    assert_eq!(world.act(Who::Admin, |context| revise(context, other, None)).unwrap_err(), full);
+    assert_eq!(world.act(Who::Admin, |context| register(context, trips(), &[])).unwrap_err(), full);
 }
 
 /// The built-in lifecycle under names of an account's own.

@@ -7,16 +7,16 @@ use countersign_proto::approval;
 
 use super::{actor, etag, time};
 
-/// A lifecycle of an account's own as the contract writes it.
-pub fn registered(registered: &Registered) -> approval::Lifecycle {
-    let retired = registered.retired.as_ref();
+/// A version of a lifecycle of an account's own as the contract writes it. Retired is the kind: that of its `newest` version.
+pub fn registered(registered: &Registered, newest: &Registered) -> approval::Lifecycle {
+    let retired = newest.retired.as_ref();
     approval::Lifecycle {
         retired: retired.is_some(),
         registered_by: Some(actor(&registered.by)),
         create_time: Some(time::to_proto(registered.at)),
         retired_by: retired.map(|(by, _)| actor(by)),
         retire_time: retired.map(|(_, at)| time::to_proto(*at)),
-        etag: etag(registered.etag()),
+        etag: etag(newest.etag()),
         ..lifecycle(&registered.lifecycle)
     }
 }

@@ -30,17 +30,19 @@ pub fn role(role: &Role) -> access::Role {
     }
 }
 
-/// A system role as the contract writes it: fixed, the same in every account.
-pub fn system_role(account: AccountId, role: SystemRole) -> access::Role {
+/// A system role as the contract writes it: fixed, and on the areas of an account's own as on the built-in ones.
+pub fn system_role(account: AccountId, lifecycles: &Lifecycles, role: SystemRole) -> access::Role {
+    let tree = TREE.iter().map(|node| node.component.clone());
+    let own: BTreeSet<Component> = lifecycles.own_areas().map(Component::of_area).collect();
     access::Role {
         account_id: account.to_string(),
         role_id: role.as_str().to_owned(),
         name: role.as_str().to_owned(),
-        accesses: TREE
-            .iter()
-            .map(|node| (&node.component, role.rights(&node.component)))
-            .filter(|(_, rights)| !rights.is_none())
-            .map(|(component, rights)| component_access(component.as_str(), rights))
+        accesses: tree
+            .chain(own)
+            .map(|component| (role.rights(&component), component))
+            .filter(|(rights, _)| !rights.is_none())
+            .map(|(rights, component)| component_access(component.as_str(), rights))
             .collect(),
         system: true,
         ..Default::default()

@@ -1,0 +1,110 @@
+//! Where the states of a definition lead to: whether each can be reached and left, and whether a way leads around an approval.
+
+use std::collections::BTreeSet;
+
+use super::{Definition, EditRule, State, Target, TimedAt, check::Found};
+
+/// What leads from one state to another: a row of the table, or time.
+struct Edge<'a> {
+    from: &'a State,
+    to: &'a State,
+    row: Option<usize>,
+    is_gated: bool,
+}
+
+/// All states that `from` leads to along `edges`.
+fn closure<'a>(
+    from: BTreeSet<&'a State>,
+    edges: impl Iterator<Item = (&'a State, &'a State)>,
+) -> BTreeSet<&'a State> {
+    let edges: Vec<_> = edges.collect();
+    let (mut all, mut new) = (from.clone(), Vec::from_iter(from));
+    while let Some(state) = new.pop() {
+        for (_, to) in edges.iter().filter(|(from, _)| *from == state) {
+            if all.insert(to) {
+                new.push(to);
+            }
+        }
+    }
+    all
+}
+
+impl Definition {
+    /// What is wrong with where its states lead to.
+    pub(super) fn check_graph(&self, found: &mut Found) {
+        let ends: BTreeSet<&State> =
+            self.states.iter().map(|(state, _)| state).filter(|state| self.is_final(state)).collect();
+        if ends.is_empty() {
+            found.add("states", "need an end: a state that nothing leads on from");
+        }
+        let drafts = || self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT);
+        let edges: Vec<Edge<'_>> = self.edges().collect();
+        let reached = closure(drafts().collect(), edges.iter().map(|edge| (edge.from, edge.to)));
+        let sure = edges.iter().filter(|edge| self.is_sure(edge));
+        let ending = closure(ends.clone(), sure.map(|edge| (edge.to, edge.from)));
+        for (index, (state, _)) in self.states.iter().enumerate() {
+            let at = format!("states[{index}].name");
+            if !reached.contains(state) {
+                found.add(at, format!("{state} can't be reached from DRAFT"));
+            } else if !ends.is_empty() && !ending.contains(state) {
+                let text = format!(
+                    "{state} is a trap: no end can be reached from it, whatever times a resource has"
+                );
+                found.add(at, text);
+            }
+        }
+        // Whatever can be reached from DRAFT without an approval.
+        let free = edges.iter().filter(|edge| !edge.is_gated).map(|edge| (edge.from, edge.to));
+        let free = closure(drafts().collect(), free);
+        for edge in
+            edges.iter().filter(|edge| edge.is_gated && !ends.contains(edge.to) && *edge.to != State::DRAFT)
+        {
+            if let (Some(index), true, true) = (edge.row, free.contains(edge.from), free.contains(edge.to)) {
+                let text = format!(
+                    "is a way around this approval: {} is reached from DRAFT without one too",
+                    edge.to
+                );
+                found.add(format!("transitions[{index}].target_state"), text);
+            }
+        }
+    }
+
+    /// What leads from one state to another.
+    fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
+        let acted = self.transitions.iter().enumerate().flat_map(|(index, row)| {
+            let target = match &row.target {
+                Target::State(state) => Some(state),
+                Target::StagedGoesLive => None,
+            };
+            row.from.iter().filter_map(move |from| {
+                Some(Edge { from, to: target?, row: Some(index), is_gated: row.pending.is_some() })
+            })
+        });
+        let timed = self.timed.iter().map(|timed| Edge {
+            from: &timed.from,
+            to: &timed.to,
+            row: None,
+            is_gated: false,
+        });
+        acted.chain(timed)
+    }
+
+    /// Whether it leads on whatever times a resource has. An end time it need not have, and a start time may have passed where it can
+    /// not be changed any more.
+    fn is_sure(&self, edge: &Edge<'_>) -> bool {
+        if edge.row.is_none() {
+            return self.starts_later(edge.from);
+        }
+        let is_edited = matches!(self.edit_rule(edge.from), Some(EditRule::Direct | EditRule::VoidsApproval));
+        is_edited || !self.starts_later(edge.to)
+    }
+
+    pub(super) fn starts_later(&self, state: &State) -> bool {
+        self.timed.iter().any(|timed| timed.from == *state && timed.at == TimedAt::Start)
+    }
+
+    pub(super) fn is_final(&self, state: &State) -> bool {
+        !self.transitions.iter().any(|row| row.from.contains(state))
+            && !self.timed.iter().any(|timed| timed.from == *state)
+    }
+}
