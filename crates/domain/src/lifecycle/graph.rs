@@ -53,17 +53,24 @@ impl Definition {
                 found.add(at, text);
             }
         }
-        // Whatever can be reached from DRAFT without an approval.
-        let free = edges.iter().filter(|edge| !edge.is_gated).map(|edge| (edge.from, edge.to));
-        let free = closure(drafts().collect(), free);
-        for edge in
-            edges.iter().filter(|edge| edge.is_gated && !ends.contains(edge.to) && *edge.to != State::DRAFT)
-        {
-            if let (Some(index), true, true) = (edge.row, free.contains(edge.from), free.contains(edge.to)) {
-                let text = format!(
-                    "is a way around this approval: {} is reached from DRAFT without one too",
-                    edge.to
-                );
+        self.check_detours(found, &edges, &ends);
+    }
+
+    /// No approval can be walked around: where it leads to can't be reached without one, from where it is asked for or, where no approval
+    /// has led there, from DRAFT. An end may be reached in several ways.
+    fn check_detours(&self, found: &mut Found, edges: &[Edge<'_>], ends: &BTreeSet<&State>) {
+        let free = || edges.iter().filter(|edge| !edge.is_gated);
+        let drafts = self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT);
+        let unapproved = closure(drafts.collect(), free().map(|edge| (edge.from, edge.to)));
+        for edge in edges.iter().filter(|edge| edge.is_gated && !ends.contains(edge.to)) {
+            // Time may do by itself, later, what is approved to be done now.
+            let acted = free().filter(|edge| edge.row.is_some()).map(|edge| (edge.from, edge.to));
+            let around = closure([edge.from].into(), acted).contains(edge.to);
+            let past =
+                *edge.to != State::DRAFT && unapproved.contains(edge.from) && unapproved.contains(edge.to);
+            if let (Some(index), true) = (edge.row, around || past) {
+                let text =
+                    format!("can be reached without this approval: another way leads to {} too", edge.to);
                 found.add(format!("transitions[{index}].target_state"), text);
             }
         }

@@ -96,12 +96,21 @@ fn each_fault_is_told_with_its_place() {
         ),
         (
             "transitions[7].target_state",
-            "is a way around this approval: HELD is reached",
+            "can be reached without this approval: another way leads to HELD",
             Box::new(|it| {
                 it.states.push((state("HIDDEN"), None));
                 it.transitions.push(row("DRAFT", "HIDE", None, "HIDDEN"));
                 it.transitions.push(row("DRAFT", "SHOW", Some("SHOW_PENDING"), "HELD"));
                 it.transitions.push(row("HIDDEN", "SHOW", None, "HELD"));
+            }),
+        ),
+        (
+            "transitions[2].target_state",
+            "can be reached without this approval: another way leads to HELD",
+            Box::new(|it| {
+                it.states.push((state("SLOW"), None));
+                it.transitions.push(row("UNDER_WAY", "SLOW_DOWN", None, "SLOW"));
+                it.transitions.push(row("SLOW", "HOLD", None, "HELD"));
             }),
         ),
         (
