@@ -226,6 +226,19 @@ async fn a_role_can_be_for_one_area_of_one_s_own() {
     assert_eq!((waiting(jo.clone()).await, waiting(pia).await), (1, 0));
     jo.approve(approve()).await.unwrap();
 
+    let about = |component: &str| access::PermissionQuestion {
+        permission: access::Permission::Approve.into(),
+        target: Some(access::permission_question::Target::Component(component.into())),
+        ..Default::default()
+    };
+    let questions = ["engagement.custom.journeys", "engagement.custom.prices"].map(about).into();
+    let answers = jo.check_all(questions).await.unwrap();
+    assert_eq!(answers.iter().map(|answer| answer.allowed).collect::<Vec<_>>(), [true, false]);
+    let questions = ["engagement.custom.trips", "boards", "engagement.custom.JOURNEYS"].map(about).into();
+    let unknown = jo.check_all(questions).await.unwrap_err();
+    let fields: Vec<String> = violations(&unknown).into_iter().map(|(field, _)| field).collect();
+    assert_eq!(fields, ["questions[0].component", "questions[2].component"]);
+
     let system = team.admin.role("APPROVER").await.unwrap().accesses;
     let of_own: Vec<_> = system.iter().filter(|it| it.component.starts_with("engagement.custom.")).collect();
     let names: Vec<&str> = of_own.iter().map(|it| it.component.as_str()).collect();

@@ -104,7 +104,7 @@ impl PermissionService for Edge {
         let snapshot = self.asked(&call, &question.with, std::slice::from_ref(&question)).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
-        check_component(&context, &question)?;
+        check_components(&context, std::slice::from_ref(&question))?;
         let subject = subject(&context, &question).map_err(Fault::Refused)?;
         let answer = answer(&context, subject, &question, &snapshot);
         if check_seen(&context, &question, &snapshot).is_err() {
@@ -198,7 +198,9 @@ impl Edge {
             let (_, snapshot) = held.insert((with, snapshot));
             let actor = actor_of(call, snapshot)?;
             let context = context_of(snapshot, &actor, self.road.now());
-            check_component(&context, question)?;
+            if answers.is_empty() {
+                check_components(&context, questions)?;
+            }
             let subject = subject(&context, question)?;
             answers.push(answer(&context, subject, question, snapshot));
         }
@@ -211,15 +213,18 @@ impl Edge {
     }
 }
 
-/// That the account has the component that a question is about.
-fn check_component(context: &Context<'_>, question: &Question) -> Result<(), Fault> {
-    match &question.with {
-        With::Component(component) if context.component(component.as_str()).is_none() => {
-            let text = "is no component: ListComponents has them all";
-            Err(Fault::Invalid(vec![Violation::new(format!("{}.component", question.field), text)]))
-        }
-        _ => Ok(()),
-    }
+/// That the account has the components that questions are about.
+fn check_components(context: &Context<'_>, questions: &[Question]) -> Result<(), Fault> {
+    let unknown = questions.iter().filter(|question| match &question.with {
+        With::Component(component) => context.component(component.as_str()).is_none(),
+        _ => false,
+    });
+    let violation = |question: &Question| {
+        let text = "is no component: ListComponents has them all";
+        Violation::new(format!("{}.component", question.field), text)
+    };
+    let unknown: Vec<Violation> = unknown.map(violation).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(Fault::Invalid(unknown)) }
 }
 
 /// The member whom a question is about: the actor, or for those who may ask for others anybody.
