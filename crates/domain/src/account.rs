@@ -255,8 +255,7 @@ impl<'a> Context<'a> {
 
     /// The component of that id: of the tree that every account has, or of an area of this account's own.
     pub fn component(&self, id: &str) -> Option<Component> {
-        let own = || self.lifecycles.all().map(|lifecycle| &lifecycle.component);
-        Component::parse(id).or_else(|| own().find(|component| component.as_str() == id).cloned())
+        Component::parse(id).or_else(|| self.components().find(|component| component.as_str() == id).cloned())
     }
 
     /// That the account has this kind; told to every member, who may see its lifecycles.

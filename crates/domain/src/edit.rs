@@ -4,7 +4,7 @@ use crate::{
     Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Timestamp, Violation,
     access::Audience,
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{EditRule, Lifecycle, State, unknown_kind},
+    lifecycle::{EditRule, State, unknown_kind},
     limits,
     mask::{self, Pointer},
     outcome::{Event, EventKind},
@@ -126,10 +126,9 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
         return Err(edit_not_allowed(resource));
     }
     // What was launched in TEST or PASSIVE mode was never gated, so there is no approval to void.
-    let voids = rule == EditRule::VoidsApproval
-        && context.workflow_is_on(&lifecycle.area)
-        && resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active);
-    check_edit(context, lifecycle, resource, rule, voids, &edit)?;
+    let voids =
+        rule == EditRule::VoidsApproval && context.workflow_is_on(&lifecycle.area) && is_gated(resource);
+    check_edit(context, resource, rule, voids, &edit)?;
     if let Some(audience) = &edit.audience {
         check_scope(context, audience)?;
     }
@@ -219,7 +218,6 @@ fn check_scope(context: &Context<'_>, audience: &Audience) -> Result<(), Refusal
 
 fn check_edit(
     context: &Context<'_>,
-    lifecycle: &Lifecycle,
     resource: &Resource,
     rule: EditRule,
     voids: bool,
@@ -250,9 +248,7 @@ fn check_edit(
         violations.extend(schedule_violations(context.now, schedule, resource.schedule));
         // What is SCHEDULED without a start time starts at once, and POL-6 knows no immediate launch in ACTIVE mode.
         let stays_launched = rule == EditRule::VoidsApproval && !voids;
-        let is_active = resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active);
-        let waits = stays_launched && is_active && lifecycle.starts_later(&resource.state);
-        if waits && schedule.start.is_none() {
+        if stays_launched && is_gated(resource) && schedule.start.is_none() {
             let text = format!("is required: the {} is scheduled", resource.kind);
             violations.push(Violation::new("schedule.start_time", text));
         }
@@ -315,6 +311,11 @@ pub fn variants_violations(kind: &Kind, variants: &[String]) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// Whether what it was launched as needs approval: launches in TEST and PASSIVE mode don't, and other kinds have no modes (POL-6).
+fn is_gated(resource: &Resource) -> bool {
+    resource.launch_mode.is_none_or(|mode| mode == LaunchMode::Active)
 }
 
 fn edit_not_allowed(resource: &Resource) -> Refusal {

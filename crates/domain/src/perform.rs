@@ -235,7 +235,8 @@ fn check_schedule(
     let refuse = |problem: String, earliest: Option<Timestamp>| {
         Err(Refusal::Schedule { problem, start: schedule.start, earliest })
     };
-    let starts_later = matches!(&transition.target, Target::State(to) if lifecycle.starts_later(to));
+    let to = transition.target.state();
+    let starts_later = to.is_some_and(|to| lifecycle.starts_later(to));
     let needs_start = starts_later && mode.is_none_or(|mode| mode == LaunchMode::Active);
     if needs_start {
         let Some(start) = schedule.start else {
@@ -250,7 +251,7 @@ fn check_schedule(
             return refuse(format!("an ACTIVE launch must start at least {lead} s from now"), Some(earliest));
         }
     }
-    let ends = matches!(&transition.target, Target::State(to) if lifecycle.is_over_at_end(to));
+    let ends = to.is_some_and(|to| lifecycle.is_over_at_end(to));
     if (mode.is_some() || ends)
         && let Some(end) = schedule.end
         && (end <= now || schedule.start.is_some_and(|start| end <= start))

@@ -12,7 +12,12 @@ use quick_cache::{
 use sea_orm::ConnectionTrait;
 
 use crate::{
-    Store, StoreError, entities::policies, error::failed, lifecycles, members, requests::aggregate, roles,
+    Store, StoreError,
+    entities::{self, all_of_account, policies},
+    error::failed,
+    lifecycles, members,
+    requests::aggregate,
+    roles,
     store::statement,
 };
 
@@ -108,10 +113,9 @@ impl Store {
     /// custom roles that approve; the domain has the last word on each.
     async fn load(&self, account: AccountId) -> Result<Option<Rules>, StoreError> {
         let what = failed("read an account's rules");
-        let [versions, retirements] = lifecycles::aggregated(self.backend);
         let sql = format!(
             "SELECT a.rules_version, {policies} AS policies, {versions} AS lifecycles, {retirements} AS retirements, \
-             (SELECT {roles} FROM roles AS o WHERE o.account_id = a.account_id) AS roles, \
+             {roles} AS roles, \
              (SELECT {candidates} FROM ( \
              SELECT s.member_id FROM members AS s WHERE s.account_id = a.account_id AND s.state = 'ACTIVE' \
              AND (s.approval_right OR s.system_role IN ('ADMIN', 'APPROVER')) \
@@ -120,8 +124,10 @@ impl Store {
              WHERE o.account_id = a.account_id AND o.approves) AS found \
              JOIN members AS m ON m.account_id = a.account_id AND m.member_id = found.member_id \
              AND m.state = 'ACTIVE') AS candidates FROM accounts AS a WHERE a.account_id = $1",
-            policies = lifecycles::select::<policies::Entity>(self.backend, "policies"),
-            roles = roles::aggregated(self.backend),
+            policies = all_of_account::<policies::Entity>(self.backend),
+            versions = all_of_account::<entities::lifecycles::Entity>(self.backend),
+            retirements = all_of_account::<entities::lifecycle_retirements::Entity>(self.backend),
+            roles = all_of_account::<entities::roles::Entity>(self.backend),
             candidates = members::aggregated(self.backend),
         );
         let select = statement(&self.read, &sql, vec![account.0.into()]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, EditRule, Kind, Lifecycle, PendingLabel, State, Target, Timed, TimedAt, Transition};
+use super::{EditRule, Kind, Lifecycle, State, Target, Timed, TimedAt, Transition};
 use crate::{Area, Violation, access::Component, limits};
 
 /// A lifecycle as an account gives it.
@@ -15,22 +15,9 @@ pub struct Definition {
     /// The states and what an edit does in each; none: DIRECT in DRAFT, and REFUSED elsewhere.
     pub states: Vec<(State, Option<EditRule>)>,
     /// What leads from one to another.
-    pub transitions: Vec<Row>,
+    pub transitions: Vec<Transition>,
     /// What time alone does.
     pub timed: Vec<Timed>,
-}
-
-/// One action of a definition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The states that it leads from.
-    pub from: Vec<State>,
-    /// The action.
-    pub action: Action,
-    /// What the resource shows while a request waits; none: the action never needs approval.
-    pub pending: Option<PendingLabel>,
-    /// What it leads to.
-    pub target: Target,
 }
 
 impl Definition {
@@ -38,20 +25,12 @@ impl Definition {
     pub fn lifecycle(self, version: i64) -> Lifecycle {
         let edits =
             self.states.iter().map(|(state, rule)| (state.clone(), edit_rule(state, *rule))).collect();
-        let rows = self.transitions.into_iter();
-        let transition = |Row { from, action, pending, target }| Transition {
-            rule: super::own(),
-            from,
-            action,
-            pending,
-            target,
-        };
         let mut lifecycle = Lifecycle {
             kind: self.kind,
             version,
             component: Component::of_area(&self.area),
             area: self.area,
-            transitions: rows.map(transition).collect(),
+            transitions: self.transitions,
             edits,
             timed: self.timed,
         };
@@ -70,11 +49,12 @@ impl Definition {
             // Not looked at one by one: that takes time that grows with the square of the lists.
             return found.0;
         }
-        self.check_states(&mut found);
-        self.check_transitions(&mut found);
+        let lifecycle = self.clone().lifecycle(0);
+        self.check_states(&lifecycle, &mut found);
+        self.check_transitions(&lifecycle, &mut found);
         self.check_timed(&mut found);
         if found.0.is_empty() {
-            self.check_graph(&mut found);
+            self.check_graph(&lifecycle, &mut found);
         }
         found.0
     }
@@ -111,20 +91,20 @@ impl Definition {
     }
 
     fn check_names(&self, found: &mut Found) {
-        found.name("kind", self.kind.as_str(), Case::Lower);
+        found.name_of("kind", self.kind.as_str(), "lower-case letters", u8::is_ascii_lowercase);
         if Lifecycle::built_in(&self.kind).is_some() {
             found.add("kind", "is built in, and the same in every account");
         }
-        found.name("area", self.area.as_str(), Case::Upper);
+        found.name("area", self.area.as_str());
         if Area::BUILT_IN.contains(&self.area) {
             found.add("area", "must be one of the account's own: this one is built in");
         }
     }
 
-    fn check_states(&self, found: &mut Found) {
+    fn check_states(&self, lifecycle: &Lifecycle, found: &mut Found) {
         let mut seen = BTreeSet::new();
         for (index, (state, rule)) in self.states.iter().enumerate() {
-            found.name(&format!("states[{index}].name"), state.as_str(), Case::Upper);
+            found.name(&format!("states[{index}].name"), state.as_str());
             if !seen.insert(state) {
                 found.add(format!("states[{index}].name"), "is named twice");
             }
@@ -141,7 +121,7 @@ impl Definition {
                     mode,
                     "STAGED needs an action from this state without target_state, which makes the staged content live",
                 ),
-                EditRule::VoidsApproval if *state != State::DRAFT && !self.starts_later(state) => found.add(
+                EditRule::VoidsApproval if *state != State::DRAFT && !lifecycle.starts_later(state) => found.add(
                     mode,
                     "VOIDS_APPROVAL is for what waits for its start time: elsewhere an edit would lead back to DRAFT past \
                      every approval (LIF-22)",
@@ -154,18 +134,18 @@ impl Definition {
         }
     }
 
-    fn check_transitions(&self, found: &mut Found) {
+    fn check_transitions(&self, lifecycle: &Lifecycle, found: &mut Found) {
         let (mut actions, mut labels) = (BTreeSet::new(), BTreeSet::new());
         for (index, row) in self.transitions.iter().enumerate() {
             let at = |name: &str| format!("transitions[{index}].{name}");
-            found.name(&at("action"), row.action.as_str(), Case::Upper);
+            found.name(&at("action"), row.action.as_str());
             if let Some(label) = &row.pending {
-                found.name(&at("pending_label"), label.as_str(), Case::Upper);
+                found.name(&at("pending_label"), label.as_str());
             }
             match &row.target {
                 Target::State(state) => {
                     self.check_declared(found, at("target_state"), state);
-                    if row.pending.is_none() && self.starts_later(state) {
+                    if row.pending.is_none() && lifecycle.starts_later(state) {
                         let text =
                             format!("is required: the start time leads on from {state}, to what nobody approved");
                         found.add(at("pending_label"), text);
@@ -190,7 +170,7 @@ impl Definition {
                             format!("{} leads nowhere from {from}: that is where it begins", row.action);
                         found.add(at_from.clone(), text);
                     }
-                    Target::StagedGoesLive if self.edit_rule(from) != Some(EditRule::Staged) => {
+                    Target::StagedGoesLive if lifecycle.edit_rule(from) != EditRule::Staged => {
                         let text = format!(
                             "must have the edit_mode STAGED: there is nothing to make live in {from}"
                         );
@@ -236,13 +216,8 @@ impl Definition {
     }
 
     fn publishes_from(&self, state: &State) -> bool {
-        let publishes = |row: &&Row| row.target == Target::StagedGoesLive && row.from.contains(state);
+        let publishes = |row: &&Transition| row.target == Target::StagedGoesLive && row.from.contains(state);
         self.transitions.iter().any(|row| publishes(&row))
-    }
-
-    pub(super) fn edit_rule(&self, state: &State) -> Option<EditRule> {
-        let declared = self.states.iter().find(|(declared, _)| declared == state);
-        declared.map(|(state, rule)| edit_rule(state, *rule))
     }
 
     fn check_declared(&self, found: &mut Found, field: String, state: &State) {
@@ -256,10 +231,10 @@ fn edit_rule(state: &State, given: Option<EditRule>) -> EditRule {
     given.unwrap_or(if *state == State::DRAFT { EditRule::Direct } else { EditRule::Refused })
 }
 
-#[derive(Clone, Copy)]
-enum Case {
-    Upper,
-    Lower,
+/// Whether `text` has the form of a lifecycle's names, whose letters are all of one case.
+pub fn is_name(text: &str, is_letter: fn(&u8) -> bool) -> bool {
+    (1..=limits::LIFECYCLE_NAME).contains(&text.len())
+        && text.bytes().all(|byte| is_letter(&byte) || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// What was found wrong so far.
@@ -271,18 +246,16 @@ impl Found {
         self.0.push(Violation::new(format!("lifecycle.{}", field.into()), description));
     }
 
+    /// A name in upper case.
+    fn name(&mut self, field: &str, name: &str) {
+        self.name_of(field, name, "upper-case letters", u8::is_ascii_uppercase);
+    }
+
     /// A name: it becomes part of component ids, events and messages, so its form is narrow.
-    fn name(&mut self, field: &str, name: &str, case: Case) {
-        let (is_letter, example): (fn(u8) -> bool, _) = match case {
-            Case::Upper => (|byte| byte.is_ascii_uppercase(), "upper-case letters, digits and underscores"),
-            Case::Lower => (|byte| byte.is_ascii_lowercase(), "lower-case letters, digits and underscores"),
-        };
-        let fits = (1..=limits::LIFECYCLE_NAME).contains(&name.len())
-            && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit() || byte == b'_')
-            && is_letter(name.as_bytes()[0]);
-        if !fits {
+    fn name_of(&mut self, field: &str, name: &str, letters: &str, is_letter: fn(&u8) -> bool) {
+        if !is_name(name, is_letter) || !name.as_bytes().first().is_some_and(is_letter) {
             let most = limits::LIFECYCLE_NAME;
-            self.add(field, format!("must be 1 to {most} {example}, a letter first"));
+            self.add(field, format!("must be 1 to {most} {letters}, digits and underscores, a letter first"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use super::{EditRule, Lifecycle, State, Target, TimedAt};
+use super::{EditRule, Lifecycle, State, TimedAt};
 
 impl Lifecycle {
     /// A Mermaid state diagram: every state, what leads from it and whether that needs an approval where the workflow is on, what
@@ -16,10 +16,7 @@ impl Lifecycle {
                 None => row.action.to_string(),
             };
             for from in &row.from {
-                let to = match &row.target {
-                    Target::State(state) => state,
-                    Target::StagedGoesLive => from,
-                };
+                let to = row.target.state().unwrap_or(from);
                 let _ = writeln!(text, "    {} --> {}: {label}", node(from), node(to));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Definition, EditRule, State, Target, TimedAt, check::Found};
+use super::{Definition, EditRule, Lifecycle, State, check::Found};
 
 /// What leads from one state to another: a row of the table, or time.
 struct Edge<'a> {
@@ -31,16 +31,15 @@ fn closure<'a>(
 
 impl Definition {
     /// What is wrong with where its states lead to.
-    pub(super) fn check_graph(&self, found: &mut Found) {
+    pub(super) fn check_graph(&self, lifecycle: &Lifecycle, found: &mut Found) {
         let ends: BTreeSet<&State> =
-            self.states.iter().map(|(state, _)| state).filter(|state| self.is_final(state)).collect();
+            self.states.iter().map(|(state, _)| state).filter(|state| lifecycle.is_final(state)).collect();
         if ends.is_empty() {
             found.add("states", "need an end: a state that nothing leads on from");
         }
-        let drafts = || self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT);
         let edges: Vec<Edge<'_>> = self.edges().collect();
-        let reached = closure(drafts().collect(), edges.iter().map(|edge| (edge.from, edge.to)));
-        let sure = edges.iter().filter(|edge| self.is_sure(edge));
+        let reached = closure(self.drafts().collect(), edges.iter().map(|edge| (edge.from, edge.to)));
+        let sure = edges.iter().filter(|edge| is_sure(lifecycle, edge));
         let ending = closure(ends.clone(), sure.map(|edge| (edge.to, edge.from)));
         for (index, (state, _)) in self.states.iter().enumerate() {
             let at = format!("states[{index}].name");
@@ -60,8 +59,7 @@ impl Definition {
     /// has led there, from DRAFT. An end may be reached in several ways.
     fn check_detours(&self, found: &mut Found, edges: &[Edge<'_>], ends: &BTreeSet<&State>) {
         let free = || edges.iter().filter(|edge| !edge.is_gated);
-        let drafts = self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT);
-        let unapproved = closure(drafts.collect(), free().map(|edge| (edge.from, edge.to)));
+        let unapproved = closure(self.drafts().collect(), free().map(|edge| (edge.from, edge.to)));
         for edge in edges.iter().filter(|edge| edge.is_gated && !ends.contains(edge.to)) {
             // Time may do by itself, later, what is approved to be done now.
             let acted = free().filter(|edge| edge.row.is_some()).map(|edge| (edge.from, edge.to));
@@ -76,15 +74,21 @@ impl Definition {
         }
     }
 
+    /// Where every resource begins.
+    fn drafts(&self) -> impl Iterator<Item = &State> {
+        self.states.iter().map(|(state, _)| state).filter(|state| **state == State::DRAFT)
+    }
+
     /// What leads from one state to another.
     fn edges(&self) -> impl Iterator<Item = Edge<'_>> {
         let acted = self.transitions.iter().enumerate().flat_map(|(index, row)| {
-            let target = match &row.target {
-                Target::State(state) => Some(state),
-                Target::StagedGoesLive => None,
-            };
             row.from.iter().filter_map(move |from| {
-                Some(Edge { from, to: target?, row: Some(index), is_gated: row.pending.is_some() })
+                Some(Edge {
+                    from,
+                    to: row.target.state()?,
+                    row: Some(index),
+                    is_gated: row.pending.is_some(),
+                })
             })
         });
         let timed = self.timed.iter().map(|timed| Edge {
@@ -95,23 +99,14 @@ impl Definition {
         });
         acted.chain(timed)
     }
+}
 
-    /// Whether it leads on whatever times a resource has. An end time it need not have, and a start time may have passed where it can
-    /// not be changed any more.
-    fn is_sure(&self, edge: &Edge<'_>) -> bool {
-        if edge.row.is_none() {
-            return self.starts_later(edge.from);
-        }
-        let is_edited = matches!(self.edit_rule(edge.from), Some(EditRule::Direct | EditRule::VoidsApproval));
-        is_edited || !self.starts_later(edge.to)
+/// Whether it leads on whatever times a resource has. An end time it need not have, and a start time may have passed where it can
+/// not be changed any more.
+fn is_sure(lifecycle: &Lifecycle, edge: &Edge<'_>) -> bool {
+    if edge.row.is_none() {
+        return lifecycle.starts_later(edge.from);
     }
-
-    pub(super) fn starts_later(&self, state: &State) -> bool {
-        self.timed.iter().any(|timed| timed.from == *state && timed.at == TimedAt::Start)
-    }
-
-    pub(super) fn is_final(&self, state: &State) -> bool {
-        !self.transitions.iter().any(|row| row.from.contains(state))
-            && !self.timed.iter().any(|timed| timed.from == *state)
-    }
+    let is_edited = matches!(lifecycle.edit_rule(edge.from), EditRule::Direct | EditRule::VoidsApproval);
+    is_edited || !lifecycle.starts_later(edge.to)
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     account::{Lifecycles, Registered, unknown_kind},
-    check::{Definition, Row},
+    check::{Definition, is_name},
     register::{register, retire, revise},
 };
 use crate::{access::Component, policy::Area};
@@ -124,6 +124,16 @@ pub enum Target {
     StagedGoesLive,
 }
 
+impl Target {
+    /// The state that it leads to; none: it stays the same.
+    pub const fn state(&self) -> Option<&State> {
+        match self {
+            Self::State(state) => Some(state),
+            Self::StagedGoesLive => None,
+        }
+    }
+}
+
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
@@ -141,17 +151,16 @@ pub struct Transition {
 }
 
 /// The rule of what an account has registered itself.
+pub const OWN: &str = "LIF-24";
+
 const fn own() -> &'static str {
-    "LIF-24"
+    OWN
 }
 
 impl Transition {
     /// The state after it, when it is done from `from`.
     pub fn target_state(&self, from: &State) -> State {
-        match &self.target {
-            Target::State(state) => state.clone(),
-            Target::StagedGoesLive => from.clone(),
-        }
+        self.target.state().unwrap_or(from).clone()
     }
 }
 
@@ -285,9 +294,7 @@ impl Lifecycle {
         };
         for row in &self.transitions {
             row.from.iter().for_each(&mut add);
-            if let Target::State(state) = &row.target {
-                add(state);
-            }
+            row.target.state().into_iter().for_each(&mut add);
         }
         for timed in &self.timed {
             add(&timed.from);

@@ -13,7 +13,9 @@ use crate::{
     conversation::{self, Reassign},
     decide::{self, Approve, Cancel, Reject},
     edit::{self, Edit, Register},
-    lifecycle::{Definition, EditRule, Lifecycles, PendingLabel, Registered, Row, Target, Timed, TimedAt},
+    lifecycle::{
+        Definition, EditRule, Lifecycles, OWN, PendingLabel, Registered, Target, Timed, TimedAt, Transition,
+    },
     perform::{self, PerformAction},
     policy::{Cancellation, PolicyChange},
     resource::ApprovalStatus,
@@ -406,7 +408,8 @@ pub(super) fn content(text: &str, revision: i64) -> Content {
 pub(super) fn journeys() -> Definition {
     let [draft, planned, live, held, over, gone] =
         ["DRAFT", "PLANNED", "UNDER_WAY", "HELD", "OVER", "GONE"].map(State::known);
-    let row = |from: &[&State], action, pending: &'static str, target| Row {
+    let row = |from: &[&State], action, pending: &'static str, target| Transition {
+        rule: OWN,
         from: from.iter().map(|state| (*state).clone()).collect(),
         action: Action::known(action),
         pending: (!pending.is_empty()).then(|| PendingLabel::known(pending)),

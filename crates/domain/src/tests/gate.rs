@@ -7,7 +7,7 @@ use crate::{
     edit::Edit,
     gate::{self, Hindrance, Question, Standing},
     history::{HistoryEntry, HistoryEvent},
-    lifecycle::{Definition, EditRule, Registered, Row, Target},
+    lifecycle::{Definition, EditRule, OWN, Registered, Target, Transition},
     perform::PerformAction,
 };
 
@@ -245,7 +245,8 @@ fn nothing_goes_out_of_a_suspended_account() {
 fn price_list() -> Told {
     let states = ["DRAFT", "VALID", "HIDDEN", "GONE"].map(State::known);
     let [draft, valid, hidden, gone] = states.clone();
-    let row = |from: &State, action, pending: Option<&'static str>, target| Row {
+    let row = |from: &State, action, pending: Option<&'static str>, target| Transition {
+        rule: OWN,
         from: vec![from.clone()],
         action: Action::known(action),
         pending: pending.map(PendingLabel::known),

@@ -64,6 +64,17 @@ pub(crate) fn json_object<E: EntityTrait>(backend: Backend, alias: &str, more: &
     format!("{function}({})", pairs.join(", "))
 }
 
+/// Every row of `E` that belongs to the account of `accounts AS a`, in one value: a JSON array, or nothing where there is none.
+pub(crate) fn all_of_account<E: EntityTrait>(backend: Backend) -> String {
+    let object = json_object::<E>(backend, "w", &[]);
+    let aggregate = match backend {
+        Backend::Postgres => format!("json_agg({object})::text"),
+        Backend::Sqlite => format!("json_group_array({object})"),
+    };
+    let table = E::default();
+    format!("(SELECT {aggregate} FROM {} AS w WHERE w.account_id = a.account_id)", table.table_name())
+}
+
 /// A value as JSON text.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     // Maps with text as keys, lists and numbers: nothing that has no JSON.

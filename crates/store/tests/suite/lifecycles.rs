@@ -3,7 +3,7 @@
 use countersign_domain::{
     Action, Area, Component, Kind, Lifecycle, PendingLabel, Policy, Resource, RulesWrite, Schedule, State,
     SystemRole,
-    lifecycle::{EditRule, Registered, Target, Timed, TimedAt, Transition},
+    lifecycle::{EditRule, OWN, Registered, Target, Timed, TimedAt, Transition},
     timer,
 };
 use countersign_store::{About, AccountCreation, Committed};
@@ -26,7 +26,7 @@ fn journey(version: i64) -> Lifecycle {
     let area = Area::given("JOURNEYS");
     let [draft, planned, live] = ["DRAFT", "PLANNED", "UNDER_WAY"].map(State::known);
     let row = |from: &State, action, pending: Option<&'static str>, target| Transition {
-        rule: "LIF-24",
+        rule: OWN,
         from: vec![from.clone()],
         action: Action::known(action),
         pending: pending.map(PendingLabel::known),

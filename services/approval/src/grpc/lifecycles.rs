@@ -3,7 +3,8 @@
 use countersign_domain::{
     AccountId, Action, Area, Kind, PendingLabel, RulesChange, State,
     lifecycle::{
-        self, Definition, EditRule, Lifecycle, Lifecycles, Row, Target, Timed, TimedAt, unknown_kind,
+        self, Definition, EditRule, Lifecycle, Lifecycles, OWN, Target, Timed, TimedAt, Transition,
+        unknown_kind,
     },
     limits, permission,
     refusal::Permission,
@@ -184,7 +185,8 @@ impl Fields {
             at: self.transition_time(index, timed.time),
         });
         let timed = timed.collect();
-        let row = |row: &api::LifecycleTransition| Row {
+        let row = |row: &api::LifecycleTransition| Transition {
+            rule: OWN,
             from: row.from_states.iter().map(State::given).collect(),
             action: Action::given(&row.action),
             pending: (!row.pending_label.is_empty()).then(|| PendingLabel::given(&row.pending_label)),

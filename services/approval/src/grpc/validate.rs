@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Durati
 
 use countersign_domain::{
     AccountId, Action, Area, Audience, Content, Digest, Kind, MemberId, Pointer, Refusal, Schedule,
-    SystemRole, Timestamp, Violation, limits, resource::LaunchMode,
+    SystemRole, Timestamp, Violation, lifecycle::is_name, limits, resource::LaunchMode,
 };
 use countersign_proto::{approval, types};
 use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
@@ -204,8 +204,7 @@ impl Fields {
         example: &str,
         is_letter: fn(&u8) -> bool,
     ) -> bool {
-        let fits = (1..=limits::LIFECYCLE_NAME).contains(&text.len())
-            && text.bytes().all(|byte| is_letter(&byte) || byte.is_ascii_digit() || byte == b'_');
+        let fits = is_name(text, is_letter);
         if !fits {
             let most = limits::LIFECYCLE_NAME;
             let text =

@@ -272,16 +272,12 @@ fn personal_data_is_read_by_who_may_read_and_is_not_masked() {
 fn register(kind: Kind) -> Register {
     let variants = if kind == Kind::AB_TEST { vec!["A".into(), "B".into()] } else { Vec::new() };
     Register {
-        id: RESOURCE,
         kind,
-        external_id: "external-1".into(),
-        title: "Spring".into(),
-        owner: None,
         content: Content::empty(),
         schedule: Schedule::default(),
         variants,
         audience: super::reaching("Country", &["US"]),
-        pii_fields: Vec::new(),
+        ..new_campaign()
     }
 }
 

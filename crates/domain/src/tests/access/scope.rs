@@ -5,7 +5,7 @@ use super::{
     scoped, someone,
 };
 use crate::{
-    Action, Audience, Content, Kind, Member, Outcome, Refusal, Resource, Rights, Role, RoleId, Schedule,
+    Action, Audience, Content, Member, Outcome, Refusal, Resource, Rights, Role, RoleId, Schedule,
     SystemRole,
     decide::{self, Approve},
     edit::{self, Edit, Register},
@@ -22,18 +22,8 @@ fn us() -> Role {
 }
 
 fn register(audience: Audience) -> Register {
-    Register {
-        id: RESOURCE,
-        kind: Kind::CAMPAIGN,
-        external_id: "external-1".into(),
-        title: "Spring".into(),
-        owner: None,
-        content: Content::empty(),
-        schedule: Schedule { start: Some(after_hours(24)), end: None },
-        variants: Vec::new(),
-        audience,
-        pii_fields: Vec::new(),
-    }
+    let schedule = Schedule { start: Some(after_hours(24)), end: None };
+    Register { content: Content::empty(), schedule, audience, ..new_campaign() }
 }
 
 /// Proves ACC-12.
