@@ -121,7 +121,7 @@ impl Definition {
                     mode,
                     "STAGED needs an action from this state without target_state, which makes the staged content live",
                 ),
-                EditRule::VoidsApproval if *state != State::DRAFT && !lifecycle.starts_later(state) => found.add(
+                EditRule::VoidsApproval if !lifecycle.starts_later(state) => found.add(
                     mode,
                     "VOIDS_APPROVAL is for what waits for its start time: elsewhere an edit would lead back to DRAFT past \
                      every approval (LIF-22)",
