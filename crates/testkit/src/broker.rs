@@ -15,7 +15,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::task::AbortHandle;
 
 use crate::environment::required;
-use crate::{cleanup, wait_for};
+use crate::{cleanup, publish_all, wait_for};
 
 /// The broker of `COUNTERSIGN_TEST_AMQP_URL`, with names that no other test uses.
 pub struct TestBroker {
@@ -46,15 +46,21 @@ impl TestBroker {
         name
     }
 
-    /// Publishes anything, also what no well-behaved publisher would, and waits for the broker's confirm.
+    /// Publishes anything, also what no well-behaved publisher would, until the broker confirms it: a queue that was made
+    /// a moment ago may refuse it once.
     pub async fn publish(&self, exchange: &str, routing_key: &str, properties: BasicProperties, body: &[u8]) {
         let (_connection, channel) = self.connect().await;
         channel.confirm_select(ConfirmSelectOptions::default()).await.expect("publisher confirms");
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let sent = channel.basic_publish(exchange.into(), routing_key.into(), options, body, properties);
-        let confirm = sent.await.expect("a published message").await.expect("a confirm");
-        assert!(confirm.is_ack(), "the broker refused the message");
-        assert!(confirm.take_message().is_none(), "no queue takes `{routing_key}` from {exchange}");
+        publish_all(&[properties], async |left| {
+            let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+            let (exchange, key) = (exchange.into(), routing_key.into());
+            let sent = channel.basic_publish(exchange, key, options, body, left[0].clone());
+            let confirm = sent.await.expect("a published message").await.expect("a confirm");
+            let confirmed = if confirm.is_ack() { Ok(()) } else { Err("the broker refused the message") };
+            assert!(confirm.take_message().is_none(), "no queue takes `{routing_key}`");
+            vec![confirmed]
+        })
+        .await;
     }
 
     /// The messages of a queue that nobody holds, which stay there.

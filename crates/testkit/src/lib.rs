@@ -27,7 +27,7 @@ pub use network::free_port;
 pub use process::Process;
 pub use proxy::Proxy;
 pub use smtp::{Fault, Mail, SmtpSink};
-pub use wait::wait_for;
+pub use wait::{publish_all, wait_for};
 
 pub use lapin::BasicProperties;
 

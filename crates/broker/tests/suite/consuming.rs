@@ -7,7 +7,7 @@ use countersign_broker::{Verdict, rabbit_consumer};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::Proxy;
-use crate::scene::{Recorder, Running, event, events, header, scene, wait_for};
+use crate::scene::{Recorder, Running, event, events, header, publish_all, scene, wait_for};
 
 #[tokio::test]
 async fn an_event_arrives_as_it_was_sent_and_once() {
@@ -15,7 +15,7 @@ async fn an_event_arrives_as_it_was_sent_and_once() {
         let handler = Recorder::done();
         let consumer = scene.consume(&handler).await;
         let sent = event();
-        scene.publisher().publish(std::slice::from_ref(&sent)).await.remove(0).unwrap();
+        publish_all(&scene.publisher(), std::slice::from_ref(&sent)).await;
         handler.wait_for(&sent).await;
         consumer.stop().await;
         assert_eq!(handler.first(&sent), Some(sent.clone()));
@@ -33,7 +33,7 @@ async fn as_many_at_a_time_as_prefetch_says() {
         let gate = CancellationToken::new();
         let handler = Recorder::gated(&gate);
         let consumer = Running::start(rabbit_consumer(config).unwrap(), &handler).await;
-        assert!(scene.publisher().publish(&events(20)).await.iter().all(Result::is_ok));
+        publish_all(&scene.publisher(), &events(20)).await;
         wait_for("8 handlers at once", async || handler.distinct() == 8).await;
         wait_for("the rest to wait in the queue", async || scene.ready(&scene.config.queue).await == 12)
             .await;
@@ -54,7 +54,7 @@ async fn a_consumer_that_dies_before_it_acknowledges_loses_nothing() {
         let doomed = Recorder::gated(&CancellationToken::new());
         let dying = Running::start(rabbit_consumer(config).unwrap(), &doomed).await;
         let batch = events(10);
-        assert!(scene.publisher().publish(&batch).await.iter().all(Result::is_ok));
+        publish_all(&scene.publisher(), &batch).await;
         wait_for("the doomed to hold all", async || doomed.distinct() == 10).await;
 
         // To RabbitMQ this is what kill -9 looks like.
@@ -83,7 +83,7 @@ async fn retry_comes_back_and_holds_nobody_up() {
         });
         let consumer = scene.consume(&handler).await;
         let other = event();
-        assert!(scene.publisher().publish(&[slow.clone(), other.clone()]).await.iter().all(Result::is_ok));
+        publish_all(&scene.publisher(), &[slow.clone(), other.clone()]).await;
         handler.wait_for(&other).await;
         wait_for("the third try", async || handler.times(&slow) == 3).await;
         consumer.stop().await;
@@ -99,7 +99,7 @@ async fn an_event_held_for_a_retry_goes_back_to_the_queue_at_shutdown() {
         let handler = Recorder::new(|_, _| Verdict::Retry { reason: "the database is away".to_owned() });
         let consumer = scene.consume(&handler).await;
         let sent = event();
-        scene.publisher().publish(std::slice::from_ref(&sent)).await.remove(0).unwrap();
+        publish_all(&scene.publisher(), std::slice::from_ref(&sent)).await;
         wait_for("some tries", async || handler.times(&sent) >= 3).await;
         consumer.stop().await;
         let message = scene.take(&scene.config.queue).await;
@@ -125,7 +125,7 @@ async fn what_fails_past_the_delivery_limit_is_dead_lettered_by_the_queue() {
         let consumer = Running::start(rabbit_consumer(config.clone()).unwrap(), &handler).await;
         let other = event();
         let publisher = countersign_broker::rabbit_publisher(config).unwrap();
-        assert!(publisher.publish(&[poison.clone(), other.clone()]).await.iter().all(Result::is_ok));
+        publish_all(&publisher, &[poison.clone(), other.clone()]).await;
 
         let letter = scene.take(&scene.dead_letter_queue()).await;
         assert_eq!(letter.delivery.properties.message_id().as_ref().unwrap().as_str(), poison.id.to_string());
@@ -145,7 +145,7 @@ async fn shutdown_lets_handlers_finish_and_leaves_the_rest_in_the_queue() {
         let gate = CancellationToken::new();
         let handler = Recorder::gated(&gate);
         let consumer = Running::start(rabbit_consumer(config).unwrap(), &handler).await;
-        assert!(scene.publisher().publish(&events(5)).await.iter().all(Result::is_ok));
+        publish_all(&scene.publisher(), &events(5)).await;
         wait_for("two in hand", async || handler.distinct() == 2).await;
         consumer.shutdown.cancel();
         assert!(!consumer.task.is_finished());

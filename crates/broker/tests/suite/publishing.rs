@@ -7,7 +7,7 @@ use countersign_broker::{Event, PublishError, RabbitConfig, rabbit_publisher};
 use lapin::types::AMQPValue;
 
 use crate::proxy::Proxy;
-use crate::scene::{Recorder, event, events, header, scene, text, wait_for};
+use crate::scene::{Recorder, event, events, header, publish_all, scene, text, wait_for};
 
 #[tokio::test]
 async fn an_event_is_a_message_that_explains_itself() {
@@ -15,7 +15,7 @@ async fn an_event_is_a_message_that_explains_itself() {
         let sent = event();
         let publisher = scene.publisher();
         assert!(!publisher.is_connected());
-        assert!(matches!(publisher.publish(std::slice::from_ref(&sent)).await[..], [Ok(())]));
+        publish_all(&publisher, std::slice::from_ref(&sent)).await;
         assert!(publisher.is_connected());
 
         let message = scene.take(&scene.config.queue).await;
@@ -37,9 +37,7 @@ async fn an_event_is_a_message_that_explains_itself() {
 async fn a_batch_of_500_is_confirmed_and_consumed() {
     scene(async |scene| {
         let batch = events(500);
-        let results = scene.publisher().publish(&batch).await;
-        assert_eq!(results.len(), 500);
-        assert!(results.iter().all(Result::is_ok));
+        publish_all(&scene.publisher(), &batch).await;
 
         // The first consumer comes after the events.
         let handler = Recorder::done();
@@ -56,7 +54,7 @@ async fn a_batch_of_500_is_confirmed_and_consumed() {
 #[tokio::test]
 async fn an_event_that_no_queue_takes_is_an_error_of_its_own() {
     scene(async |scene| {
-        let publisher = scene.publisher();
+        let publisher = scene.ready_publisher().await;
         for stray in [0, 1, 50, 98, 99] {
             let mut batch = events(100);
             batch[stray].event_type = "elsewhere.v1.happened".to_owned();
@@ -79,7 +77,7 @@ async fn an_event_that_no_queue_takes_is_an_error_of_its_own() {
 #[tokio::test]
 async fn concurrent_callers_get_their_own_results() {
     scene(async |scene| {
-        let publisher = scene.publisher();
+        let publisher = scene.ready_publisher().await;
         let mut callers = tokio::task::JoinSet::new();
         for caller in 0..8 {
             let publisher = publisher.clone();
@@ -100,11 +98,10 @@ async fn concurrent_callers_get_their_own_results() {
 #[tokio::test]
 async fn a_queue_that_was_deleted_fails_one_batch_and_is_made_again() {
     scene(async |scene| {
-        let publisher = scene.publisher();
-        assert!(publisher.publish(&[event()]).await[0].is_ok());
+        let publisher = scene.ready_publisher().await;
         scene.delete_queue().await;
         assert!(matches!(publisher.publish(&[event()]).await[..], [Err(PublishError::Unroutable)]));
-        assert!(publisher.publish(&[event()]).await[0].is_ok());
+        publish_all(&publisher, &[event()]).await;
     })
     .await;
 }
@@ -112,7 +109,7 @@ async fn a_queue_that_was_deleted_fails_one_batch_and_is_made_again() {
 #[tokio::test]
 async fn the_queues_are_durable_and_limited() {
     scene(async |scene| {
-        scene.publisher().publish(&[event()]).await.remove(0).unwrap();
+        publish_all(&scene.publisher(), &[event()]).await;
         // Declaring with other arguments is refused, so what is declared is what the settings say.
         let mut other = scene.config.clone();
         other.delivery_limit += 1;
@@ -148,7 +145,7 @@ async fn a_broker_that_falls_silent_times_out_and_is_found_again() {
         config.url.clone_from(&proxy.url);
         config.publish_timeout = Duration::from_secs(1);
         let publisher = rabbit_publisher(config).unwrap();
-        publisher.publish(&[event()]).await.remove(0).unwrap();
+        publish_all(&publisher, &[event()]).await;
 
         proxy.stall();
         let results = publisher.publish(&events(2)).await;
@@ -160,7 +157,7 @@ async fn a_broker_that_falls_silent_times_out_and_is_found_again() {
         // The old connection stays silent; only a new one can carry this.
         let (batch, publisher) = (events(2), &publisher);
         proxy.heal();
-        crate::scene::publish_all(publisher, &batch).await;
+        publish_all(publisher, &batch).await;
         let mut found = HashSet::new();
         while let Some(message) = scene.try_take(&scene.config.queue).await {
             found.insert(Event::from_json(&message.delivery.data).unwrap().id);
@@ -174,7 +171,7 @@ async fn a_broker_that_falls_silent_times_out_and_is_found_again() {
 async fn an_event_without_a_trace_has_no_trace_header() {
     scene(async |scene| {
         let sent = Event { traceparent: None, ..event() };
-        scene.publisher().publish(&[sent]).await.remove(0).unwrap();
+        publish_all(&scene.publisher(), &[sent]).await;
         let message = scene.take(&scene.config.queue).await;
         assert_eq!(header(&message, "traceparent"), None::<&AMQPValue>);
     })

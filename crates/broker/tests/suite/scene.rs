@@ -86,6 +86,14 @@ impl Scene {
         rabbit_publisher(self.config.clone()).unwrap()
     }
 
+    /// A publisher whose queue takes events: one that was made a moment ago may still refuse some.
+    pub async fn ready_publisher(&self) -> Publisher {
+        let publisher = self.publisher();
+        publish_all(&publisher, &[event()]).await;
+        self.take(&self.config.queue).await;
+        publisher
+    }
+
     pub fn consumer(&self) -> Consumer {
         rabbit_consumer(self.config.clone()).unwrap()
     }
@@ -252,12 +260,5 @@ pub fn text(value: Option<&AMQPValue>) -> String {
 
 /// Publishes until every event is confirmed, as an outbox relay does.
 pub async fn publish_all(publisher: &Publisher, events: &[Event]) {
-    let mut left = events.to_vec();
-    wait_for("every event to be confirmed", async || {
-        let results = publisher.publish(&left).await;
-        let mut results = results.iter();
-        left.retain(|_| results.next().unwrap().is_err());
-        left.is_empty()
-    })
-    .await;
+    countersign_testkit::publish_all(events, async |left| publisher.publish(left).await).await;
 }

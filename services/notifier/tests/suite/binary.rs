@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use countersign_broker::{Event, RabbitConfig, rabbit_publisher};
 use countersign_notifier::storage::{Backlog, Storage};
-use countersign_testkit::{Process, SmtpSink, TestBroker, TestDatabase, both_databases, free_port, wait_for};
+use countersign_testkit::{
+    Process, SmtpSink, TestBroker, TestDatabase, both_databases, free_port, publish_all, wait_for,
+};
 use sea_orm::ConnectionTrait as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
@@ -58,9 +60,8 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     .unwrap();
     let members: Vec<Uuid> = (1..=20).map(Uuid::from_u128).collect();
     // Reminders that become due while the process is killed.
-    for published in publisher.publish(&reminded(&members)).await {
-        published.unwrap();
-    }
+    let publish = async |events: &[Event]| publisher.publish(events).await;
+    publish_all(&reminded(&members), publish).await;
     for round in 0..5 {
         let recipients = members.iter().map(|member| approver(*member)).collect();
         let number = u128::try_from(round).unwrap() + 1;
@@ -68,9 +69,7 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
             about("submitted", number, round * 2, recipients),
             about("rejected", number, round * 2 + 1, vec![submitter(LENA)]),
         ];
-        for published in publisher.publish(&events).await {
-            published.unwrap();
-        }
+        publish_all(&events, publish).await;
         let before = sink.messages().len();
         wait_for("a mail of this round", SOON, async || (sink.messages().len() > before).then_some(())).await;
         service.kill9();
@@ -83,9 +82,7 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
         .await;
     }
     let storage = Storage::connect(db.url()).await.unwrap();
-    for published in publisher.publish(&[invitation("s3cret-token")]).await {
-        published.unwrap();
-    }
+    publish_all(&[invitation("s3cret-token")], publish).await;
     let expected = 5 * (members.len() + 1) + members.len() + 1;
     wait_for("every mail", SOON, async || {
         let backlog = storage.backlog().await.unwrap();
