@@ -241,6 +241,19 @@ impl Caller {
         Ok(answer.into_inner().resource.unwrap())
     }
 
+    /// A resource by the owning service's id.
+    pub async fn resource_named(&self, kind: &str, external_id: &str) -> Result<approval::Resource, Status> {
+        let message = approval::GetResourceRequest {
+            account_id: self.account.clone(),
+            kind: kind.into(),
+            external_id: external_id.into(),
+            ..Default::default()
+        };
+        let answer =
+            ResourceServiceClient::new(self.approval.clone()).get_resource(self.request(message)).await?;
+        Ok(answer.into_inner().resource.unwrap())
+    }
+
     pub async fn update(
         &self,
         mut message: approval::UpdateResourceRequest,

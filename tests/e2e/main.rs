@@ -30,6 +30,7 @@ mod snapshots;
 mod standalone;
 mod switch;
 mod system;
+mod text;
 mod tour;
 mod watch;
 mod workflow;

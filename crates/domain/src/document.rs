@@ -1,5 +1,5 @@
 //! An account's members and custom roles as one document, for infrastructure as code. Members are known by their address and roles
-//! by their name, whatever the case; there are no ids in it, so it can be applied to another account.
+//! by their name, both by [`text::key`]; there are no ids in it, so it can be applied to another account.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,8 @@ use crate::{
     membership::{check_assignable, check_one_scope, settle_right},
     permission::require_admin,
     refusal::Permission,
-    roles::{Asked, check_accesses},
+    roles::{Asked, check_accesses, is_system_role},
+    text,
 };
 
 /// The document.
@@ -88,8 +89,8 @@ pub fn export(context: &Context<'_>, members: &[Member]) -> Result<Document, Ref
             .map(|member| member_of(context.roles, member))
             .collect(),
     };
-    document.roles.sort_by_key(|role| role.name.to_lowercase());
-    document.members.sort_by_key(|member| member.email.to_lowercase());
+    document.roles.sort_by_key(|role| text::key(&role.name));
+    document.members.sort_by_key(|member| text::key(&member.email));
     Ok(document)
 }
 
@@ -119,7 +120,7 @@ fn member_of(roles: &Roles, member: &Member) -> DocumentMember {
 /// The names of a member's roles, the system role first.
 fn names_of(name_of: impl Fn(RoleId) -> Option<String>, member: &Member) -> Vec<String> {
     let mut custom: Vec<String> = member.roles.iter().filter_map(|id| name_of(*id)).collect();
-    custom.sort_by_key(|name| name.to_lowercase());
+    custom.sort_by_key(|name| text::key(name));
     member.system_role.iter().map(|role| role.as_str().to_owned()).chain(custom).collect()
 }
 
@@ -177,17 +178,17 @@ fn check_unique(document: &Document) -> Result<(), Refusal> {
     let mut violations = check_size(document.roles.len(), document.members.len());
     let mut names = HashSet::new();
     for (index, role) in document.roles.iter().enumerate() {
-        let folded = role.name.to_lowercase();
-        if SystemRole::parse(&role.name.to_uppercase()).is_some() {
+        let key = text::key(&role.name);
+        if is_system_role(&key) {
             violations
                 .push(Violation::new(format!("document.roles[{index}].name"), "is a system role's name"));
-        } else if !names.insert(folded) {
+        } else if !names.insert(key) {
             violations.push(Violation::new(format!("document.roles[{index}].name"), "is named twice"));
         }
     }
     let mut addresses = HashSet::new();
     for (index, member) in document.members.iter().enumerate() {
-        if !addresses.insert(member.email.to_lowercase()) {
+        if !addresses.insert(text::key(&member.email)) {
             violations.push(Violation::new(format!("document.members[{index}].email"), "is named twice"));
         }
     }
@@ -253,7 +254,7 @@ fn import_members(
     differences: &mut Vec<Difference>,
 ) -> Result<Vec<Member>, Refusal> {
     let known: HashMap<String, &Member> =
-        members.iter().map(|member| (member.email.to_lowercase(), member)).collect();
+        members.iter().map(|member| (text::key(&member.email), member)).collect();
     let changed_roles: HashSet<RoleId> = change
         .writes
         .iter()
@@ -264,7 +265,7 @@ fn import_members(
         .collect();
     let mut after = Vec::new();
     for (wanted, named) in document.members.iter().zip(check_members(roles, document)?) {
-        let before = known.get(&wanted.email.to_lowercase()).copied();
+        let before = known.get(&text::key(&wanted.email)).copied();
         let member = wanted_member(context, roles, wanted, named, before, new_id)?;
         let lines = lines_of_member(context.roles, roles, before, &member);
         match before {
@@ -288,8 +289,8 @@ fn import_members(
         }
         after.push(member);
     }
-    let wanted: HashSet<String> = document.members.iter().map(|member| member.email.to_lowercase()).collect();
-    for member in members.iter().filter(|member| !wanted.contains(&member.email.to_lowercase())) {
+    let wanted: HashSet<String> = document.members.iter().map(|member| text::key(&member.email)).collect();
+    for member in members.iter().filter(|member| !wanted.contains(&text::key(&member.email))) {
         let mut gone = Member { version: member.version + 1, ..member.clone() };
         gone.roles.retain(|id| roles.get(*id).is_some());
         if member.state == MemberState::Active {
@@ -317,8 +318,7 @@ struct Named {
 
 /// The roles of each member of `document`, or everything that is wrong with any of them.
 fn check_members(roles: &Roles, document: &Document) -> Result<Vec<Named>, Refusal> {
-    let known: HashMap<String, RoleId> =
-        roles.iter().map(|role| (role.name.to_lowercase(), role.id)).collect();
+    let known: HashMap<String, RoleId> = roles.iter().map(|role| (text::key(&role.name), role.id)).collect();
     let mut violations = Vec::new();
     let all = document
         .members
@@ -339,7 +339,7 @@ fn check_member(
 ) -> Named {
     let mut named = Named::default();
     for (place, name) in wanted.roles.iter().enumerate() {
-        let problem = match (SystemRole::parse(name), known.get(&name.to_lowercase())) {
+        let problem = match (SystemRole::parse(name), known.get(&text::key(name))) {
             (Some(given), _) => match named.system_role {
                 None => {
                     named.system_role = Some(given);

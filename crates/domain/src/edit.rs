@@ -1,5 +1,7 @@
 //! Registering and editing resources (LIF-20 … LIF-22, ACC-12, ACC-13).
 
+use std::collections::HashSet;
+
 use crate::{
     Content, Context, Kind, MemberId, Outcome, Refusal, Resource, ResourceId, Timestamp, Violation,
     access::Audience,
@@ -12,6 +14,7 @@ use crate::{
     permission::{denied, require_write},
     refusal::Permission,
     resource::{ApprovalStatus, LaunchMode, Schedule},
+    text,
 };
 
 /// A resource to register.
@@ -296,6 +299,7 @@ pub fn variants_violations(kind: &Kind, variants: &[String]) -> Vec<Violation> {
         // Not looked at name by name: that takes time that grows with the square of the list.
         return vec![Violation::new("variants", text)];
     }
+    let mut keys = HashSet::new();
     for (index, variant) in variants.iter().enumerate() {
         let length = variant.chars().count();
         if length == 0 || length > limits::VARIANT {
@@ -303,10 +307,9 @@ pub fn variants_violations(kind: &Kind, variants: &[String]) -> Vec<Violation> {
                 format!("variants[{index}]"),
                 format!("must have 1 to {} characters, has {length}", limits::VARIANT),
             ));
-        } else if variant.chars().any(char::is_control) {
-            let text = "must not hold control characters";
-            violations.push(Violation::new(format!("variants[{index}]"), text));
-        } else if variants[..index].contains(variant) {
+        } else if let Some(problem) = text::line(variant).problems.into_iter().next() {
+            violations.push(Violation::new(format!("variants[{index}]"), problem));
+        } else if !keys.insert(text::key(variant)) {
             violations.push(Violation::new(format!("variants[{index}]"), "is named twice"));
         }
     }

@@ -22,6 +22,7 @@
 //! | [`loss`] | what becomes of requests when a right to decide is lost (REQ-10) or a workflow is switched off (POL-2) |
 //! | [`mask`] | masking personal data (ACC-13) |
 //! | [`document`] | an account's members and roles as one document |
+//! | [`text`] | text that people see or that is compared (ACC-18) |
 //! | [`tenancy`] | running accounts: features, suspension, deletion |
 //! | [`rules`] | a change of what decisions rely on |
 //! | [`policy`] | the terms of an area (POL) |
@@ -61,6 +62,7 @@ pub mod review;
 pub mod roles;
 pub mod rules;
 pub mod tenancy;
+pub mod text;
 pub mod time;
 pub mod timer;
 

@@ -11,6 +11,7 @@ use crate::{
     perform::check_version,
     permission::require_admin,
     refusal::{Missing, Permission},
+    text,
 };
 
 /// Access to a component as a caller names it.
@@ -104,7 +105,7 @@ pub fn update(
         Some(accesses) => check_accesses(context, "accesses", accesses)?,
         None => role.accesses.clone(),
     };
-    if let Some(name) = &change.name {
+    if let Some(name) = change.name.as_ref().filter(|name| **name != role.name) {
         check_name(context, name, Some(role.id))?;
     }
     let after = Role {
@@ -241,13 +242,19 @@ pub(crate) fn check_accesses(
     if invalid.is_empty() { Ok(accesses) } else { Err(Refusal::Invalid(invalid)) }
 }
 
-/// ACC-3: unique in the account, whatever the case, and no system role's.
+/// ACC-3, ACC-18: unique in the account, by what can be told apart, and no system role's.
 fn check_name(context: &Context<'_>, name: &str, own: Option<RoleId>) -> Result<(), Refusal> {
-    let taken = context.roles.named(name).is_some_and(|other| Some(other.id) != own);
-    if taken || SystemRole::parse(&name.to_uppercase()).is_some() {
+    let key = text::key(name);
+    let taken = context.roles.iter().any(|other| Some(other.id) != own && text::key(&other.name) == key);
+    if taken || is_system_role(&key) {
         return Err(Refusal::RoleNameTaken(name.to_owned()));
     }
     Ok(())
+}
+
+/// Whether a name with this key would be read as a system role's.
+pub(crate) fn is_system_role(key: &str) -> bool {
+    SystemRole::parse(&key.to_uppercase()).is_some()
 }
 
 fn check_room(context: &Context<'_>, more: usize) -> Result<(), Refusal> {

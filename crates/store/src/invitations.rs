@@ -1,6 +1,6 @@
 //! Invitations as they are read.
 
-use countersign_domain::{AccountId, Invitation, InvitationId, invitation::TokenHash};
+use countersign_domain::{AccountId, Invitation, InvitationId, invitation::TokenHash, text};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -50,7 +50,7 @@ impl Store {
              WHERE i.account_id = $1 AND i.email_folded = $2 AND i.state = 'PENDING'",
             select_list::<invitations::Entity>("i", "")
         );
-        let select = statement(&self.read, &sql, vec![account.0.into(), email.to_lowercase().into()]);
+        let select = statement(&self.read, &sql, vec![account.0.into(), text::key(email).into()]);
         let Some(row) = self.read.query_one_raw(select).await.map_err(what)? else { return Ok(None) };
         let model = invitations::Model::from_query_result(&row, "").map_err(what)?;
         Ok(Some(model.try_into()?))

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use countersign_domain::{AccountId, Member, MemberId, RoleId};
+use countersign_domain::{AccountId, Member, MemberId, RoleId, text};
 use sea_orm::{ConnectionTrait, Value};
 use uuid::Uuid;
 
@@ -137,7 +137,7 @@ impl Store {
         email: &str,
     ) -> Result<Option<Member>, StoreError> {
         let source = "members AS m WHERE m.account_id = $1 AND m.email_folded = $2";
-        let values = vec![account.0.into(), email.to_lowercase().into()];
+        let values = vec![account.0.into(), text::key(email).into()];
         Ok(self.collected_members(account, source, values).await?.pop())
     }
 }

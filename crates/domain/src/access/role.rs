@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Component, DataScope, Rights};
-use crate::{AccountId, RoleId, Timestamp};
+use crate::{AccountId, RoleId, Timestamp, text};
 
 /// A custom role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Role {
     pub account_id: AccountId,
     /// The id.
     pub id: RoleId,
-    /// A name, unique in the account whatever its case.
+    /// A name, unique in the account by [`text::key`].
     pub name: String,
     /// What it gives, component by component; what it does not name it gives nothing on of its own.
     pub accesses: BTreeMap<Component, Rights>,
@@ -58,10 +58,12 @@ impl Roles {
         self.0.get(&id)
     }
 
-    /// The role with this name, whatever its case.
+    /// The role with a name that can't be told from this one (ACC-18). Of several, which were stored before that was a rule, the
+    /// one that is called exactly so.
     pub fn named(&self, name: &str) -> Option<&Role> {
-        let folded = name.to_lowercase();
-        self.0.values().find(|role| role.name.to_lowercase() == folded)
+        let key = text::key(name);
+        let same = |role: &&Role| text::key(&role.name) == key;
+        self.0.values().filter(same).min_by_key(|role| role.name != name)
     }
 
     /// All of them, by id.

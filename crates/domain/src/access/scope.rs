@@ -8,18 +8,50 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// Whom a resource reaches, property by property: `Country` → `US`, `CA`. A property that is declared has a value.
+use crate::text;
+
+/// Whom a resource reaches, property by property: `Country` → `US`, `CA`. A property that is declared has a value. Both are
+/// compared as text in its one form (ACC-18), also what was stored in another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<String, BTreeSet<String>>")]
 pub struct Audience(pub BTreeMap<String, BTreeSet<String>>);
 
-/// What a scoped role limits its holders to.
+impl From<BTreeMap<String, BTreeSet<String>>> for Audience {
+    fn from(stored: BTreeMap<String, BTreeSet<String>>) -> Self {
+        let mut audience: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (property, values) in stored {
+            audience.entry(text::into_composed(property)).or_default().extend(composed(values));
+        }
+        Self(audience)
+    }
+}
+
+/// What a scoped role limits its holders to; in the same form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredScope")]
 pub struct DataScope {
     /// The audience property.
     pub property: String,
     /// Its values inside the scope.
     pub values: BTreeSet<String>,
+}
+
+/// A scope as it was stored, in whatever form.
+#[derive(Deserialize)]
+struct StoredScope {
+    property: String,
+    values: BTreeSet<String>,
+}
+
+impl From<StoredScope> for DataScope {
+    fn from(stored: StoredScope) -> Self {
+        let StoredScope { property, values } = stored;
+        Self { property: text::into_composed(property), values: composed(values).collect() }
+    }
+}
+
+fn composed(values: BTreeSet<String>) -> impl Iterator<Item = String> {
+    values.into_iter().map(text::into_composed)
 }
 
 impl DataScope {

@@ -20,4 +20,5 @@ mod policy;
 mod recipients;
 mod revert;
 mod review;
+mod text;
 mod timer;

@@ -1,11 +1,11 @@
 //! The statements of a change of the rules, one after the other in a transaction; those after one that failed are passed over.
 
 use countersign_domain::{
-    Account, AccountId, Invitation, Member, MemberId, Policy, Role, RoleId, RulesWrite,
+    Account, AccountId, Invitation, Member, MemberId, Policy, Role, RoleId, RulesWrite, text,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, IntoActiveModel, QueryFilter, Set, Value,
+    EntityTrait, ExprTrait, IntoActiveModel, NotSet, QueryFilter, Set, Value, sea_query::Expr,
 };
 
 use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refused, sqlite};
@@ -143,7 +143,21 @@ impl<'a> Steps<'a> {
             .add(roles::Column::AccountId.eq(row.account_id))
             .add(roles::Column::RoleId.eq(row.role_id))
             .add(roles::Column::Version.eq(row.version - 1));
-        self.update::<roles::Entity>(row.into_active_model().reset_all(), before, Table::Roles).await
+        // A name that stays keeps its key: of two roles from before there were keys, one has another than its name's.
+        let key = Expr::case(
+            Expr::col(roles::Column::Name).eq(row.name.clone()),
+            Expr::col(roles::Column::NameFolded),
+        )
+        .finally(row.name_folded.clone());
+        let mut changes = row.into_active_model().reset_all();
+        changes.name_folded = NotSet;
+        let updated = roles::Entity::update_many()
+            .filter(before)
+            .set(changes)
+            .col_expr(roles::Column::NameFolded, key.into())
+            .exec(self.transaction)
+            .await;
+        self.hit(updated.map(|done| done.rows_affected), Table::Roles)
     }
 
     async fn delete_role(&mut self, role: RoleId) -> Result<(), StoreError> {
@@ -168,7 +182,7 @@ impl<'a> Steps<'a> {
 
     /// However many of the addresses have one.
     async fn withdraw_invitations(&mut self, addresses: &[String]) -> Result<(), StoreError> {
-        let folded: Vec<String> = addresses.iter().map(|address| address.to_lowercase()).collect();
+        let folded: Vec<String> = addresses.iter().map(|address| text::key(address)).collect();
         let (among, folded): (&str, Value) = match self.transaction.get_database_backend() {
             DbBackend::Postgres => ("= ANY ($2)", folded.into()),
             _ => ("IN (SELECT value FROM json_each($2))", serde_json::Value::from(folded).to_string().into()),

@@ -4,6 +4,7 @@ use countersign_domain::{
     AccountId, Invitation, InvitationId, MemberId, SystemRole, Timestamp,
     invitation::{InvitationState, TokenHash},
     membership::Given,
+    text,
 };
 use sea_orm::entity::prelude::*;
 
@@ -48,7 +49,7 @@ impl From<&Invitation> for Model {
             account_id: invitation.account_id.0,
             invitation_id: invitation.id.0,
             email: invitation.email.clone(),
-            email_folded: invitation.email.to_lowercase(),
+            email_folded: text::key(&invitation.email),
             locale: invitation.locale.clone(),
             system_role: system_role.map(|role| role.as_str().to_owned()),
             role_ids: to_json(roles),

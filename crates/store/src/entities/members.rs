@@ -1,6 +1,6 @@
 //! Members of accounts.
 
-use countersign_domain::{AccountId, Member, MemberId, MemberState, RoleId, SystemRole, Timestamp};
+use countersign_domain::{AccountId, Member, MemberId, MemberState, RoleId, SystemRole, Timestamp, text};
 use sea_orm::entity::prelude::*;
 
 use super::parsed;
@@ -15,7 +15,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub member_id: Uuid,
     pub email: String,
-    /// The address in lower case, folded here because the databases fold differently; unique in the account.
+    /// [`text::key`] of the address, made here because the databases fold differently; unique in the account.
     pub email_folded: String,
     pub display_name: String,
     pub locale: String,
@@ -40,7 +40,7 @@ impl From<&Member> for Model {
             account_id: member.account_id.0,
             member_id: member.id.0,
             email: member.email.clone(),
-            email_folded: member.email.to_lowercase(),
+            email_folded: text::key(&member.email),
             display_name: member.display_name.clone(),
             locale: member.locale.clone(),
             system_role: member.system_role.map(|role| role.as_str().to_owned()),

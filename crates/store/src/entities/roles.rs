@@ -1,6 +1,6 @@
 //! Custom roles.
 
-use countersign_domain::{AccountId, Role, RoleId, Timestamp};
+use countersign_domain::{AccountId, Role, RoleId, Timestamp, text};
 use sea_orm::entity::prelude::*;
 
 use super::{json, to_json};
@@ -15,7 +15,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub role_id: Uuid,
     pub name: String,
-    /// The name in lower case, folded here because the databases fold differently; unique in the account.
+    /// [`text::key`] of the name, made here because the databases fold differently; unique in the account. Of two roles that were
+    /// there before it was, the later one has its id behind it.
     pub name_folded: String,
     /// A JSON object: rights by component.
     pub accesses: String,
@@ -40,7 +41,7 @@ impl From<&Role> for Model {
             account_id: role.account_id.0,
             role_id: role.id.0,
             name: role.name.clone(),
-            name_folded: role.name.to_lowercase(),
+            name_folded: text::key(&role.name),
             accesses: to_json(&role.accesses),
             approves: role.approves(),
             scope: role.scope.as_ref().map(to_json),

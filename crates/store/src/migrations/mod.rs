@@ -9,6 +9,7 @@ mod m0002_access;
 mod m0003_workflow;
 mod m0004_history;
 mod m0005_lifecycles;
+mod m0011_name_keys;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_workflow::Migration),
             Box::new(m0004_history::Migration),
             Box::new(m0005_lifecycles::Migration),
+            Box::new(m0011_name_keys::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ use countersign_domain::{
 };
 use countersign_store::{About, Committed, Duplicate, RulesCommit, StoreError};
 use countersign_testkit::{TestDatabase, both_databases};
+use sea_orm::ConnectionTrait as _;
 
 use crate::support::*;
 
@@ -19,6 +20,9 @@ both_databases! {
     holders_of_an_approving_role_are_candidates,
     a_role_that_is_held_can_not_vanish,
     a_role_name_is_unique_whatever_its_case,
+    a_role_name_is_unique_by_what_is_seen,
+    roles_from_before_there_were_keys_stay,
+    audiences_and_scopes_from_before_are_compared_in_one_form,
     stale_roles_and_invitations_are_refused,
     invitations_come_back,
     an_address_is_invited_once_whatever_its_case,
@@ -395,4 +399,76 @@ async fn parts_of_another_account_are_refused(db: TestDatabase) {
         assert!(matches!(error, StoreError::Unstorable { .. }), "{error:?}");
     }
     assert_eq!(world.snapshot(&About::Nothing).await.account, world.account);
+}
+
+/// The name whose `É` is one character, two, and one before something that can't be seen.
+const CAFES: [&str; 3] = ["Café", "Cafe\u{301}", "Café\u{200B}"];
+
+/// Proves ACC-18 as far as the store goes.
+async fn a_role_name_is_unique_by_what_is_seen(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    world.changed(vec![RulesWrite::InsertRole(role(&world.account, CAFES[0]))]).await;
+    for name in [CAFES[1], CAFES[2], "CAFÉ", "\u{FF23}af\u{E9}"] {
+        let same = RulesWrite::InsertRole(role(&world.account, name));
+        let commit = world.change(vec![same]);
+        assert_eq!(world.try_change(commit).await, Committed::Duplicate(Duplicate::RoleName), "{name:?}");
+    }
+    world.changed(vec![RulesWrite::InsertRole(role(&world.account, "Cafe"))]).await;
+}
+
+/// Proves ACC-18: what was stored before stays readable and can be changed, and no third one joins it.
+async fn roles_from_before_there_were_keys_stay(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let others = ["Straße", "Plain  one", "Plain"];
+    let mut all: Vec<Role> = CAFES.iter().chain(&others).map(|name| role(&world.account, name)).collect();
+    // As the version before wrote them: in lower case alone.
+    let raw = world.raw().await;
+    for (index, role) in all.iter_mut().enumerate() {
+        let kept = role.name.clone();
+        role.name = format!("{index}");
+        world.changed(vec![RulesWrite::InsertRole(role.clone())]).await;
+        role.name = kept;
+        let folded = role.name.to_lowercase();
+        let update = format!(
+            "UPDATE roles SET name = '{}', name_folded = '{folded}' WHERE name = '{index}'",
+            role.name
+        );
+        raw.execute_unprepared(&update).await.unwrap();
+    }
+    raw.execute_unprepared("DELETE FROM seaql_migrations WHERE version = 'm0011_name_keys'").await.unwrap();
+    world.store.migrate().await.unwrap();
+
+    let listed = world.store.list_roles(world.account.id, None, 10).await.unwrap().items;
+    assert_eq!(listed, all, "all of them are there as they were");
+    let keys = "SELECT count(*) FROM roles WHERE name_folded IN ('café', 'strasse', 'plain one', 'plain')";
+    assert_eq!(number(&raw, keys).await, 4, "one of each");
+
+    // The second of the three keeps its name, and what else it has can be changed.
+    let changed = Role { masks_pii: !all[1].masks_pii, version: all[1].version + 1, ..all[1].clone() };
+    world.changed(vec![RulesWrite::UpdateRole(changed.clone())]).await;
+    let third = RulesWrite::InsertRole(role(&world.account, "CAFÉ"));
+    let commit = world.change(vec![third]);
+    assert_eq!(world.try_change(commit).await, Committed::Duplicate(Duplicate::RoleName));
+    // Under a name of its own it has a key of its own.
+    let renamed = Role { name: "Tea".into(), version: changed.version + 1, ..changed };
+    world.changed(vec![RulesWrite::UpdateRole(renamed)]).await;
+    assert_eq!(number(&raw, "SELECT count(*) FROM roles WHERE name_folded = 'tea'").await, 1);
+}
+
+/// Proves ACC-18: what was stored before is compared in the one form.
+async fn audiences_and_scopes_from_before_are_compared_in_one_form(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let (resource, _) = world.submitted().await;
+    let scoped = role(&world.account, "Scoped");
+    world.changed(vec![RulesWrite::InsertRole(scoped)]).await;
+    let raw = world.raw().await;
+    for update in [
+        "UPDATE resources SET audience = '{\"Re\u{301}gion\":[\"Que\u{301}bec\"]}'".to_owned(),
+        "UPDATE roles SET scope = '{\"property\":\"R\u{E9}gion\",\"values\":[\"Qu\u{E9}bec\"]}'".to_owned(),
+    ] {
+        raw.execute_unprepared(&update).await.unwrap();
+    }
+    let snapshot = world.snapshot(&About::Resource(resource.id)).await;
+    let scope = snapshot.roles.iter().find_map(|role| role.scope.clone()).unwrap();
+    assert!(scope.contains(&snapshot.resource.unwrap().audience));
 }

@@ -172,7 +172,8 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0002_access".into(),
                 "m0003_workflow".into(),
                 "m0004_history".into(),
-                "m0005_lifecycles".into()
+                "m0005_lifecycles".into(),
+                "m0011_name_keys".into(),
             ]
         }
     );

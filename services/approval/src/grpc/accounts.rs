@@ -33,16 +33,16 @@ impl Edge {
         let mut fields = Fields::default();
         let key = fields.request_id(&request.request_id);
         let id = fields.optional_id("account_id", &request.account_id);
-        fields.line("name", &request.name, 1..=limits::TITLE);
+        let name = fields.line("name", &request.name, 1..=limits::TITLE);
         let features = fields.features(&request.features);
         fields.email("admin_email", &request.admin_email);
-        fields.line("admin_display_name", &request.admin_display_name, 1..=limits::TITLE);
+        let display_name = fields.display_name("admin_display_name", &request.admin_display_name);
         let locale = fields.locale("admin_locale", &request.admin_locale);
         fields.finish()?;
         let now = self.road.now();
         let account = Account {
             id: id.unwrap_or_else(|| AccountId(ids::new_id())),
-            name: request.name.clone(),
+            name,
             features,
             state: AccountState::Active,
             rules_version: 1,
@@ -52,7 +52,7 @@ impl Edge {
             account_id: account.id,
             id: MemberId(ids::new_id()),
             email: request.admin_email.clone(),
-            display_name: request.admin_display_name.clone(),
+            display_name,
             locale,
             system_role: Some(SystemRole::Admin),
             roles: Vec::new(),
@@ -109,9 +109,7 @@ impl Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let expected_version = fields.etag(&request.etag);
-        if let Some(name) = &request.name {
-            fields.line("name", name, 1..=limits::TITLE);
-        }
+        let name = request.name.as_ref().map(|name| fields.line("name", name, 1..=limits::TITLE));
         let features = fields.features(&request.features);
         if !request.replace_features && !features.is_empty() {
             fields.violation("features", "are given without replace_features");
@@ -124,7 +122,7 @@ impl Edge {
         let call = caller.operate_write(account, key, "UpdateAccount", &request)?;
         let change = tenancy::AccountChange {
             expected_version,
-            name: request.name.clone(),
+            name,
             features: request.replace_features.then_some(features),
         };
         self.operated(

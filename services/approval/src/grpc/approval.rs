@@ -79,9 +79,9 @@ impl ApprovalService for Edge {
         let key = fields.request_id(&request.request_id);
         let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
-        fields.note("note", &request.note);
+        let note = fields.note("note", &request.note);
         let call = caller.write(fields.must(account)?, key, "Cancel", &request)?;
-        let command = decide::Cancel { expected_version, note: request.note };
+        let command = decide::Cancel { expected_version, note };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             decide::cancel(context, resource, request, &command)
         };
@@ -99,10 +99,10 @@ impl ApprovalService for Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
-        fields.note("text", &request.text);
+        let text = fields.note("text", &request.text);
         let call = caller.write(fields.must(account)?, key, "Comment", &request)?;
         let decide = |context: &Context<'_>, resource: &Resource, about: &ApprovalRequest| {
-            conversation::comment(context, resource, about, &request.text)
+            conversation::comment(context, resource, about, &text)
         };
         let answer = |request| api::CommentResponse { approval_request: request };
         let subject = Decided { id: fields.must(id)?, named: &[], violations: &fields };
@@ -120,9 +120,9 @@ impl ApprovalService for Edge {
         let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         let approvers = fields.members("approver_ids", &request.approver_ids, limits::APPROVERS);
-        fields.note("note", &request.note);
+        let note = fields.note("note", &request.note);
         let call = caller.write(fields.must(account)?, key, "ReassignApprovers", &request)?;
-        let command = Reassign { expected_version, approvers, note: request.note };
+        let command = Reassign { expected_version, approvers, note };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             conversation::reassign(context, resource, request, &command)
         };
@@ -159,14 +159,14 @@ impl Edge {
         let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         let digest = fields.digest(&request.digest);
-        fields.note("note", &request.note);
-        fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
+        let note = fields.note("note", &request.note);
+        let winner = fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
         let call = caller.write(fields.must(account)?, key, "Approve", &request)?;
         let command = decide::Approve {
             expected_version,
             digest,
-            note: request.note,
-            winner: Some(request.winning_variant).filter(|winner| !winner.is_empty()),
+            note,
+            winner: Some(winner).filter(|winner| !winner.is_empty()),
         };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             decide::approve(context, resource, request, &command)
@@ -188,9 +188,9 @@ impl Edge {
         let id: Option<RequestId> = fields.id("approval_request_id", &request.approval_request_id);
         let expected_version = fields.etag(&request.etag);
         let digest = fields.digest(&request.digest);
-        fields.note("note", &request.note);
+        let note = fields.note("note", &request.note);
         let call = caller.write(fields.must(account)?, key, "Reject", &request)?;
-        let command = decide::Reject { expected_version, digest, note: request.note };
+        let command = decide::Reject { expected_version, digest, note };
         let decide = |context: &Context<'_>, resource: &Resource, request: &ApprovalRequest| {
             decide::reject(context, resource, request, &command)
         };

@@ -3,7 +3,6 @@
 use countersign_domain::{
     RulesChange,
     document::{self, Document, DocumentMember, DocumentRole},
-    limits,
     perform::check_version,
     permission::{self, Target},
     refusal::Permission,
@@ -112,9 +111,8 @@ impl Fields {
 
     fn document_role(&mut self, index: usize, role: &api::AccessDocumentRole) -> DocumentRole {
         let at = |name: &str| format!("document.roles[{index}].{name}");
-        self.role_title(&at("name"), &role.name);
         DocumentRole {
-            name: role.name.clone(),
+            name: self.role_title(&at("name"), &role.name),
             accesses: self.accesses(&at("accesses"), &role.accesses),
             scope: role.scope.as_ref().map(|scope| self.scope(&at("scope"), scope)),
             masks_pii: role.masks_pii,
@@ -124,10 +122,9 @@ impl Fields {
     fn document_member(&mut self, index: usize, member: &api::AccessDocumentMember) -> DocumentMember {
         let at = |name: &str| format!("document.members[{index}].{name}");
         self.email(&at("email"), &member.email);
-        self.line(&at("display_name"), &member.display_name, 1..=limits::TITLE);
         DocumentMember {
             email: member.email.clone(),
-            display_name: member.display_name.clone(),
+            display_name: self.display_name(&at("display_name"), &member.display_name),
             locale: self.locale(&at("locale"), &member.locale),
             roles: member.roles.clone(),
             approval_right: member.approval_right,

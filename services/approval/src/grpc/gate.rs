@@ -7,7 +7,7 @@ use countersign_domain::{
     refusal::Missing,
 };
 use countersign_proto::approval as api;
-use countersign_store::About;
+use countersign_store::{About, Snapshot};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    road::{actor_of, context_of},
+    road::{Call, actor_of, context_of},
 };
 
 impl Edge {
@@ -40,7 +40,7 @@ impl Edge {
         let launch_mode = fields.launch_mode(request.launch_mode);
         let call = caller.call(fields.must(account)?)?;
         let about = fields.must(about)?;
-        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
+        let snapshot = self.snapshot_of(&call, &about, &request.external_id).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         fields.also(check_kind(&context, &about));
@@ -122,6 +122,28 @@ pub(super) fn missing(about: &About) -> Missing {
     })
 }
 
+impl Edge {
+    /// The snapshot of a resource by what names it. One that was registered before ids were kept in one form (ACC-18) is found by
+    /// its id as it was given then, if no other has it in that form.
+    pub(super) async fn snapshot_of(
+        &self,
+        call: &Call,
+        about: &About,
+        external_id: &str,
+    ) -> Result<Snapshot, Fault> {
+        let snapshot = self.road.snapshot(call, about, &[]).await?;
+        match about {
+            About::ResourceByExternalId(kind, id)
+                if snapshot.resource.is_none() && !id.is_empty() && id != external_id =>
+            {
+                let about = About::ResourceByExternalId(kind.clone(), external_id.to_owned());
+                self.road.snapshot(call, &about, &[]).await
+            }
+            _ => Ok(snapshot),
+        }
+    }
+}
+
 impl Fields {
     /// A resource by its id, or by its kind and the owning service's id.
     pub(super) fn resource_named(&mut self, id: &str, kind: &str, external_id: &str) -> Option<About> {
@@ -132,8 +154,8 @@ impl Fields {
         if !by_name {
             return self.optional_id::<ResourceId>("resource_id", id).map(About::Resource);
         }
-        self.line("external_id", external_id, 1..=limits::EXTERNAL_ID);
+        let external_id = self.line("external_id", external_id, 1..=limits::EXTERNAL_ID);
         let kind: Option<Kind> = self.kind(kind);
-        kind.map(|kind| About::ResourceByExternalId(kind, external_id.to_owned()))
+        kind.map(|kind| About::ResourceByExternalId(kind, external_id))
     }
 }

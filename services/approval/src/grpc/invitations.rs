@@ -3,7 +3,6 @@
 use countersign_domain::{
     InvitationId, MemberId,
     invitation::{self, Accept, Invite, TokenHash},
-    limits,
     permission::{self, Target},
     refusal::Permission,
 };
@@ -137,19 +136,14 @@ impl InvitationService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
-        fields.line("token", &request.token, 1..=TOKEN);
-        fields.line("display_name", &request.display_name, 1..=limits::TITLE);
+        let token = fields.line("token", &request.token, 1..=TOKEN);
+        let display_name = fields.display_name("display_name", &request.display_name);
         let locale = (!request.locale.is_empty()).then(|| fields.locale("locale", &request.locale));
         fields.finish()?;
         let account = Fields::present("account_id", account)?;
         let call = caller.operate_write(account, key, "AcceptInvitation", &request)?;
-        let command = Accept {
-            token: request.token.clone(),
-            id: MemberId(ids::new_id()),
-            display_name: request.display_name.clone(),
-            locale,
-        };
-        let needs = Needs { token: Some(TokenHash::of(&request.token)), ..Needs::default() };
+        let command = Accept { token: token.clone(), id: MemberId(ids::new_id()), display_name, locale };
+        let needs = Needs { token: Some(TokenHash::of(&token)), ..Needs::default() };
         let answer = self
             .road
             .rules(&call, &needs, |given| {

@@ -1,7 +1,7 @@
 //! Members of an account.
 
 use countersign_domain::{
-    Context, Member, MemberId, Refusal, RulesChange, limits,
+    Context, Member, MemberId, Refusal, RulesChange,
     membership::{self, Given, MemberChange, NewMember},
     refusal::Missing,
 };
@@ -27,18 +27,13 @@ impl Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         fields.email("email", &request.email);
-        fields.line("display_name", &request.display_name, 1..=limits::TITLE);
+        let display_name = fields.display_name("display_name", &request.display_name);
         let locale = fields.locale("locale", &request.locale);
         let given = fields.given(request.system_role, &request.role_ids, request.approval_right);
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "CreateMember", &request)?;
-        let new = NewMember {
-            id: MemberId(ids::new_id()),
-            email: request.email,
-            display_name: request.display_name,
-            locale,
-            given,
-        };
+        let new =
+            NewMember { id: MemberId(ids::new_id()), email: request.email, display_name, locale, given };
         self.road
             .rules(&call, &Needs::default(), |given| {
                 let member = membership::create(&given.context, new.clone())?;
@@ -99,9 +94,8 @@ impl Edge {
         if let Some(email) = &request.email {
             fields.email("email", email);
         }
-        if let Some(name) = &request.display_name {
-            fields.line("display_name", name, 1..=limits::TITLE);
-        }
+        let display_name =
+            request.display_name.as_ref().map(|name| fields.display_name("display_name", name));
         let system_role = fields.system_role(request.system_role);
         if request.clear_system_role && request.system_role != 0 {
             fields.violation("clear_system_role", "can't be set where a system_role is given");
@@ -113,7 +107,7 @@ impl Edge {
         let change = MemberChange {
             expected_version: fields.etag(&request.etag),
             email: request.email.clone(),
-            display_name: request.display_name.clone(),
+            display_name,
             locale: request.locale.as_ref().map(|locale| fields.locale("locale", locale)),
             system_role: if request.clear_system_role { Some(None) } else { system_role.map(Some) },
             roles: request.replace_role_ids.then_some(roles),

@@ -28,8 +28,8 @@ impl ResourceService for Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let kind = fields.kind(&request.kind);
-        fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
-        fields.line("title", &request.title, 1..=limits::TITLE);
+        let external_id = fields.line("external_id", &request.external_id, 1..=limits::EXTERNAL_ID);
+        let title = fields.line("title", &request.title, 1..=limits::TITLE);
         let owner = fields.optional_id("owner_id", &request.owner_id);
         let content = fields.content("content", request.content.clone());
         let schedule = fields.schedule(request.schedule);
@@ -39,12 +39,12 @@ impl ResourceService for Edge {
         let command = edit::Register {
             id: ResourceId(ids::new_id()),
             kind: fields.must(kind)?,
-            external_id: request.external_id,
-            title: request.title,
+            external_id,
+            title,
             owner,
             content: content.unwrap_or_else(Content::empty),
             schedule,
-            variants: request.variants,
+            variants: fields.variants(&request.variants),
             audience,
             pii_fields,
         };
@@ -73,9 +73,7 @@ impl ResourceService for Edge {
         let key = fields.request_id(&request.request_id);
         let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
         let expected_version = fields.etag(&request.etag);
-        if let Some(title) = &request.title {
-            fields.line("title", title, 1..=limits::TITLE);
-        }
+        let title = request.title.as_ref().map(|title| fields.line("title", title, 1..=limits::TITLE));
         let content = request.content.clone().and_then(|content| fields.content("content", Some(content)));
         let schedule = request.schedule.map(|schedule| fields.schedule(Some(schedule)));
         if !request.replace_variants && !request.variants.is_empty() {
@@ -93,10 +91,10 @@ impl ResourceService for Edge {
         let id = fields.must(id)?;
         let command = edit::Edit {
             expected_version,
-            title: request.title,
+            title,
             content,
             schedule,
-            variants: request.replace_variants.then_some(request.variants),
+            variants: request.replace_variants.then(|| fields.variants(&request.variants)),
             audience: request.replace_audience.then_some(audience),
             pii_fields: request.replace_pii_fields.then_some(pii_fields),
         };
@@ -129,7 +127,7 @@ impl ResourceService for Edge {
         let about = fields.resource_named(&request.resource_id, &request.kind, &request.external_id);
         let call = caller.call(fields.must(account)?)?;
         let about = fields.must(about)?;
-        let snapshot = self.road.snapshot(&call, &about, &[]).await?;
+        let snapshot = self.snapshot_of(&call, &about, &request.external_id).await?;
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         fields.also(gate::check_kind(&context, &about));
@@ -180,24 +178,21 @@ impl ResourceService for Edge {
         let id = fields.id::<ResourceId>("resource_id", &request.resource_id);
         let action = fields.action(&request.action);
         let expected_version = fields.etag(&request.etag);
-        fields.note("note", &request.note);
+        let note = fields.note("note", &request.note);
         let approvers = fields.members("approver_ids", &request.approver_ids, limits::APPROVERS);
         let launch_mode = fields.launch_mode(request.launch_mode);
-        fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
-        fields.note("emergency_reason", &request.emergency_reason);
-        if !request.emergency_reason.is_empty() && request.emergency_reason.trim().is_empty() {
-            fields.violation("emergency_reason", "must say why, or be left out");
-        }
+        let winner = fields.line("winning_variant", &request.winning_variant, 0..=limits::VARIANT);
+        let emergency_reason = fields.note("emergency_reason", &request.emergency_reason);
         let call = caller.write(fields.must(account)?, key, "PerformAction", &request)?;
         let id = fields.must(id)?;
         let command = PerformAction {
             action: fields.must(action)?,
             expected_version,
-            note: request.note,
+            note,
             approvers,
             launch_mode,
-            winner: Some(request.winning_variant).filter(|winner| !winner.is_empty()),
-            emergency_reason: request.emergency_reason.trim().to_owned(),
+            winner: Some(winner).filter(|winner| !winner.is_empty()),
+            emergency_reason: emergency_reason.trim().to_owned(),
             request_id: RequestId(ids::new_id()),
             review_id: ReviewId(ids::new_id()),
         };

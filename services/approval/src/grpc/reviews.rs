@@ -74,7 +74,7 @@ impl ReviewService for Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let id = fields.id::<ReviewId>("review_id", &request.review_id);
-        fields.note("note", &request.note);
+        let note = fields.note("note", &request.note);
         let call = caller.write(fields.must(account)?, key, "CloseReview", &request)?;
         let id = fields.must(id)?;
         let response = self
@@ -84,7 +84,7 @@ impl ReviewService for Edge {
                 Subject { about: &About::Review(id), named: &[], violations: &fields },
                 |context, snapshot| {
                     let (resource, found) = concerned(context, snapshot, id)?;
-                    review::close(context, resource, found, &request.note)
+                    review::close(context, resource, found, &note)
                 },
                 |_, outcome| api::CloseReviewResponse {
                     review: outcome.review.as_ref().map(|write| convert::review(write.review())),

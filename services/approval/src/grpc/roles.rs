@@ -50,10 +50,9 @@ impl RoleService for Edge {
         let mut fields = Fields::default();
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
-        fields.role_title("name", &request.name);
         let new = NewRole {
             id: RoleId(ids::new_id()),
-            name: request.name.clone(),
+            name: fields.role_title("name", &request.name),
             accesses: fields.accesses("accesses", &request.accesses),
             scope: request.scope.as_ref().map(|scope| fields.scope("scope", scope)),
             masks_pii: request.masks_pii,
@@ -123,9 +122,7 @@ impl RoleService for Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let name = fields.role_name("role_id", &request.role_id);
-        if let Some(title) = &request.name {
-            fields.role_title("name", title);
-        }
+        let title = request.name.as_ref().map(|title| fields.role_title("name", title));
         let accesses = fields.accesses("accesses", &request.accesses);
         if !request.replace_accesses && !accesses.is_empty() {
             fields.violation("accesses", "are given without replace_accesses");
@@ -136,7 +133,7 @@ impl RoleService for Edge {
         let scope = request.scope.as_ref().map(|scope| Some(fields.scope("scope", scope)));
         let change = RoleChange {
             expected_version: fields.etag(&request.etag),
-            name: request.name.clone(),
+            name: title,
             accesses: request.replace_accesses.then_some(accesses),
             scope: if request.clear_scope { Some(None) } else { scope },
             masks_pii: request.masks_pii,
@@ -164,14 +161,14 @@ impl RoleService for Edge {
         let account = fields.account(&request.account_id);
         let key = fields.request_id(&request.request_id);
         let from = fields.role_name("role_id", &request.role_id);
-        fields.role_title("name", &request.name);
+        let title = fields.role_title("name", &request.name);
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "CloneRole", &request)?;
         let (from, id) = (Fields::present("role_id", from)?, RoleId(ids::new_id()));
         let answer = self
             .road
             .rules(&call, &Needs::default(), |given| {
-                let role = roles::clone_role(&given.context, from, id, request.name.clone())?;
+                let role = roles::clone_role(&given.context, from, id, title.clone())?;
                 let answer = api::CloneRoleResponse { role: Some(convert::role(&role)) };
                 Ok((RulesChange::of(RulesWrite::InsertRole(role)), answer))
             })
@@ -294,11 +291,12 @@ impl Fields {
     }
 
     /// The name of a role.
-    pub(super) fn role_title(&mut self, field: &str, text: &str) {
-        self.line(field, text, 1..=limits::ROLE_NAME);
-        if text.trim() != text {
+    pub(super) fn role_title(&mut self, field: &str, text: &str) -> String {
+        let title = self.line(field, text, 1..=limits::ROLE_NAME);
+        if title.trim() != title {
             self.violation(field, "must not begin or end with a blank");
         }
+        title
     }
 
     /// What a role gives; whether there are such components is the domain's to say.
@@ -327,9 +325,9 @@ impl Fields {
 
     /// A data scope.
     pub(super) fn scope(&mut self, field: &str, given: &api::DataScope) -> DataScope {
-        self.line(&format!("{field}.property"), &given.property, 1..=limits::SCOPE_NAME);
+        let property = self.line(&format!("{field}.property"), &given.property, 1..=limits::SCOPE_NAME);
         let values = self.values(&format!("{field}.values"), &given.values);
-        DataScope { property: given.property.clone(), values }
+        DataScope { property, values }
     }
 
     /// The values of an audience property.
@@ -338,9 +336,7 @@ impl Fields {
             self.violation(field, format!("must be 1 to {}, are {}", limits::SCOPE_VALUES, given.len()));
             return BTreeSet::new();
         }
-        for (index, value) in given.iter().enumerate() {
-            self.line(&format!("{field}[{index}]"), value, 1..=limits::SCOPE_NAME);
-        }
-        given.iter().cloned().collect()
+        let given = given.iter().enumerate();
+        given.map(|(at, value)| self.line(&format!("{field}[{at}]"), value, 1..=limits::SCOPE_NAME)).collect()
     }
 }

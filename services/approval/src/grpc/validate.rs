@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, str::FromStr, time::Durati
 
 use countersign_domain::{
     AccountId, Action, Area, Audience, Content, Digest, Kind, MemberId, Pointer, Refusal, Schedule,
-    SystemRole, Timestamp, Violation, lifecycle::is_name, limits, resource::LaunchMode,
+    SystemRole, Timestamp, Violation, lifecycle::is_name, limits, resource::LaunchMode, text,
 };
 use countersign_proto::{approval, types};
 use countersign_runtime::page_token::{InvalidPageToken, PageTokens};
@@ -116,20 +116,31 @@ impl Fields {
         ids.map(|(index, text)| self.id(&format!("{field}[{index}]"), text).unwrap_or_default()).collect()
     }
 
-    /// One line of text of that many characters.
-    pub fn line(&mut self, field: &str, text: &str, length: RangeInclusive<usize>) {
-        self.length(field, text, length);
-        if text.chars().any(char::is_control) {
-            self.violation(field, "must not hold control characters");
-        }
+    /// One line of text of that many characters, in its one form (ACC-18).
+    pub fn line(&mut self, field: &str, given: &str, length: RangeInclusive<usize>) -> String {
+        self.text(field, text::line(given), length)
     }
 
-    /// A note: several lines are allowed, other control characters are not.
-    pub fn note(&mut self, field: &str, text: &str) {
-        self.length(field, text, 0..=limits::NOTE);
-        if text.chars().any(|char| char.is_control() && !matches!(char, '\n' | '\r' | '\t')) {
-            self.violation(field, "must not hold control characters other than line breaks and tabs");
+    /// A note, which may have several lines; in its one form.
+    pub fn note(&mut self, field: &str, given: &str) -> String {
+        self.text(field, text::note(given), 0..=limits::NOTE)
+    }
+
+    /// The name of somebody: a line that no actor without a person behind it goes by.
+    pub fn display_name(&mut self, field: &str, given: &str) -> String {
+        let name = self.line(field, given, 1..=limits::TITLE);
+        if text::is_reserved(&name) {
+            self.violation(field, "must not be a name that Countersign or the platform's operator goes by");
         }
+        name
+    }
+
+    /// Text that was refused is empty: no lookup and no decision sees it.
+    fn text(&mut self, field: &str, read: text::Read, length: RangeInclusive<usize>) -> String {
+        let before = self.violations.len();
+        self.length(field, &read.text, length);
+        self.violations.extend(read.problems.into_iter().map(|problem| Violation::new(field, problem)));
+        if self.violations.len() == before { read.text } else { String::new() }
     }
 
     fn length(&mut self, field: &str, text: &str, length: RangeInclusive<usize>) {
@@ -312,12 +323,19 @@ impl Fields {
             return Audience::default();
         }
         let mut audience = Audience::default();
-        for (property, values) in given {
-            self.line(&format!("audience[{property}]"), property, 1..=limits::SCOPE_NAME);
-            let values = self.values(&format!("audience[{property}].values"), &values.values);
-            audience.0.insert(property.clone(), values);
+        for (given, values) in given {
+            let property = self.line(&format!("audience[{given}]"), given, 1..=limits::SCOPE_NAME);
+            let values = self.values(&format!("audience[{given}].values"), &values.values);
+            if audience.0.insert(property, values).is_some() {
+                self.violation(format!("audience[{given}]"), "is named twice");
+            }
         }
         audience
+    }
+
+    /// The names of variants in their one form; whether they are acceptable is the domain's to say.
+    pub fn variants(&mut self, given: &[String]) -> Vec<String> {
+        given.iter().map(|variant| text::line(variant).text).collect()
     }
 
     /// Where content holds personal data.

@@ -1,5 +1,5 @@
 use countersign_proto::inbox::RibbonKind;
-use countersign_proto::types::RequestState;
+use countersign_proto::types::{Actor, RequestState};
 use fluent_bundle::FluentArgs;
 
 use super::catalog::{LOCALES, Words, file_name};
@@ -172,4 +172,37 @@ fn constants_of_later_versions_still_read_as_words() {
     assert_eq!((text("en", "kind"), text("en", "area")), ("push journey".to_owned(), "my area".to_owned()));
     assert_eq!(text("de", "now"), "Die Ressource (push journey) ist jetzt im Zustand „half done“.");
     assert_eq!(text("es", "now"), "El recurso (push journey) está ahora en estado «half done».");
+}
+
+/// Proves ACC-18: a member is shown by their name, whatever that is; the platform and Countersign are told by having no member.
+#[test]
+fn nobody_is_the_platform_by_name() {
+    let locales = locales();
+    let english = locales.of("en");
+    let named = |member_id: &str, name: &str| {
+        let actor = Actor {
+            member_id: member_id.to_owned(),
+            display_name: name.to_owned(),
+            service: "campaigns".to_owned(),
+        };
+        (english.actor(Some(&actor)).unwrap(), english.with_service(Some(&actor)).unwrap())
+    };
+    let member = "018f0000-0000-7000-8000-00000000000a";
+    for name in ["platform", "countersign"] {
+        assert_eq!(named(member, name).0, name);
+        assert!(named(member, name).1.starts_with(name), "{:?}", named(member, name));
+    }
+    assert_eq!(named("", "platform").0, "The platform");
+    assert_eq!(named("", "countersign").0, "Countersign");
+    // Ribbons name members alone.
+    let ribbon = english.ribbon(RibbonFacts {
+        kind: RibbonKind::Decide,
+        request_state: RequestState::Pending.into(),
+        action: "LAUNCH",
+        title: "Spring",
+        actor: "platform",
+        expiry_reason: "",
+    });
+    let ribbon = ribbon.unwrap();
+    assert!(ribbon.contains("platform") && !ribbon.contains("The platform"), "{ribbon}");
 }

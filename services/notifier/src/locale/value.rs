@@ -38,25 +38,25 @@ pub(super) fn micros(moment: prost_types::Timestamp) -> i64 {
 }
 
 impl Locale {
-    /// Who did something, by name.
+    /// A member, by name.
     pub(super) fn person(&self, name: &str) -> Result<String, TemplateError> {
-        match name {
-            "" => self.plain("somebody"),
-            "countersign" => Ok("Countersign".to_owned()),
-            "platform" => self.plain("the-platform"),
-            name => Ok(name.to_owned()),
-        }
+        if name.is_empty() { self.plain("somebody") } else { Ok(name.to_owned()) }
     }
 
-    /// The same of an actor.
+    /// Who did something, by name. Who is a member is never anything else, whatever they are called (ACC-18).
     pub(super) fn actor(&self, actor: Option<&Actor>) -> Result<String, TemplateError> {
-        self.person(actor.map_or("", |actor| &actor.display_name))
+        let Some(actor) = actor else { return self.plain("somebody") };
+        match actor.display_name.as_str() {
+            "countersign" if actor.member_id.is_empty() => Ok("Countersign".to_owned()),
+            "platform" if actor.member_id.is_empty() => self.plain("the-platform"),
+            name => self.person(name),
+        }
     }
 
     /// The actor with the service that acted for them; nothing if there is none.
     pub(super) fn with_service(&self, actor: Option<&Actor>) -> Result<String, TemplateError> {
         let Some(actor) = actor else { return Ok(String::new()) };
-        let name = self.person(&actor.display_name)?;
+        let name = self.actor(Some(actor))?;
         if actor.service.is_empty() {
             return Ok(name);
         }

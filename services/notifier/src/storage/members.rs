@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult};
 use uuid::Uuid;
 
@@ -75,7 +76,10 @@ fn access(row: &QueryResult) -> Result<Access, DbErr> {
     let property: Option<String> = row.try_get("", "scope_property")?;
     let scope = match property {
         None => None,
-        Some(property) => Some(Scope { property, values: set(row, "scope_values")? }),
+        Some(property) => {
+            let values = set(row, "scope_values")?.into_iter().map(one_form).collect();
+            Some(Scope { property: one_form(property), values })
+        }
     };
     Ok(Access {
         readable_kinds: set(row, "readable_kinds")?,
@@ -93,7 +97,18 @@ fn set(row: &QueryResult, column: &str) -> Result<BTreeSet<String>, DbErr> {
 
 /// A stored audience. One that can't be read, which only a hand in the database can cause, is inside no scope.
 pub(super) fn audience(text: &str) -> Audience {
-    serde_json::from_str(text).unwrap_or_default()
+    let stored: Audience = serde_json::from_str(text).unwrap_or_default();
+    let mut audience = Audience::new();
+    for (property, values) in stored {
+        audience.entry(one_form(property)).or_default().extend(values.into_iter().map(one_form));
+    }
+    audience
+}
+
+/// Text as it is compared (ACC-18): some was stored before the service that tells of it kept it so.
+fn one_form(text: String) -> String {
+    let nfc = ComposingNormalizerBorrowed::new_nfc();
+    if nfc.is_normalized(&text) { text } else { nfc.normalize(&text).into_owned() }
 }
 
 /// An audience as it is stored.
@@ -106,4 +121,23 @@ pub(super) fn audience_text(audience: &Audience) -> String {
 /// Kinds or values as they are stored.
 pub(super) fn list_text(values: &BTreeSet<String>) -> String {
     values.iter().map(String::as_str).collect::<serde_json::Value>().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Access, Scope, audience, one_form};
+
+    /// Proves ACC-18: what was stored in another form is the same.
+    #[test]
+    fn audiences_are_compared_in_one_form() {
+        let scope = Scope {
+            property: one_form("R\u{E9}gion".to_owned()),
+            values: BTreeSet::from([one_form("Que\u{301}bec".to_owned())]),
+        };
+        let access = Access { scope: Some(scope), ..Access::default() };
+        assert!(access.covers(&audience("{\"Re\u{301}gion\":[\"Qu\u{E9}bec\"]}")));
+        assert!(!access.covers(&audience("{\"Re\u{301}gion\":[\"Qu\u{E9}bec\",\"Ontario\"]}")));
+    }
 }

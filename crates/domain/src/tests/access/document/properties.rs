@@ -11,6 +11,7 @@ use crate::{
     access::{Component, DataScope, TREE},
     document::{DifferenceKind, Document, import},
     tests::access::{role, someone},
+    text,
 };
 
 fn any_rights(component: &Component) -> impl Strategy<Value = Rights> + use<> {
@@ -38,7 +39,7 @@ fn any_scope() -> impl Strategy<Value = DataScope> {
         .prop_map(|(property, values)| DataScope { property, values })
 }
 
-/// Roles with names that differ in more than their case, of which `scopes` says whether they may be scoped.
+/// Roles with names that can be told apart (ACC-18), of which `scopes` says whether they may be scoped.
 fn any_roles() -> impl Strategy<Value = Vec<Role>> {
     let one = (
         any_text(),
@@ -55,7 +56,7 @@ fn any_roles() -> impl Strategy<Value = Vec<Role>> {
         let mut names = BTreeSet::new();
         let mut roles = Vec::new();
         for (name, read, accesses, scope, masks_pii) in all {
-            if names.insert(name.to_lowercase()) {
+            if names.insert(text::key(&name)) {
                 let read = read.into_keys().map(|component| (component, Rights::READ));
                 let accesses = read.chain(accesses).collect();
                 let number = 100 - roles.len() as u128;
