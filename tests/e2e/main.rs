@@ -15,6 +15,7 @@ mod client;
 mod crash;
 mod documents;
 mod emergency;
+mod first_hour;
 mod history;
 mod invitations;
 mod lifecycles;

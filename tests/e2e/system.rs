@@ -55,6 +55,8 @@ pub struct Standalone {
     pub port: u16,
     /// Its mailbox's port.
     pub mailbox_port: u16,
+    /// The port of its health and metrics.
+    pub admin_port: u16,
     /// Its data folder.
     pub data: TempDir,
 }
@@ -159,7 +161,7 @@ impl Standalone {
     /// Starts it on an empty folder.
     pub async fn start(args: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (port, mailbox_port) = (free_port(), free_port());
+        let (port, mailbox_port, admin_port) = (free_port(), free_port(), free_port());
         let process = Process::start(
             "countersign",
             args,
@@ -167,11 +169,11 @@ impl Standalone {
                 ("COUNTERSIGN_DATA_DIR", data.path().to_str().unwrap()),
                 ("COUNTERSIGN_GRPC_LISTEN", &format!("127.0.0.1:{port}")),
                 ("COUNTERSIGN_MAILBOX_LISTEN", &format!("127.0.0.1:{mailbox_port}")),
-                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{}", free_port())),
+                ("COUNTERSIGN_ADMIN_LISTEN", &format!("127.0.0.1:{admin_port}")),
             ],
         );
         connect(port).await;
-        Self { process, port, mailbox_port, data }
+        Self { process, port, mailbox_port, admin_port, data }
     }
 
     fn mails(&self) -> Vec<String> {

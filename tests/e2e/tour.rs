@@ -98,7 +98,7 @@ async fn the_readme_tour_works_with_grpcurl() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_prints_calls_that_the_readme_has() {
     let mut standalone = Standalone::start(&["--demo"]).await;
-    standalone.process.wait_for_log("Countersign serves gRPC", PATIENCE).await;
+    standalone.process.wait_for_log("serving on", PATIENCE).await;
     let log = standalone.process.log();
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
     let calls: Vec<_> = log.lines().map(str::trim).filter(|line| line.starts_with("call $")).collect();
@@ -106,13 +106,16 @@ async fn the_demo_prints_calls_that_the_readme_has() {
     for call in calls {
         assert!(readme.contains(call), "the demo prints `{call}`, the README does not");
     }
-    // A second start finds the demo made.
+    // A second start finds the account made, and makes another campaign that waits.
     assert!(standalone.process.terminate().await.success());
     let first = std::fs::read_to_string(standalone.data.path().join("demo.env")).unwrap();
     standalone.process.start_again();
     wait_for("the second print", PATIENCE, async || {
-        (standalone.process.log().matches("Countersign serves gRPC").count() == 2).then_some(())
+        (standalone.process.log().matches("serving on").count() == 2).then_some(())
     })
     .await;
-    assert_eq!(std::fs::read_to_string(standalone.data.path().join("demo.env")).unwrap(), first);
+    let second = std::fs::read_to_string(standalone.data.path().join("demo.env")).unwrap();
+    let differs = |(old, new): (&str, &str)| (old != new).then(|| new.split('=').next().unwrap().to_owned());
+    let changed: Vec<_> = first.lines().zip(second.lines()).filter_map(differs).collect();
+    assert_eq!(changed, ["CAMPAIGN", "REQUEST"], "{first}{second}");
 }

@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::host;
 use crate::readiness::Readiness;
 
 /// The media type of the `OpenMetrics` text format that `/metrics` answers in.
@@ -37,7 +38,8 @@ pub async fn serve(
     readiness: Readiness,
     registry: Arc<Registry>,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(readiness, registry)).await
+    let address = listener.local_addr()?;
+    axum::serve(listener, host::guarded(router(readiness, registry), address)).await
 }
 
 fn router(readiness: Readiness, registry: Arc<Registry>) -> Router {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`clock`] | the only clock; tests move it by hand |
 //! | [`ids`] | the only source of new ids |
+//! | [`console`] | words for whoever started the process |
 //! | [`settings`] | settings shared by the services, secrets from values or files, refusal of unknown variables |
 //! | [`telemetry`] | logs, as text or JSON |
 //! | [`identity`] | who is calling: the seam where authentication plugs in |
@@ -11,6 +12,7 @@
 //! | [`listen`] | listeners, and errors that name what can't be had |
 //! | [`page_token`] | page tokens that can't be made up or used elsewhere |
 //! | [`readiness`] | what has to work before this process may be sent traffic |
+//! | [`host`] | a guard against DNS rebinding |
 //! | [`admin`] | liveness, readiness and metrics over HTTP |
 //! | [`grpc`] | the gRPC server: limits, reflection, health |
 //! | [`calls`] | one measurement, and one log line if it failed, for each gRPC call |
@@ -20,8 +22,10 @@
 pub mod admin;
 pub mod calls;
 pub mod clock;
+pub mod console;
 pub mod grpc;
 pub mod healthcheck;
+pub mod host;
 pub mod identity;
 pub mod ids;
 pub mod listen;

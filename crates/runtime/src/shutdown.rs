@@ -13,11 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use rustix::fs::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::{BoxError, telemetry};
+use crate::{BoxError, console, telemetry};
 
 /// The tasks of a process, and its way to stop. Clones are the same process.
 #[derive(Clone, Debug)]
@@ -96,7 +97,7 @@ impl Shutdown {
                 _ = terminate.recv() => "SIGTERM",
                 _ = interrupt.recv() => "SIGINT",
             };
-            tracing::info!(signal = name, "asked to stop");
+            tracing::info!(signal = name, "stopping");
             stage.cancel();
         }
     }
@@ -197,10 +198,15 @@ impl Shutdown {
     }
 }
 
-/// Runs a process's whole life: its `main`. What went wrong is logged, or printed if nothing logs yet.
+/// Runs a process's whole life: its `main`. A failure of what was serving is logged; one that comes before is for whoever
+/// starts the process, and is printed as one plain line.
+///
+/// Files that the process makes are its user's alone, whatever the umask was: databases, mails and dead letters hold
+/// personal data.
 ///
 /// When `main` ends the process ends, even if a task or a blocking call still hangs.
 pub fn run(main: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let result = runtime.block_on(main);
@@ -212,11 +218,11 @@ pub fn run(main: impl Future<Output = Result<(), BoxError>>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    let error = telemetry::chain(error.as_ref());
-    if tracing::dispatcher::has_been_set() {
-        tracing::error!(error, "the process failed");
+    let text = telemetry::chain(error.as_ref());
+    if error.is::<ShutdownError>() && tracing::dispatcher::has_been_set() {
+        tracing::error!(error = text, "the process failed");
     } else {
-        eprintln!("error: {error}");
+        console::complain(&text);
     }
     ExitCode::FAILURE
 }

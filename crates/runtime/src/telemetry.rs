@@ -60,7 +60,12 @@ where
     let filter = EnvFilter::builder()
         .parse(format!("{QUIETER},{}", args.log))
         .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(colours)
+        // A log that is closed or full must not end the process, and the library would panic over saying so.
+        .log_internal_errors(false);
     Ok(match args.log_format {
         LogFormat::Text => Dispatch::new(lines.finish()),
         LogFormat::Json => Dispatch::new(
@@ -164,6 +169,26 @@ mod tests {
             text.starts_with("the log filter \"a=b=c\"") && text.len() > error.to_string().len(),
             "{text}"
         );
+    }
+
+    /// A log that is closed, or on a full disk.
+    struct Broken;
+
+    impl std::io::Write for Broken {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_no_failure() {
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let logger = logger(&args("info", format), false, || Broken).unwrap();
+            tracing::dispatcher::with_default(&logger, || tracing::info!("to nobody"));
+        }
     }
 
     #[test]

@@ -38,9 +38,15 @@ async fn migrate(args: MigrateArgs) -> Result<(), BoxError> {
 
 async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     telemetry::init(&args.telemetry)?;
+    // Before anything is bound: whoever finds the port open may ask for a stop.
+    let shutdown = Shutdown::with_signals(args.shutdown.limit())?;
     let authenticator = Authenticator::new(&args.auth);
     authenticator.check_listen(&args.grpc.listen)?;
     check_source(&args.event_source)?;
+    // A busy port is found before anything is made.
+    let grpc_listener = bind(args.grpc.listen, "--grpc-listen").await?;
+    let admin_listener = bind(args.admin.listen, "--admin-listen").await?;
+    let admin_address = admin_listener.local_addr()?;
     let url = args.database.url()?;
     let store = Store::connect(&StoreConfig {
         max_connections: args.database_connections,
@@ -55,10 +61,6 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
         ..RabbitConfig::new(amqp_url.expose())
     })?;
 
-    let grpc_listener = bind(args.grpc.listen, "--grpc-listen").await?;
-    let admin_listener = bind(args.admin.listen, "--admin-listen").await?;
-    let admin_address = admin_listener.local_addr()?;
-    let shutdown = Shutdown::with_signals(args.shutdown.limit())?;
     let readiness = Readiness::new(shutdown.token(), &[DATABASE]);
     let mut registry = Registry::default();
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
@@ -83,7 +85,10 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
         .add_service(health)
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)
         .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?);
-    tracing::info!(grpc = %grpc_listener.local_addr()?, admin = %admin_address, "serving");
+    tracing::info!(
+        "serving on {} (gRPC), health and metrics on {admin_address}",
+        grpc_listener.local_addr()?
+    );
     shutdown.spawn("grpc", grpc::serve(router, grpc_listener, shutdown.token()));
     Ok(shutdown.wait().await?)
 }

@@ -59,7 +59,11 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)
         .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?)
         .add_service(notifier.inbox_service(authenticator, shutdown.token()));
-    tracing::info!(grpc = %grpc_listener.local_addr()?, admin = %admin_listener.local_addr()?, "the notifier serves");
+    tracing::info!(
+        "serving on {} (gRPC), health and metrics on {}",
+        grpc_listener.local_addr()?,
+        admin_listener.local_addr()?
+    );
     shutdown.spawn("gRPC server", grpc::serve(router, grpc_listener, shutdown.token()));
     shutdown.spawn("gRPC health", health_follows);
     shutdown.spawn_supporting(

@@ -1,11 +1,14 @@
 //! The folder that holds everything, and who owns it.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, Permissions, TryLockError},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
+
+use countersign_runtime::BoxError;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// What of a path stands in a URL as it is.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -21,9 +24,9 @@ pub struct DataDir {
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// It can't be made or written to.
-    #[error("the data folder {path} can't be used")]
+    #[error("{path} can't be used (choose another folder with --data-dir)")]
     Io {
-        /// The folder.
+        /// What can't be made or written to: the folder, or something in it.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -31,19 +34,34 @@ pub enum DataDirError {
     /// Another process uses it.
     #[error("another countersign uses the data folder {0}: stop it, or choose another with --data-dir")]
     InUse(PathBuf),
+    /// A database in it can't be opened or brought to this version.
+    #[error("the database {path} can't be used (move it away, or choose another folder with --data-dir)")]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: BoxError,
+    },
 }
 
 impl DataDir {
     /// Makes the folder where it is missing, and takes it.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
-        let failed = |source| DataDirError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(path.join("mail")).map_err(failed)?;
-        fs::create_dir_all(path.join("dead-letters")).map_err(failed)?;
-        let lock = File::create(path.join("lock")).map_err(failed)?;
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DataDirError::Io { path, source }
+        };
+        for folder in [path.to_owned(), path.join("mail"), path.join("dead-letters")] {
+            fs::create_dir_all(&folder).map_err(failed(&folder))?;
+        }
+        // Mails and databases hold personal data; what was made by an earlier version may be open to others.
+        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed(path))?;
+        let lock_file = path.join("lock");
+        let lock = File::create(&lock_file).map_err(failed(&lock_file))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+            Err(TryLockError::Error(source)) => Err(failed(&lock_file)(source)),
         }
     }
 
@@ -51,6 +69,11 @@ impl DataDir {
     pub fn database_url(&self, name: &str) -> String {
         let path = self.path.join(name);
         format!("sqlite://{}?mode=rwc", percent_encode(path.as_os_str().as_encoded_bytes(), PATH))
+    }
+
+    /// The error of a database in it that can't be used.
+    pub fn unusable(&self, name: &str, source: impl Into<BoxError>) -> DataDirError {
+        DataDirError::Database { path: self.path.join(name), source: source.into() }
     }
 
     /// A file or folder in it.

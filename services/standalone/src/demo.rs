@@ -1,6 +1,7 @@
 //! An account to try things with: one member of each role and one campaign that waits for approval.
 //!
-//! It is made through the API like anybody's, with fixed `request_id`s: an interrupted or repeated start makes it once.
+//! The account is made through the API like anybody's, with fixed `request_id`s: an interrupted or repeated start makes it once.
+//! Each start adds a campaign that waits, so that there is always one to decide about.
 
 use std::{
     fs, io,
@@ -17,13 +18,10 @@ use countersign_proto::{
     inbox::{self, inbox_service_client::InboxServiceClient},
     types::{Schedule, SystemRole},
 };
-use tonic::{
-    Request, Status,
-    metadata::{AsciiMetadataValue, errors::InvalidMetadataValue},
-    transport::Channel,
-};
+use countersign_runtime::console;
+use tonic::{Request, Status, transport::Channel};
 
-use crate::data::DataDir;
+use crate::{caller::Caller, data::DataDir};
 
 /// The demo's account; fixed, so that the calls below are the same at every start.
 const ACCOUNT: &str = "01900000-0000-7000-8000-00000000acc0";
@@ -49,11 +47,13 @@ pub enum DemoError {
     /// An answer lacks what it must hold.
     #[error("the service's answer lacks {0}")]
     Answer(&'static str),
-    /// An id can't be sent.
-    #[error("an id can't be sent")]
-    Metadata(#[from] InvalidMetadataValue),
+    /// The file of an earlier start is not what that wrote.
+    #[error(
+        "{0} does not name the demo's members: move it and the data folder away, or choose another with --data-dir"
+    )]
+    Kept(PathBuf),
     /// The ids can't be remembered.
-    #[error("{path} can't be written")]
+    #[error("{path} can't be read or written")]
     File {
         /// The file.
         path: PathBuf,
@@ -82,31 +82,59 @@ pub struct Addresses {
 impl Addresses {
     /// Says where the process serves, on standard output.
     pub fn print(&self, data: &DataDir) {
-        println!("Countersign serves gRPC on {}, its mailbox on http://{},", self.grpc, self.mailbox);
-        println!(
-            "health and metrics on http://{}; everything is kept in {}.",
+        console::say(format_args!("serving on {} (gRPC); mailbox on http://{},", self.grpc, self.mailbox));
+        console::say(format_args!(
+            "health and metrics on http://{}; everything is kept in {}",
             self.admin,
             data.join("").display()
-        );
+        ));
     }
 }
 
-/// Makes the demo's account, or finds it made, and prints how to try it.
+/// Makes the demo's account, or finds it made, and a fresh campaign that waits; and prints how to try it.
 pub async fn run(addresses: &Addresses, data: &DataDir) -> Result<(), DemoError> {
     let path = data.join(FILE);
-    let ids = if let Ok(ids) = fs::read_to_string(&path) {
-        ids
-    } else {
-        let ids = Demo::connect(addresses.grpc).await?.make().await?;
-        fs::write(&path, &ids).map_err(|source| DemoError::File { path: path.clone(), source })?;
-        ids
+    let failed = |source| DemoError::File { path: path.clone(), source };
+    let demo = Demo::connect(addresses.grpc).await?;
+    let people = match fs::read_to_string(&path) {
+        Ok(kept) => People::parse(&kept).ok_or(DemoError::Kept(path.clone()))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => demo.people().await?,
+        Err(error) => return Err(failed(error)),
     };
-    println!(
+    let (campaign, request) = demo.campaign_that_waits(&people).await?;
+    let ids = format!("{}CAMPAIGN={campaign}\nREQUEST={request}\n", people.written());
+    fs::write(&path, &ids).map_err(failed)?;
+    console::say(format_args!(
         "The demo account, its members and the campaign that waits (also in {}):\n\n{ids}",
         path.display()
-    );
-    println!("Try it:\n\n{}", tour(addresses.grpc, &path.display().to_string()));
+    ));
+    console::say(format_args!("Try it:\n\n{}", tour(addresses.grpc, &path.display().to_string())));
     Ok(())
+}
+
+/// The members of the demo's account: their names in the file, and their ids.
+struct People(Vec<(&'static str, String)>);
+
+impl People {
+    const NAMES: [&'static str; 5] = ["ADMIN", "CREATOR", "MEMBER", "APPROVER", "EDITOR"];
+
+    /// Those of a file that an earlier start wrote.
+    fn parse(file: &str) -> Option<Self> {
+        let id = |name: &'static str| {
+            let mut lines = file.lines().filter_map(|line| line.split_once('='));
+            lines.find(|(key, _)| *key == name).map(|(_, id)| (name, id.to_owned()))
+        };
+        Self::NAMES.into_iter().map(id).collect::<Option<_>>().map(Self)
+    }
+
+    fn written(&self) -> String {
+        let lines = self.0.iter().map(|(name, id)| format!("{name}={id}\n"));
+        format!("ACCOUNT={ACCOUNT}\n{}", lines.collect::<String>())
+    }
+
+    fn id(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, id)| id)
+    }
 }
 
 /// The tour, as the README has it.
@@ -140,8 +168,8 @@ impl Demo {
         })
     }
 
-    /// Makes everything; the answer is a shell file with the ids.
-    async fn make(&self) -> Result<String, DemoError> {
+    /// Makes the account and its members.
+    async fn people(&self) -> Result<People, DemoError> {
         let created = AccessServiceClient::new(self.channel.clone())
             .create_account(by(
                 "platform",
@@ -164,15 +192,18 @@ impl Demo {
         let member = self.member(&admin, "Mia Member", SystemRole::Member, 4).await?;
         let approver = self.member(&admin, "Abel Approver", SystemRole::Approver, 5).await?;
         let editor = self.member(&admin, "Edda Editor", SystemRole::Editor, 6).await?;
-        let campaign = self.campaign(&creator).await?;
-        let request = self.launch(&creator, &campaign).await?;
-        for viewer in [&approver, &member] {
-            self.wait_for_ribbon(viewer).await?;
+        let ids = [admin, creator, member, approver, editor];
+        Ok(People(People::NAMES.into_iter().zip(ids).collect()))
+    }
+
+    /// Makes a campaign and submits it; answers both ids.
+    async fn campaign_that_waits(&self, people: &People) -> Result<(String, String), DemoError> {
+        let campaign = self.campaign(people.id("CREATOR")).await?;
+        let request = self.launch(people.id("CREATOR"), &campaign).await?;
+        for viewer in ["APPROVER", "MEMBER"] {
+            self.wait_for_ribbon(people.id(viewer), &campaign).await?;
         }
-        Ok(format!(
-            "ACCOUNT={ACCOUNT}\nADMIN={admin}\nCREATOR={creator}\nMEMBER={member}\nAPPROVER={approver}\nEDITOR={editor}\n\
-             CAMPAIGN={campaign}\nREQUEST={request}\n"
-        ))
+        Ok((campaign, request))
     }
 
     async fn switch_on(&self, admin: &str, area: &str, number: u8) -> Result<(), DemoError> {
@@ -209,9 +240,13 @@ impl Demo {
     }
 
     /// Events take a moment: what is printed next asks for what they bring.
-    async fn wait_for_ribbon(&self, viewer: &str) -> Result<(), DemoError> {
+    async fn wait_for_ribbon(&self, viewer: &str, campaign: &str) -> Result<(), DemoError> {
         for _ in 0..LOOKS {
-            let request = inbox::ListRibbonsRequest { account_id: ACCOUNT.to_owned(), ..Default::default() };
+            let request = inbox::ListRibbonsRequest {
+                account_id: ACCOUNT.to_owned(),
+                resource_id: campaign.to_owned(),
+                ..Default::default()
+            };
             // Whom the notifier does not know yet is refused.
             let seen = InboxServiceClient::new(self.channel.clone()).list_ribbons(by(viewer, request)?).await;
             if seen.is_ok_and(|answer| !answer.get_ref().ribbons.is_empty()) {
@@ -228,24 +263,23 @@ impl Demo {
         };
         let content =
             [("subject", text("Spring is here: 20 % off")), ("segment", text("Newsletter readers"))];
-        // A start after an interruption must send the same times, or the request_id would be refused: so whole days.
-        let today = now() / 86_400 * 86_400;
+        let now = now();
         let at = |seconds: u64| prost_types::Timestamp {
             seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
             nanos: 0,
         };
         let request = approval::RegisterResourceRequest {
             account_id: ACCOUNT.to_owned(),
-            request_id: request_id(7),
             kind: "campaign".to_owned(),
-            external_id: "spring-sale".to_owned(),
+            // Another at each start.
+            external_id: format!("spring-sale-{}", now.as_millis()),
             title: "Spring sale".to_owned(),
             content: Some(prost_types::Struct {
                 fields: content.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             }),
             schedule: Some(Schedule {
-                start_time: Some(at(today + 2 * START_IN.as_secs())),
-                end_time: Some(at(today + 9 * START_IN.as_secs())),
+                start_time: Some(at(now.as_secs() + 2 * START_IN.as_secs())),
+                end_time: Some(at(now.as_secs() + 9 * START_IN.as_secs())),
             }),
             ..Default::default()
         };
@@ -257,7 +291,6 @@ impl Demo {
     async fn launch(&self, creator: &str, campaign: &str) -> Result<String, DemoError> {
         let request = approval::PerformActionRequest {
             account_id: ACCOUNT.to_owned(),
-            request_id: request_id(8),
             resource_id: campaign.to_owned(),
             action: "LAUNCH".to_owned(),
             note: "Ready for a second pair of eyes.".to_owned(),
@@ -277,15 +310,11 @@ fn request_id(number: u8) -> String {
     clippy::disallowed_methods,
     reason = "the demo is a client: it plans a campaign from the wall clock"
 )]
-fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+fn now() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A request as `actor` of the demo's account.
-fn by<T>(actor: &str, message: T) -> Result<Request<T>, InvalidMetadataValue> {
-    let mut request = Request::new(message);
-    let metadata = request.metadata_mut();
-    metadata.insert("countersign-account", AsciiMetadataValue::from_static(ACCOUNT));
-    metadata.insert("countersign-actor", AsciiMetadataValue::try_from(actor)?);
-    Ok(request)
+/// A call of `actor` in the demo's account.
+fn by<T>(actor: &str, message: T) -> Result<Request<T>, Status> {
+    Caller { account: ACCOUNT, actor }.call(message)
 }

@@ -5,12 +5,18 @@
 //! |---|---|
 //! | [`serve`] | the services, put together |
 //! | [`data`] | the folder that holds everything, and who owns it |
-//! | [`mailbox`] | the caught mail, as a page |
+//! | [`pages`] | pages for browsers on this machine |
+//! | [`mailbox`] | the caught mail |
+//! | [`review`] | what mails link to |
+//! | [`caller`] | calls to its own service |
 //! | [`demo`] | an account to try things with |
 //! | [`settings`] | the command line |
 
+pub mod caller;
 pub mod data;
 pub mod demo;
 pub mod mailbox;
+pub mod pages;
+pub mod review;
 pub mod serve;
 pub mod settings;

@@ -11,53 +11,34 @@ use axum::{
     routing::get,
 };
 use mail_parser::{Address, Message, MessageParser};
-use minijinja::{Environment, Value, context};
-use tokio::{fs, net::TcpListener};
-use tokio_util::sync::CancellationToken;
+use minijinja::{Value, context};
+use tokio::fs;
+
+use crate::pages::{Pages, failed};
 
 /// How many mails the list shows.
 const LIST: usize = 200;
 
-/// What browsers may do with a caught mail: show it. No script, no request anywhere.
-const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
-/// What browsers may do with the mailbox's own pages.
-const PAGE_POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; frame-ancestors 'none'";
-
-/// Why the mailbox can't be served.
-#[derive(Debug, thiserror::Error)]
-pub enum MailboxError {
-    /// A page's template is broken; a fault of the build.
-    #[error("a template of the mailbox is broken")]
-    Template(#[from] minijinja::Error),
-    /// The listener failed.
-    #[error("the mailbox can't be served")]
-    Serve(#[from] io::Error),
-}
+/// What browsers may do with a caught mail: show it, and follow its links in tabs of their own. No script, no request anywhere.
+const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+    sandbox allow-popups allow-popups-to-escape-sandbox";
+/// What makes links of a mail open beside the mailbox, and not in the frame that shows it.
+const BESIDE: &str = "<base target=\"_blank\">";
 
 struct Mailbox {
     folder: PathBuf,
-    pages: Environment<'static>,
+    pages: Pages,
 }
 
-/// Serves the mails in `folder` until `stop` is cancelled.
-pub async fn serve(
-    listener: TcpListener,
-    folder: PathBuf,
-    stop: CancellationToken,
-) -> Result<(), MailboxError> {
-    let mut pages = Environment::new();
-    pages.add_template("layout.html", include_str!("mailbox/layout.html"))?;
-    pages.add_template("list.html", include_str!("mailbox/list.html"))?;
-    pages.add_template("mail.html", include_str!("mailbox/mail.html"))?;
-    let app = Router::new()
+/// The pages that show the mails in `folder`.
+pub fn router(folder: PathBuf, pages: Pages) -> Router {
+    Router::new()
         .route("/", get(list))
         .route("/mail/{name}", get(show))
         .route("/mail/{name}/html", get(html))
         .route("/mail/{name}/text", get(text))
         .route("/mail/{name}/source", get(source))
-        .with_state(Arc::new(Mailbox { folder, pages }));
-    Ok(axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await?)
+        .with_state(Arc::new(Mailbox { folder, pages }))
 }
 
 impl Mailbox {
@@ -83,15 +64,6 @@ impl Mailbox {
         }
         fs::read(self.folder.join(name)).await.map_err(|_| not_found())
     }
-
-    fn page(&self, template: &str, values: Value) -> Response {
-        match self.pages.get_template(template).and_then(|template| template.render(values)) {
-            Ok(html) => {
-                ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], axum::response::Html(html)).into_response()
-            }
-            Err(error) => failed(&error),
-        }
-    }
 }
 
 async fn list(State(mailbox): State<Arc<Mailbox>>) -> Response {
@@ -107,7 +79,7 @@ async fn list(State(mailbox): State<Arc<Mailbox>>) -> Response {
             mails.push(summary(name, &message));
         }
     }
-    mailbox.page(
+    mailbox.pages.page(
         "list.html",
         context! { mails, total => names.len(), folder => mailbox.folder.display().to_string() },
     )
@@ -116,13 +88,13 @@ async fn list(State(mailbox): State<Arc<Mailbox>>) -> Response {
 async fn show(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Result<Response, Response> {
     let raw = mailbox.read(&name).await?;
     let message = MessageParser::default().parse(&raw).ok_or_else(not_found)?;
-    Ok(mailbox.page("mail.html", context! { mail => summary(&name, &message) }))
+    Ok(mailbox.pages.page("mail.html", context! { mail => summary(&name, &message) }))
 }
 
 async fn html(State(mailbox): State<Arc<Mailbox>>, Path(name): Path<String>) -> Result<Response, Response> {
     let raw = mailbox.read(&name).await?;
     let message = MessageParser::default().parse(&raw).ok_or_else(not_found)?;
-    let body = message.body_html(0).ok_or_else(not_found)?.into_owned();
+    let body = message.body_html(0).ok_or_else(not_found)?.replacen("<head>", &format!("<head>{BESIDE}"), 1);
     Ok(([(header::CONTENT_SECURITY_POLICY, MAIL_POLICY)], axum::response::Html(body)).into_response())
 }
 
@@ -170,9 +142,4 @@ fn plain(body: Vec<u8>) -> Response {
 
 fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "There is no such mail.\n").into_response()
-}
-
-fn failed(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error = %countersign_runtime::telemetry::chain(error), "the mailbox failed");
-    (StatusCode::INTERNAL_SERVER_ERROR, "The mailbox failed; the log says why.\n").into_response()
 }

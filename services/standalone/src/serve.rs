@@ -1,7 +1,7 @@
 //! The services, put together: the approval service, the notifier, and in place of RabbitMQ and a mail server the events in
 //! process and a folder.
 
-use std::sync::Arc;
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use clap::CommandFactory as _;
 use countersign_approval::{Approval, DATABASE, Parts, SERVICES};
@@ -16,13 +16,20 @@ use countersign_notifier::{
 };
 use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
 use countersign_runtime::{
-    BoxError, admin, calls::CallsLayer, clock::Clock, grpc, identity::Authenticator, listen::bind,
+    BoxError, admin, calls::CallsLayer, clock::Clock, console, grpc, identity::Authenticator, listen::bind,
     page_token::PageTokens, readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
 };
 use countersign_store::{Store, StoreConfig};
 use prometheus_client::registry::Registry;
+use tonic::transport::Channel;
 
-use crate::{data::DataDir, demo, mailbox, settings::Settings};
+use crate::{
+    data::DataDir,
+    demo, mailbox,
+    pages::{self, Pages},
+    review,
+    settings::Settings,
+};
 
 /// Mails written to the folder at a time.
 const WRITERS: usize = 2;
@@ -31,6 +38,8 @@ const WRITERS: usize = 2;
 pub async fn run(settings: Settings) -> Result<(), BoxError> {
     check_unknown_env(&Settings::command())?;
     telemetry::init(&settings.telemetry)?;
+    // Before anything is bound: whoever finds the port open may ask for a stop.
+    let shutdown = Shutdown::with_signals(settings.shutdown.limit())?;
     let authenticator = Authenticator::new(&settings.auth);
     authenticator.check_listen(&settings.grpc.listen)?;
     if !settings.mailbox_listen.ip().to_canonical().is_loopback() {
@@ -41,22 +50,25 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         )
         .into());
     }
-    let composer = Composer::new(MailSettings {
-        from: "Countersign <countersign@countersign.localhost>".parse()?,
-        domain: "countersign.localhost".to_owned(),
-        review_url: settings.review_url_template.parse()?,
-        invitation_url: settings.invitation_url_template.parse()?,
-        bypass_url: Some(settings.bypass_url_template.parse()?),
-        templates_dir: None,
-    })?;
+    // A busy port is found before anything is made.
+    let grpc_listener = bind(settings.grpc.listen, "--grpc-listen").await?;
+    let admin_listener = bind(settings.admin.listen, "--admin-listen").await?;
+    let mailbox_listener = bind(settings.mailbox_listen, "--mailbox-listen").await?;
+    let addresses = demo::Addresses {
+        grpc: grpc_listener.local_addr()?,
+        admin: admin_listener.local_addr()?,
+        mailbox: mailbox_listener.local_addr()?,
+    };
+    let composer = Composer::new(mail_settings(&settings, addresses.mailbox)?)?;
     let data = DataDir::open(&settings.data_dir)?;
 
     let approval_url = data.database_url("approval.db");
-    let store = Store::connect(&StoreConfig::new(&approval_url)).await?;
-    store.migrate().await?;
+    let unusable = |source| data.unusable("approval.db", source);
+    let store = Store::connect(&StoreConfig::new(&approval_url)).await.map_err(unusable)?;
+    store.migrate().await.map_err(unusable)?;
     let closing = store.clone();
     let notifier_url = data.database_url("notifier.db");
-    migrate(&notifier_url).await?;
+    migrate(&notifier_url).await.map_err(|source| data.unusable("notifier.db", source))?;
     let config = NotifierConfig {
         database_url: notifier_url,
         outbound: Outbound::Folder(Folder::new(data.join("mail"))),
@@ -68,16 +80,6 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let notifier = Notifier::open(config, Clock::system()).await?;
     let (publisher, consumer) = in_process(data.join("dead-letters"));
 
-    let grpc_listener = bind(settings.grpc.listen, "--grpc-listen").await?;
-    let admin_listener = bind(settings.admin.listen, "--admin-listen").await?;
-    let mailbox_listener = bind(settings.mailbox_listen, "--mailbox-listen").await?;
-    let addresses = demo::Addresses {
-        grpc: grpc_listener.local_addr()?,
-        admin: admin_listener.local_addr()?,
-        mailbox: mailbox_listener.local_addr()?,
-    };
-
-    let shutdown = Shutdown::with_signals(settings.shutdown.limit())?;
     let readiness = Readiness::new(shutdown.token(), &[DATABASE, Notifier::READINESS_CHECK]);
     let mut registry = Registry::default();
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
@@ -99,8 +101,15 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let (health, mirror) = grpc::health(&readiness, &names);
     shutdown.spawn("health", mirror);
     shutdown.spawn_supporting("admin", admin::serve(admin_listener, readiness, Arc::new(registry)));
-    shutdown
-        .spawn_supporting("mailbox", mailbox::serve(mailbox_listener, data.join("mail"), shutdown.token()));
+    let pages = Pages::new()?;
+    let to_itself = Channel::from_shared(format!("http://{}", addresses.grpc))?.connect_lazy();
+    let router = mailbox::router(data.join("mail"), pages.clone()).merge(review::router(
+        to_itself,
+        closing.clone(),
+        addresses.grpc,
+        pages,
+    ));
+    shutdown.spawn_supporting("mailbox", pages::serve(mailbox_listener, router, shutdown.token()));
     let router = grpc::server()
         .layer(calls)
         .add_routes(approval.routes())
@@ -109,12 +118,36 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?)
         .add_service(notifier.inbox_service(authenticator, shutdown.token()));
     shutdown.spawn("grpc", grpc::serve(router, grpc_listener, shutdown.token()));
+    let asked_to_stop = shutdown.token();
     if settings.demo {
-        demo::run(&addresses, &data).await?;
+        tokio::select! {
+            made = demo::run(&addresses, &data) => made?,
+            () = asked_to_stop.cancelled() => {}
+        }
     }
     addresses.print(&data);
+    let stopping = shutdown.token();
+    shutdown.spawn("last words", async move {
+        stopping.cancelled().await;
+        console::say("stopping");
+        Ok::<_, Infallible>(())
+    });
     let stopped = shutdown.wait().await;
     notifier.storage().close().await;
     closing.close().await?;
     Ok(stopped?)
+}
+
+/// What mails say of this process. Their links lead to its own pages unless the settings say otherwise.
+fn mail_settings(settings: &Settings, pages: SocketAddr) -> Result<MailSettings, BoxError> {
+    let link = |given: &Option<String>, path: &str| given.clone().unwrap_or(format!("http://{pages}/{path}"));
+    Ok(MailSettings {
+        from: "Countersign <countersign@countersign.localhost>".parse()?,
+        domain: "countersign.localhost".to_owned(),
+        review_url: link(&settings.review_url_template, "review/{account_id}/{approval_request_id}")
+            .parse()?,
+        invitation_url: link(&settings.invitation_url_template, "join/{account_id}#{token}").parse()?,
+        bypass_url: Some(link(&settings.bypass_url_template, "bypasses/{account_id}/{review_id}").parse()?),
+        templates_dir: None,
+    })
 }

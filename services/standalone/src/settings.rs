@@ -3,11 +3,14 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use countersign_runtime::settings::{AdminArgs, AuthArgs, GrpcArgs, ShutdownArgs, TelemetryArgs};
+use countersign_runtime::{
+    listen,
+    settings::{AdminArgs, AuthArgs, GrpcArgs, ShutdownArgs, TelemetryArgs},
+};
 
 /// Countersign, all in one process: gRPC on SQLite files, mail caught in a local mailbox.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "countersign", version)]
 #[command(mut_arg("log", |arg| arg.default_value("warn")))]
 pub struct Settings {
     /// Folder that holds the databases, the caught mail and the dead letters. It is created where it is missing, and kept.
@@ -24,33 +27,19 @@ pub struct Settings {
         long,
         env = "COUNTERSIGN_MAILBOX_LISTEN",
         default_value = "127.0.0.1:8025",
+        value_parser = listen::address,
         value_name = "ADDRESS:PORT"
     )]
     pub mailbox_listen: SocketAddr,
-    /// Where a review page would be: the link in mails and ribbons.
-    #[arg(
-        long,
-        env = "COUNTERSIGN_REVIEW_URL_TEMPLATE",
-        default_value = "http://127.0.0.1:8080/review/{approval_request_id}",
-        value_name = "TEMPLATE"
-    )]
-    pub review_url_template: String,
-    /// Where the page that accepts an invitation would be: the link in its mail.
-    #[arg(
-        long,
-        env = "COUNTERSIGN_INVITATION_URL_TEMPLATE",
-        default_value = "http://127.0.0.1:8080/join/{account_id}#{token}",
-        value_name = "TEMPLATE"
-    )]
-    pub invitation_url_template: String,
-    /// Where the page that closes the review of an emergency bypass would be: the link in its mail and ribbon.
-    #[arg(
-        long,
-        env = "COUNTERSIGN_BYPASS_URL_TEMPLATE",
-        default_value = "http://127.0.0.1:8080/bypasses/{review_id}",
-        value_name = "TEMPLATE"
-    )]
-    pub bypass_url_template: String,
+    /// Where a review page: the link in mails and ribbons. Default: a page beside the mailbox that shows it, and how to go on with grpcurl.
+    #[arg(long, env = "COUNTERSIGN_REVIEW_URL_TEMPLATE", value_name = "TEMPLATE")]
+    pub review_url_template: Option<String>,
+    /// Where the page that accepts an invitation: the link in its mail. Default: a page beside the mailbox that shows it, and how to go on with grpcurl.
+    #[arg(long, env = "COUNTERSIGN_INVITATION_URL_TEMPLATE", value_name = "TEMPLATE")]
+    pub invitation_url_template: Option<String>,
+    /// Where the page that closes the review of an emergency bypass: the link in its mail and ribbon. Default: a page beside the mailbox that shows it, and how to go on with grpcurl.
+    #[arg(long, env = "COUNTERSIGN_BYPASS_URL_TEMPLATE", value_name = "TEMPLATE")]
+    pub bypass_url_template: Option<String>,
     /// Where health and metrics are served.
     #[command(flatten)]
     pub admin: AdminArgs,

@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::identity::AuthMode;
+use crate::listen;
 use crate::telemetry::LogFormat;
 pub use env::{UnknownVariables, check_unknown_env};
 pub use secret::{Secret, SecretError};
@@ -50,6 +51,7 @@ pub struct GrpcArgs {
         long = "grpc-listen",
         env = "COUNTERSIGN_GRPC_LISTEN",
         default_value = "127.0.0.1:50051",
+        value_parser = listen::address,
         value_name = "ADDRESS:PORT"
     )]
     pub listen: SocketAddr,
@@ -65,6 +67,7 @@ pub struct AdminArgs {
         long = "admin-listen",
         env = "COUNTERSIGN_ADMIN_LISTEN",
         default_value = "127.0.0.1:9090",
+        value_parser = listen::address,
         value_name = "ADDRESS:PORT"
     )]
     pub listen: SocketAddr,

@@ -51,7 +51,7 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     assert!(Process::start(NAME, &["migrate"], &database).wait(SOON).await.success());
 
     let mut service = Process::start(NAME, &["serve"], &env);
-    service.wait_for_log("the notifier serves", SOON).await;
+    service.wait_for_log("serving on", SOON).await;
     let publisher = rabbit_publisher(RabbitConfig {
         exchange: exchange.clone(),
         queue: queue.clone(),
