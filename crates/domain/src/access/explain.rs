@@ -1,7 +1,10 @@
 //! Why a member has a right or lacks it: role by role.
 
-use super::{Access, Audience, Component, Rights, Role};
-use crate::member::{Member, MemberState, SystemRole};
+use super::{Access, Audience, Component, DataScope, Rights, Role};
+use crate::{
+    member::{Member, MemberState, SystemRole},
+    refusal::Permission,
+};
 
 /// One role's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,35 @@ pub fn explain<'a>(
             _ => true,
         },
         masked_by: access.masking_roles().collect(),
+    }
+}
+
+impl Explanation<'_> {
+    /// Why the member lacks `wanted` on `component`, as far as roles and scope say: none where they give it.
+    pub fn why_not(
+        &self,
+        wanted: Permission,
+        component: &Component,
+        audience: Option<&Audience>,
+    ) -> Option<String> {
+        let gives = |rights: Rights| match wanted {
+            Permission::Read | Permission::ReadPii => rights.read,
+            Permission::Write => rights.write,
+            Permission::Approve => rights.approve,
+            _ => true,
+        };
+        if !self.grants.iter().any(|grant| gives(grant.rights)) {
+            return Some(format!("no role gives {} on {component}", wanted.as_str()));
+        }
+        let scope = self.scoped_by.and_then(|role| role.scope.as_ref()).filter(|_| !self.in_scope)?;
+        let declared = audience.and_then(|audience| audience.0.get(&scope.property));
+        let reaches = match declared {
+            Some(values) => {
+                format!("it reaches {}", DataScope { values: values.clone(), ..scope.clone() }.as_set())
+            }
+            None => format!("it declares no {}, so it reaches everybody", scope.property),
+        };
+        Some(format!("outside the data scope {}: {reaches}", scope.as_set()))
     }
 }
 

@@ -55,6 +55,11 @@ fn composed(values: BTreeSet<String>) -> impl Iterator<Item = String> {
 }
 
 impl DataScope {
+    /// The scope as a set: `Country ∈ {US, CA}`.
+    pub fn as_set(&self) -> String {
+        format!("{} ∈ {{{}}}", quoted(&self.property), listed(&self.values))
+    }
+
     /// Whether what lies inside `other` lies inside this too.
     pub fn includes(&self, other: &Self) -> bool {
         self.property == other.property && other.values.is_subset(&self.values)

@@ -119,9 +119,19 @@ impl PermissionService for Edge {
         let response = match component {
             Some(component) => {
                 let access = context.access(subject);
-                convert::explanation(&explain(subject, &access, component, audience), subject, component)
+                let explanation = explain(subject, &access, component, audience);
+                let why = explanation.why_not(question.permission, component, audience);
+                let why = why.filter(|_| !answer.allowed).unwrap_or_else(|| answer.message.clone());
+                api::ExplainPermissionResponse {
+                    why,
+                    ..convert::explanation(&explanation, subject, component)
+                }
             }
-            None => api::ExplainPermissionResponse { in_scope: true, ..Default::default() },
+            None => api::ExplainPermissionResponse {
+                in_scope: true,
+                why: answer.message.clone(),
+                ..Default::default()
+            },
         };
         Ok(Response::new(api::ExplainPermissionResponse { answer: Some(answer), ..response }))
     }

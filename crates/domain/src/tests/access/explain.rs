@@ -4,6 +4,7 @@ use super::{super::builders::*, CAMPAIGNS, component, masking, reaching, role, s
 use crate::{
     Audience, Component, Member, MemberState, Rights, Role, SystemRole,
     access::{Explanation, Grant, TREE, explain},
+    refusal::Permission,
 };
 
 fn explained<'w>(
@@ -152,4 +153,31 @@ fn that_access_was_revoked_explains_why_no_role_gives_anything() {
         };
         assert_eq!(explanation.grants, [expected]);
     }
+}
+
+/// Proves ACC-12, ACC-15.
+#[test]
+fn why_not_says_which_scope_it_is_outside_of_or_that_no_role_gives_it() {
+    let us = scoped(role(1, &[(CAMPAIGNS, Rights::APPROVE)]), &["US", "CA"]);
+    let world = World::new().with_roles(&[&us]);
+    let member = someone(1, None, &[&us]);
+    let campaigns = component(CAMPAIGNS);
+    let why = |wanted: Permission, audience: Option<&Audience>| {
+        explained(&world, &member, &campaigns, audience).why_not(wanted, &campaigns, audience)
+    };
+    let everybody = Audience::default();
+    assert_eq!(
+        why(Permission::Approve, Some(&everybody)).unwrap(),
+        "outside the data scope Country ∈ {CA, US}: it declares no Country, so it reaches everybody"
+    );
+    assert_eq!(
+        why(Permission::Approve, Some(&reaching("Country", &["US", "DE"]))).unwrap(),
+        "outside the data scope Country ∈ {CA, US}: it reaches Country ∈ {DE, US}"
+    );
+    assert_eq!(why(Permission::Approve, Some(&reaching("Country", &["US"]))), None);
+    assert_eq!(why(Permission::Approve, None), None);
+    assert_eq!(
+        why(Permission::Write, Some(&everybody)).unwrap(),
+        "no role gives write on engagement.campaigns"
+    );
 }

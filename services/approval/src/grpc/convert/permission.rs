@@ -35,6 +35,7 @@ pub fn explanation(
         scope: scoped_by.and_then(|role| role.scope.as_ref()).map(ToString::to_string).unwrap_or_default(),
         scope_role_id: scoped_by.map(|role| role.id.to_string()).unwrap_or_default(),
         in_scope: explanation.in_scope,
+        why: String::new(),
         masking_role_ids: explanation.masked_by.iter().map(|role| role.id.to_string()).collect(),
     }
 }
