@@ -28,6 +28,7 @@ pub struct Caller {
     pub id: String,
     approval: Channel,
     notifier: Channel,
+    deadline: Option<Duration>,
 }
 
 /// An account with a member of each role and both workflows on.
@@ -122,12 +123,22 @@ impl Caller {
             .unwrap()
             .into_inner();
         let (account, id) = (created.account.unwrap().account_id, created.admin.unwrap().member_id);
-        Self { account, id, approval, notifier }
+        Self { account, id, approval, notifier, deadline: None }
     }
 
     /// The same member over another connection.
     pub fn over(&self, approval: Channel) -> Self {
         Self { approval, ..self.clone() }
+    }
+
+    /// The same member over other connections to both services.
+    pub fn over_both(&self, approval: Channel, notifier: Channel) -> Self {
+        Self { approval, notifier, ..self.clone() }
+    }
+
+    /// The same member with a deadline for each call, of which the service is told.
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// Another member of the account over the same connection.
@@ -136,7 +147,11 @@ impl Caller {
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
-        request(&self.account, &self.id, message)
+        let mut request = request(&self.account, &self.id, message);
+        if let Some(deadline) = self.deadline {
+            request.set_timeout(deadline);
+        }
+        request
     }
 
     pub async fn add(&self, name: &str, role: SystemRole) -> String {
@@ -345,6 +360,18 @@ impl Caller {
         message.account_id.clone_from(&self.account);
         let answer = ApprovalServiceClient::new(self.approval.clone()).cancel(self.request(message)).await?;
         Ok(answer.into_inner().approval_request.unwrap())
+    }
+
+    /// Changes when the member is told of what; the preferences' etag afterwards.
+    pub async fn prefer(&self, preference: inbox::Preference) -> Result<String, Status> {
+        let message = inbox::UpdatePreferencesRequest {
+            account_id: self.account.clone(),
+            preferences: vec![preference],
+            ..Default::default()
+        };
+        let answer =
+            InboxServiceClient::new(self.notifier.clone()).update_preferences(self.request(message)).await?;
+        Ok(answer.into_inner().preferences.unwrap().etag)
     }
 
     /// What the viewer sees on a resource; nothing before the notifier knows them.

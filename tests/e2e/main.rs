@@ -13,6 +13,7 @@ mod bad_access;
 mod bad_input;
 mod client;
 mod crash;
+mod cut_calls;
 mod documents;
 mod emergency;
 mod first_hour;

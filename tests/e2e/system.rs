@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use countersign_testkit::{Process, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
+use countersign_testkit::{Process, Proxy, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -45,6 +45,28 @@ pub struct Services {
     pub database: TestDatabase,
     /// The notifier's.
     pub notifier_database: TestDatabase,
+    _proxies: Vec<Proxy>,
+}
+
+/// A database, and how a service reaches it.
+struct Reached {
+    database: TestDatabase,
+    url: String,
+    proxy: Option<Proxy>,
+}
+
+impl Reached {
+    async fn directly() -> Self {
+        let database = TestDatabase::postgres().await;
+        Self { url: database.url().to_owned(), database, proxy: None }
+    }
+
+    async fn late(late: Duration) -> Self {
+        let database = TestDatabase::postgres().await;
+        let proxy = Proxy::in_front_of(database.url()).await;
+        proxy.answer_late(late);
+        Self { url: proxy.url(database.url()), database, proxy: Some(proxy) }
+    }
 }
 
 /// Everything in one process.
@@ -74,7 +96,22 @@ impl Services {
         approval_amqp_url: Option<String>,
         notifier_amqp_url: Option<String>,
     ) -> Self {
-        let (database, notifier_database) = (TestDatabase::postgres().await, TestDatabase::postgres().await);
+        let databases = [Reached::directly().await, Reached::directly().await];
+        Self::start_on(replicas, broker, [approval_amqp_url, notifier_amqp_url], databases).await
+    }
+
+    /// As [`start`](Self::start), with databases that answer late.
+    pub async fn start_on_late_databases(late: Duration) -> Self {
+        let databases = [Reached::late(late).await, Reached::late(late).await];
+        Self::start_on(1, TestBroker::rabbitmq(), [None, None], databases).await
+    }
+
+    async fn start_on(
+        replicas: usize,
+        broker: TestBroker,
+        [approval_amqp_url, notifier_amqp_url]: [Option<String>; 2],
+        [approvals, notifications]: [Reached; 2],
+    ) -> Self {
         let mail = SmtpSink::start().await;
         let (exchange, queue) = (broker.name("events"), broker.name("notifier"));
         // Named so that they are deleted at the end.
@@ -85,7 +122,7 @@ impl Services {
         let migrated = Process::start(
             "countersign-approval",
             &["migrate"],
-            &[("COUNTERSIGN_DATABASE_URL", database.url())],
+            &[("COUNTERSIGN_DATABASE_URL", &approvals.url)],
         )
         .wait(PATIENCE)
         .await;
@@ -98,7 +135,7 @@ impl Services {
                 "countersign-approval",
                 &["serve"],
                 &[
-                    ("COUNTERSIGN_DATABASE_URL", database.url()),
+                    ("COUNTERSIGN_DATABASE_URL", &approvals.url),
                     ("COUNTERSIGN_AMQP_URL", &amqp_url),
                     ("COUNTERSIGN_EXCHANGE", &exchange),
                     ("COUNTERSIGN_QUEUE", &queue),
@@ -113,7 +150,7 @@ impl Services {
             "countersign-notifier",
             &["serve"],
             &[
-                ("COUNTERSIGN_DATABASE_URL", notifier_database.url()),
+                ("COUNTERSIGN_DATABASE_URL", &notifications.url),
                 ("COUNTERSIGN_AUTO_MIGRATE", "true"),
                 ("COUNTERSIGN_AMQP_URL", &notifier_amqp_url),
                 ("COUNTERSIGN_EXCHANGE", &exchange),
@@ -137,8 +174,9 @@ impl Services {
             notifier_admin_port,
             mail,
             broker,
-            database,
-            notifier_database,
+            database: approvals.database,
+            notifier_database: notifications.database,
+            _proxies: approvals.proxy.into_iter().chain(notifications.proxy).collect(),
         };
         for port in services.approval_ports.iter().chain([&services.notifier_port]) {
             connect(*port).await;

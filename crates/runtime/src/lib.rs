@@ -16,6 +16,7 @@
 //! | [`admin`] | liveness, readiness and metrics over HTTP |
 //! | [`grpc`] | the gRPC server: limits, reflection, health |
 //! | [`calls`] | one measurement, and one log line if it failed, for each gRPC call |
+//! | [`task`] | work that outlives the call that asked for it |
 //! | [`shutdown`] | two-stage shutdown with tracked tasks |
 //! | [`healthcheck`] | the `healthcheck` subcommand's probe |
 
@@ -33,6 +34,7 @@ pub mod page_token;
 pub mod readiness;
 pub mod settings;
 pub mod shutdown;
+pub mod task;
 pub mod telemetry;
 pub mod trace_context;
 

@@ -133,11 +133,18 @@ impl Store {
 
     /// A transaction that writes. `SQLite` takes its write lock at once: one that begins by reading and finds that another
     /// has written since can't wait, only fail.
+    ///
+    /// It begins in a task of its own, which ends also when the caller goes away: then the transaction is dropped, and so rolled
+    /// back. sqlx counts a transaction as open only once BEGIN is answered, and would return a connection to the pool whose BEGIN
+    /// is on its way as one that has none; the next caller's writes would run in it, and be lost with it (SEC-12,
+    /// <https://github.com/transact-rs/sqlx/issues/4393>).
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
-        self.write
-            .begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() })
-            .await
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        let write = self.write.clone();
+        #[expect(clippy::disallowed_methods, reason = "here it can't be dropped")]
+        let begun = tokio::spawn(async move { write.begin_with_options(options).await }).await;
+        begun.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
     }
 }
 

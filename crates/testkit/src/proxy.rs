@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,6 +34,8 @@ enum Wire {
 
 struct Shared {
     wire: watch::Sender<Wire>,
+    /// Microseconds.
+    late: AtomicU64,
     connections: AtomicUsize,
     listening: watch::Sender<bool>,
 }
@@ -45,6 +47,7 @@ impl Proxy {
         let port = free_port();
         let shared = Arc::new(Shared {
             wire: watch::Sender::new(Wire::Whole),
+            late: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             listening: watch::Sender::new(false),
         });
@@ -91,6 +94,12 @@ impl Proxy {
     /// arrive.
     pub fn hold_client(&self) {
         self.shared.wire.send_replace(Wire::ClientHeld);
+    }
+
+    /// From now on, delivers this late what the server says: a client waits that much longer for each answer.
+    pub fn answer_late(&self, by: Duration) {
+        let micros = u64::try_from(by.as_micros()).expect("a delay that a test can wait for");
+        self.shared.late.store(micros, Ordering::SeqCst);
     }
 
     /// Makes it whole again. What was held back by a pause is let through; cut connections stay cut.
@@ -162,23 +171,31 @@ async fn forward(client: TcpStream, target: String, shared: Arc<Shared>) {
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let up = pump(from_client, to_server, wire.clone(), &[Wire::Whole]);
-    let down = pump(from_server, to_client, wire.clone(), &[Wire::Whole, Wire::ClientHeld]);
+    let at_once = AtomicU64::new(0);
+    let up = pump(from_client, to_server, wire.clone(), &[Wire::Whole], &at_once);
+    let late = &counted.0.late;
+    let down = pump(from_server, to_client, wire.clone(), &[Wire::Whole, Wire::ClientHeld], late);
     tokio::select! {
         _ = async { tokio::join!(up, down) } => {}
         _ = wire.wait_for(|wire| *wire == Wire::Cut) => {}
     }
 }
 
-/// Carries bytes one way, while the wire is `open` in that way, until the sender has no more, and passes that end on.
+/// Carries bytes one way, `late` by so many microseconds and while the wire is `open` in that way, until the sender has no more,
+/// and passes that end on.
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut wire: watch::Receiver<Wire>,
     open: &[Wire],
+    late: &AtomicU64,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let by = late.load(Ordering::SeqCst);
+        if by > 0 {
+            tokio::time::sleep(Duration::from_micros(by)).await;
+        }
         let whole = wire.wait_for(|wire| open.contains(wire)).await.is_ok();
         if !whole || to.write_all(&buffer[..length]).await.is_err() {
             return;

@@ -1,4 +1,5 @@
 //! The feed of what happens to requests: each entry once, in order, none lost, whoever commits when.
+#![expect(clippy::disallowed_methods, reason = "transactions beside the store's, held open by hand")]
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -5,6 +5,7 @@ mod access;
 mod chain;
 mod commits;
 mod conventions;
+mod cut;
 mod erase;
 mod errors;
 mod feed;

@@ -1,4 +1,5 @@
 //! Many at once: one wins, and the losers leave nothing.
+#![expect(clippy::disallowed_methods, reason = "transactions beside the store's, held open by hand")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -70,11 +70,8 @@ impl Edge {
         let told = told_of_first(&call, &account, &admin)?;
         let commit =
             AccountCreation { account, admin, policies: Vec::new(), outbox: vec![told], idempotency };
-        match self.road.store.create_account(commit).await? {
-            Committed::Done => {
-                self.road.committed.notify_one();
-                Ok(response)
-            }
+        match self.road.create_account(commit).await? {
+            Committed::Done => Ok(response),
             Committed::Replay(record) => Ok(replay(&call, Some(&record))?.unwrap_or(response)),
             Committed::Duplicate(Duplicate::AccountId) => {
                 Err(Fault::Taken { what: "this account_id".into(), kind: "account" })

@@ -1,6 +1,9 @@
 //! The one road that every command takes: snapshot → decide → one guarded commit. The snapshot is read, or what this process
 //! has just written: then only a commit that is done counts, and all else is told from one that was read.
 //!
+//! A call may end before its command does: its client hangs up, its deadline passes. Until the commit nothing has happened, and
+//! nothing will. The commit, and all that follows from it, is carried to its end without the call (SEC-12).
+//!
 //! A commit that loses to another is tried again from a new snapshot, so that the loser's answer says who won (REQ-4). A
 //! command with a `request_id` that was answered before is answered the same (REQ-18).
 //!
@@ -15,7 +18,7 @@ use countersign_domain::{
     Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp, refusal::Missing,
     timer,
 };
-use countersign_runtime::{clock::Clock, ids};
+use countersign_runtime::{clock::Clock, ids, task::to_its_end};
 use countersign_store::{
     About, Commit, Committed, Duplicate, IdempotencyKey, IdempotencyRecord, OutboxRow, Snapshot, Store,
 };
@@ -205,6 +208,7 @@ impl Road {
         self.watches.wake(account);
     }
 
+    /// Commits and tells of it, also when the call ends before (SEC-12).
     async fn commit(
         &self,
         call: &Call,
@@ -223,16 +227,19 @@ impl Road {
             outbox,
             idempotency,
         };
-        // Boxed: it is as large as all else that a call in progress holds.
-        let committed = Box::pin(self.store.commit(commit)).await.inspect_err(|_| self.store.forget_all())?;
-        if committed == Committed::Done {
-            if let Some(left) = left {
-                self.store.remember(left);
+        let (road, account) = (self.clone(), call.account);
+        to_its_end(async move {
+            let committed = road.store.commit(commit).await.inspect_err(|_| road.store.forget_all())?;
+            if committed == Committed::Done {
+                if let Some(left) = left {
+                    road.store.remember(left);
+                }
+                road.metrics.outcome(event);
+                road.tell(account);
             }
-            self.metrics.outcome(event);
-            self.tell(call.account);
-        }
-        Ok(committed)
+            Ok(committed)
+        })
+        .await
     }
 }
 

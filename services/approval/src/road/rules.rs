@@ -15,9 +15,10 @@ use countersign_domain::{
     rules::{RulesAfter, RulesWrite, Told, touched_by_switch},
     timer,
 };
-use countersign_runtime::ids;
+use countersign_runtime::{ids, task::to_its_end};
 use countersign_store::{
-    About, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit, Settled,
+    About, AccountCreation, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit,
+    Settled,
 };
 use prost::Message;
 
@@ -120,20 +121,8 @@ impl Road {
                 return Ok(response);
             }
             let commit = self.effects(call, &context, change, self.record(call, &response)).await?;
-            let sweep = commit.sweep;
-            let settled: Vec<HistoryEvent> =
-                commit.settled.iter().map(|settled| settled.outcome.history.event).collect();
-            match self.store.commit_rules(commit).await? {
-                Committed::Done => {
-                    self.tell(call.account);
-                    for event in settled {
-                        self.metrics.outcome(event);
-                    }
-                    if sweep {
-                        self.unsettled.notify_one();
-                    }
-                    return Ok(response);
-                }
+            match self.commit_rules(commit).await? {
+                Committed::Done => return Ok(response),
                 Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
                 Committed::Replay(record) => {
                     if let Some(response) = replay(call, Some(&record))? {
@@ -144,6 +133,41 @@ impl Road {
             }
         }
         Err(Fault::Contended)
+    }
+
+    /// Creates an account and tells of it, also when the call ends before (SEC-12).
+    pub async fn create_account(&self, creation: AccountCreation) -> Result<Committed, Fault> {
+        let road = self.clone();
+        to_its_end(async move {
+            let committed = road.store.create_account(creation).await?;
+            if committed == Committed::Done {
+                road.committed.notify_one();
+            }
+            Ok(committed)
+        })
+        .await
+    }
+
+    /// Commits and tells of it, also when the call ends before (SEC-12).
+    async fn commit_rules(&self, commit: RulesCommit) -> Result<Committed, Fault> {
+        let road = self.clone();
+        to_its_end(async move {
+            let (account, sweep) = (commit.account_id, commit.sweep);
+            let settled: Vec<HistoryEvent> =
+                commit.settled.iter().map(|settled| settled.outcome.history.event).collect();
+            let committed = road.store.commit_rules(commit).await?;
+            if committed == Committed::Done {
+                road.tell(account);
+                for event in settled {
+                    road.metrics.outcome(event);
+                }
+                if sweep {
+                    road.unsettled.notify_one();
+                }
+            }
+            Ok(committed)
+        })
+        .await
     }
 
     /// What `needs` asks for.

@@ -12,6 +12,7 @@ use countersign_proto::types::RequestState;
 use countersign_runtime::clock::Clock;
 use countersign_runtime::identity::Authenticator;
 use countersign_runtime::page_token::PageTokens;
+use countersign_runtime::task::to_its_end;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -26,7 +27,7 @@ use crate::locale::{Locale, RibbonFacts};
 use crate::mail::Composer;
 use crate::plan::Access;
 use crate::review_url::Subject;
-use crate::storage::{self, Changed, Storage, StoredRibbon};
+use crate::storage::{self, Changed, Storage, StorageError, StoredRibbon};
 
 /// The largest request that is read: 100 ribbon ids are 4 KiB.
 const MAX_REQUEST: usize = 64 * 1024;
@@ -148,12 +149,16 @@ impl InboxService for Inbox {
     async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
         let (viewer, access) = self.viewer(&request, &request.get_ref().account_id).await?;
         let (ribbon_ids, mark) = request::marks(request.get_ref())?;
-        let marked = self
-            .storage
-            .mark(viewer.account_id, viewer.member_id, &access, &ribbon_ids, mark, self.clock.now_us())
-            .await
-            .map_err(Refusal::from)?;
-        self.changes.announce(viewer.account_id);
+        let (storage, changes, now) = (self.storage.clone(), self.changes.clone(), self.clock.now_us());
+        // Also when the call ends before (SEC-12).
+        let marked = to_its_end(async move {
+            let Viewer { account_id, member_id } = viewer;
+            let marked = storage.mark(account_id, member_id, &access, &ribbon_ids, mark, now).await?;
+            changes.announce(account_id);
+            Ok::<_, StorageError>(marked)
+        })
+        .await
+        .map_err(Refusal::from)?;
         Ok(Response::new(MarkResponse { marked: i32::try_from(marked).unwrap_or(i32::MAX) }))
     }
 
@@ -182,12 +187,15 @@ impl InboxService for Inbox {
         let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
         let change = Change::read(request.get_ref())?;
         let Viewer { account_id, member_id } = viewer;
-        let apply = |preferences| change.apply(preferences);
-        let changed = self
-            .storage
-            .change_preferences(account_id, member_id, change.version, apply, self.clock.now_us())
-            .await
-            .map_err(Refusal::from)?;
+        let (storage, now) = (self.storage.clone(), self.clock.now_us());
+        // Also when the call ends before (SEC-12).
+        let changed = to_its_end(async move {
+            let version = change.version;
+            let apply = |preferences| change.apply(preferences);
+            storage.change_preferences(account_id, member_id, version, apply, now).await
+        })
+        .await
+        .map_err(Refusal::from)?;
         match changed {
             Changed::To(stored) => {
                 let preferences = Some(preferences::message(stored));

@@ -1,4 +1,5 @@
 //! An account that is gone for good is forgotten, whatever the order in which its events arrive, and nobody else's is.
+#![expect(clippy::disallowed_methods, reason = "transactions beside the storage's, held open by hand")]
 
 use std::sync::Arc;
 use std::time::Duration;
