@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{StatusCode, header, uri::Authority};
 
 /// `router`, served on `address`, which refuses foreign names if that is a loopback address.
 pub fn guarded(router: Router, address: SocketAddr) -> Router {
@@ -30,13 +30,14 @@ async fn refuse_foreign(request: Request, next: Next) -> Response {
 
 /// Whether a `Host` header names this machine by `localhost` or by an address.
 fn is_local(host: &str) -> bool {
-    if host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok() {
+    // An IPv6 address without brackets and port, as some write it, is no authority.
+    if host.parse::<IpAddr>().is_ok() {
         return true;
     }
-    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    let bracketed = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-    name.eq_ignore_ascii_case("localhost")
-        || bracketed.is_some_and(|address| address.parse::<IpAddr>().is_ok())
+    host.parse::<Authority>().is_ok_and(|authority| {
+        let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    })
 }
 
 #[cfg(test)]
@@ -63,7 +64,9 @@ mod tests {
             let answer = asked("127.0.0.1:8025", Some(host)).await;
             assert_eq!(answer, StatusCode::MISDIRECTED_REQUEST, "{host}");
         }
-        for host in ["localhost", "LOCALHOST:8025", "127.0.0.1:8025", "127.0.0.1", "[::1]:8025", "[::1]"] {
+        for host in
+            ["localhost", "LOCALHOST:8025", "127.0.0.1:8025", "127.0.0.1", "[::1]:8025", "[::1]", "::1"]
+        {
             assert_eq!(asked("[::1]:8025", Some(host)).await, StatusCode::OK, "{host}");
         }
         assert_eq!(asked("127.0.0.1:8025", None).await, StatusCode::OK);
