@@ -130,8 +130,18 @@ async fn each_way_to_lose_the_right_ends_what_is_pending() {
     let deleted = team.admin.create_role(role("Deleted")).await.unwrap().role_id;
     let holder = team.admin.other(team.admin.add_with("Dora Deleted", vec![deleted.clone()]).await);
     let (_, request) = launch(&team, &[&holder]).await;
+    // Told before and after alike, and until then nothing happens.
+    let told = team.admin.would_delete_role(&deleted).await.unwrap();
+    assert_eq!((told.holders, told.became_member, told.other_members), (1, 1, 0));
+    let [effect] = told.effects.as_slice() else { panic!("{told:?}") };
+    assert!(effect.becomes_member && !effect.lifts_scope && !effect.lifts_mask);
+    assert_eq!(effect.member_ids, std::slice::from_ref(&holder.id));
+    let boards = effect.opened.iter().find(|opened| opened.component == "boards").unwrap();
+    assert!(boards.read && !boards.write && !boards.approve);
+    assert!(effect.opened.iter().all(|opened| opened.component != "engagement.campaigns"), "they had it");
+    assert_eq!(team.admin.would_delete_role(&deleted).await.unwrap(), told);
     let gone = team.admin.delete_role(&deleted).await.unwrap();
-    assert_eq!((gone.holders, gone.became_member), (1, 1));
+    assert_eq!(gone, told);
     expired("the role was deleted", &request).await;
 
     let scoped = team.admin.create_role(role("Scoped")).await.unwrap().role_id;

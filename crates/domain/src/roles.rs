@@ -1,12 +1,15 @@
 //! Creating, changing, cloning, deleting and giving custom roles (ACC-2 … ACC-4, ACC-7): Admins only.
 
+pub mod deletion;
+
 use std::collections::BTreeMap;
 
+use self::deletion::Effects;
 use crate::{
     Context, Member, Refusal, RoleId, RulesChange, RulesWrite, Violation,
     access::{Component, DataScope, Rights, Role},
     limits,
-    member::{MemberState, SystemRole},
+    member::SystemRole,
     membership::{self, MemberChange, check_one_scope},
     perform::check_version,
     permission::require_admin,
@@ -126,20 +129,22 @@ pub fn update(
     Ok((after, change))
 }
 
-/// Deletes a role. Holders who have no system role become MEMBER (ACC-7); they are those of the change who are touched.
+/// Deletes a role. Holders who have no system role become MEMBER (ACC-7); all of them are touched. With it comes what that opens to
+/// whom.
 pub fn delete(
     context: &Context<'_>,
     name: RoleName,
     holders: &[Member],
     expected_version: Option<i64>,
-) -> Result<RulesChange, Refusal> {
+) -> Result<(RulesChange, Effects), Refusal> {
     require_admin(context, Permission::ManageRoles)?;
     let role = custom(context, name)?;
     check_version(expected_version, role.version)?;
     let touched: Vec<Member> = holders.iter().map(|holder| without(holder, role.id)).collect();
     let mut writes: Vec<RulesWrite> = touched.iter().cloned().map(RulesWrite::UpdateMember).collect();
     writes.push(RulesWrite::DeleteRole(role.id));
-    Ok(RulesChange { writes, touched, told: Vec::new() })
+    let effects = deletion::effects(context, role.id, holders, &touched);
+    Ok((RulesChange { writes, touched, told: Vec::new() }, effects))
 }
 
 /// `holder` without the role `id`.
@@ -263,15 +268,4 @@ fn check_room(context: &Context<'_>, more: usize) -> Result<(), Refusal> {
         return Err(Refusal::Invalid(vec![Violation::new("name", text)]));
     }
     Ok(())
-}
-
-/// How many of `touched` had no system role and became MEMBER.
-pub fn became_member(holders: &[Member], touched: &[Member]) -> usize {
-    holders
-        .iter()
-        .zip(touched)
-        .filter(|(before, after)| {
-            before.state == MemberState::Active && before.system_role != after.system_role
-        })
-        .count()
 }

@@ -70,9 +70,19 @@ impl Caller {
     }
 
     pub async fn delete_role(&self, role: &str) -> Result<access::DeleteRoleResponse, Status> {
+        self.role_deletion(role, false).await
+    }
+
+    /// What [`Self::delete_role`] would answer.
+    pub async fn would_delete_role(&self, role: &str) -> Result<access::DeleteRoleResponse, Status> {
+        self.role_deletion(role, true).await
+    }
+
+    async fn role_deletion(&self, role: &str, dry_run: bool) -> Result<access::DeleteRoleResponse, Status> {
         let message = access::DeleteRoleRequest {
             account_id: self.account.clone(),
             role_id: role.into(),
+            dry_run,
             ..Default::default()
         };
         let answer = RoleServiceClient::new(self.approval.clone()).delete_role(self.request(message)).await?;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Rights on one component. WRITE and APPROVE give READ (ACC-4); each constructor keeps it so.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Rights {
     /// To see.
     pub read: bool,
@@ -39,6 +39,16 @@ impl Rights {
     #[must_use]
     pub const fn without_approve(self) -> Self {
         Self { approve: false, ..self }
+    }
+
+    /// Those that `other` lacks.
+    #[must_use]
+    pub const fn beyond(self, other: Self) -> Self {
+        Self {
+            read: self.read && !other.read,
+            write: self.write && !other.write,
+            approve: self.approve && !other.approve,
+        }
     }
 
     /// Whether everything in `other` is in this too.

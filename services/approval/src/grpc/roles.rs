@@ -189,16 +189,14 @@ impl RoleService for Edge {
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "DeleteRole", &request)?;
         let name = Fields::present("role_id", name)?;
+        let needs = Needs { only_asks: request.dry_run, ..holders_of(name) };
         let answer = self
             .road
-            .rules(&call, &holders_of(name), |given| {
+            .rules(&call, &needs, |given| {
                 let holders = &given.facts.members;
-                let change = roles::delete(&given.context, name, holders, expected_version)?;
-                let answer = api::DeleteRoleResponse {
-                    holders: count(holders.len()),
-                    became_member: count(roles::became_member(holders, &change.touched)),
-                };
-                Ok((change, answer))
+                let (change, effects) = roles::delete(&given.context, name, holders, expected_version)?;
+                let answer = convert::deletion(holders.len(), &effects);
+                Ok((if request.dry_run { RulesChange::default() } else { change }, answer))
             })
             .await?;
         Ok(Response::new(answer))
@@ -266,10 +264,6 @@ fn holders_of(name: RoleName) -> Needs {
         }
         RoleName::System(_) => Needs::default(),
     }
-}
-
-fn count(number: usize) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 impl Fields {

@@ -1,6 +1,7 @@
 //! Who may do what (ACC), topic by topic.
 
 mod components;
+mod deletion;
 mod document;
 mod effective;
 mod explain;

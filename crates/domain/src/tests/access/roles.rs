@@ -225,7 +225,7 @@ fn who_held_a_deleted_role_and_has_no_system_role_becomes_member() {
         someone(2, Some(SystemRole::Editor), &[&gone, &other]),
         Member { state: MemberState::Revoked, ..someone(3, None, &[&gone]) },
     ];
-    let change =
+    let (change, effects) =
         world.act(Who::Admin, |context| roles::delete(context, ROLE_1(), &holders, Some(1))).unwrap();
     let after: Vec<_> = change
         .touched
@@ -241,7 +241,7 @@ fn who_held_a_deleted_role_and_has_no_system_role_becomes_member() {
             (Some(SystemRole::Member), vec![], revoked, 2),
         ]
     );
-    assert_eq!(roles::became_member(&holders, &change.touched), 1);
+    assert_eq!(effects.became_member, 1);
     // The holders are written first: nobody ever holds a role that is not there.
     let writes: Vec<bool> =
         change.writes.iter().map(|write| matches!(write, RulesWrite::DeleteRole(_))).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use countersign_domain::{
     AccountId, Area, DataScope, Lifecycles, Member, Rights, Role, SystemRole,
     access::{Component, Node, TREE},
+    roles::deletion::{Effect, Effects},
 };
 use countersign_proto::access;
 
@@ -117,6 +118,37 @@ fn level(rights: Rights) -> access::AccessLevel {
         Rights { read: true, .. } => access::AccessLevel::Read,
         Rights { .. } => access::AccessLevel::Unspecified,
     }
+}
+
+/// What a deletion does to its `holders`.
+pub fn deletion(holders: usize, effects: &Effects) -> access::DeleteRoleResponse {
+    access::DeleteRoleResponse {
+        holders: count(holders),
+        became_member: count(effects.became_member),
+        effects: effects.groups.iter().map(effect).collect(),
+        other_members: count(effects.others),
+    }
+}
+
+fn effect(Effect { change, members, named }: &Effect) -> access::RoleDeletionEffect {
+    let opened = change.opened.iter().map(|(component, rights)| access::OpenedComponent {
+        component: component.as_str().to_owned(),
+        read: rights.read,
+        write: rights.write,
+        approve: rights.approve,
+    });
+    access::RoleDeletionEffect {
+        members: count(*members),
+        member_ids: named.iter().map(ToString::to_string).collect(),
+        becomes_member: change.becomes_member,
+        opened: opened.collect(),
+        lifts_scope: change.lifts_scope,
+        lifts_mask: change.lifts_mask,
+    }
+}
+
+fn count(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
 }
 
 /// A data scope as the contract writes it.
