@@ -198,9 +198,11 @@ impl Text {
             };
         };
         let member = self.bind(member.0);
+        // One value for each request, by the whole key. Of NOT EXISTS PostgreSQL makes a join, which where it takes a member to have
+        // decided seldom reads all of their decisions for each request.
         let undecided = format!(
-            " AND q.state = 'PENDING' AND NOT EXISTS (SELECT 1 FROM decisions AS d WHERE d.account_id = q.account_id \
-             AND d.request_id = q.request_id AND d.member_id = {member})"
+            " AND q.state = 'PENDING' AND (SELECT 1 FROM decisions AS d WHERE d.account_id = q.account_id \
+             AND d.request_id = q.request_id AND d.member_id = {member}) IS NULL"
         );
         let mut sources = vec![Source {
             from: "request_approvers AS w JOIN requests AS q ON q.account_id = w.account_id AND q.request_id = w.request_id",
@@ -275,3 +277,6 @@ impl Text {
         (sql, values)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,5 +22,6 @@ mod reviews;
 mod round_trip;
 mod rules;
 mod settling;
+mod skew;
 mod support;
 mod timers;
