@@ -321,3 +321,43 @@ async fn who_is_offered_as_approver_can_be_chosen() {
     team.admin.update_member(right(false)).await.unwrap();
     assert_eq!(team.creator.approvers(&test).await.unwrap(), ["Abel Approver", "Ada Admin"]);
 }
+
+/// Proves REQ-6: who is offered comes in pages, by name, each once, also where several have one name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_offered_comes_in_pages() {
+    let system = System::standalone().await;
+    let team = Team::new(&system).await;
+    for number in 0..4 {
+        let namesake = access::CreateMemberRequest {
+            email: format!("namesake-{number}@example.com"),
+            display_name: "Nora Namesake".into(),
+            system_role: SystemRole::Approver.into(),
+            ..Default::default()
+        };
+        team.admin.create_member(namesake).await.unwrap();
+    }
+    let test = team.creator.ab_test().await.resource_id;
+    let (mut seen, mut sizes, mut token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let page = team.creator.page_of_approvers(&test, 4, &token).await.unwrap();
+        sizes.push(page.approvers.len());
+        seen.extend(page.approvers);
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(sizes, [4, 2]);
+    let names: Vec<&str> = seen.iter().map(|it| it.display_name.as_str()).collect();
+    let four = ["Nora Namesake"; 4];
+    assert_eq!(names, [["Abel Approver", "Ada Admin"].as_slice(), &four].concat());
+    let ids: std::collections::BTreeSet<&str> = seen.iter().map(|it| it.member_id.as_str()).collect();
+    assert_eq!(ids.len(), 6);
+    // A token is for the list that it came with.
+    let other = team.creator.ab_test().await.resource_id;
+    let token = team.creator.page_of_approvers(&test, 4, "").await.unwrap().next_page_token;
+    let refused = team.creator.page_of_approvers(&other, 4, &token).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let refused = team.creator.page_of_approvers(&test, -1, "").await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+}

@@ -16,7 +16,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// From a list that was read one item further than the page goes.
-    pub(crate) fn of(mut items: Vec<T>, limit: u32) -> Self {
+    pub fn of(mut items: Vec<T>, limit: u32) -> Self {
         let limit = limit as usize;
         let more = items.len() > limit;
         items.truncate(limit);

@@ -118,7 +118,8 @@ impl Review {
         } else {
             Vec::new()
         };
-        let ask = access::ListApproversRequest { account_id, resource_id, ..Default::default() };
+        let ask =
+            access::ListApproversRequest { account_id, resource_id, page_size: 200, ..Default::default() };
         let mut permissions = PermissionServiceClient::new(self.channel.clone());
         let approvers = permissions.list_approvers(caller.call(ask)?).await?.into_inner().approvers;
 

@@ -289,14 +289,34 @@ impl Caller {
 
     /// The names of those who could decide a request of the caller on this resource.
     pub async fn approvers(&self, resource: &str) -> Result<Vec<String>, Status> {
+        let (mut names, mut page_token) = (Vec::new(), String::new());
+        loop {
+            let page = self.page_of_approvers(resource, 2, &page_token).await?;
+            names.extend(page.approvers.into_iter().map(|approver| approver.display_name));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// One page of them.
+    pub async fn page_of_approvers(
+        &self,
+        resource: &str,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<access::ListApproversResponse, Status> {
         let message = access::ListApproversRequest {
             account_id: self.account.clone(),
             resource_id: resource.into(),
+            page_size,
+            page_token: page_token.into(),
             ..Default::default()
         };
         let answer =
             PermissionServiceClient::new(self.approval.clone()).list_approvers(self.request(message)).await?;
-        Ok(answer.into_inner().approvers.into_iter().map(|approver| approver.display_name).collect())
+        Ok(answer.into_inner())
     }
 
     fn as_platform<T>(&self, message: T) -> Request<T> {

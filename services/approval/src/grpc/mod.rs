@@ -5,6 +5,7 @@ pub mod access;
 pub mod accounts;
 pub mod approval;
 mod bulk;
+mod by_name;
 pub mod convert;
 pub mod documents;
 pub mod export;

@@ -12,7 +12,10 @@ use countersign_proto::access::{
 use countersign_store::{About, Snapshot};
 use tonic::{Request, Response, Status};
 
-use super::{Edge, convert::permission as convert, members::find_member, status, validate::Fields};
+use super::{
+    Edge, by_name::page_by_name, convert::permission as convert, members::find_member, status,
+    validate::Fields,
+};
 use crate::{
     fault::Fault,
     road::{Call, actor_of, context_of},
@@ -145,6 +148,9 @@ impl PermissionService for Edge {
         let account = fields.account(&request.account_id);
         let resource = fields.optional_id::<ResourceId>("resource_id", &request.resource_id);
         let area = fields.filter(&request.area, Fields::area);
+        let size = fields.page_size(request.page_size);
+        let listing = ["approvers", &request.account_id, &request.area, &request.resource_id];
+        let after = fields.page(&self.pages, &listing, &request.page_token);
         if request.area.is_empty() && request.resource_id.is_empty() {
             fields.violation("area", "is required where no resource_id is given");
         }
@@ -176,13 +182,13 @@ impl PermissionService for Edge {
         permission::check(&context, Permission::Read, Target::Component(&component))
             .map_err(Fault::Refused)?;
         let own = call.actor.filter(|_| !context.policies.of(area).allow_self_approval);
-        let mut approvers: Vec<&Member> = context
+        let approvers = context
             .approvers_of(&component, resource.map(|resource| &resource.audience))
-            .filter(|member| Some(member.id) != own)
-            .collect();
-        approvers.sort_by_key(|member| (member.display_name.to_lowercase(), member.id));
+            .filter(|member| Some(member.id) != own);
+        let page = page_by_name(approvers, after.as_ref(), size);
         Ok(Response::new(api::ListApproversResponse {
-            approvers: approvers.into_iter().map(convert::approver).collect(),
+            approvers: page.items.iter().map(|(_, member)| convert::approver(member)).collect(),
+            next_page_token: self.next_page(&listing, &page, |(place, _)| place.clone()),
         }))
     }
 }
