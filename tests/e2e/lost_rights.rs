@@ -398,7 +398,8 @@ async fn scopes_and_masks_hold_in_every_call() {
     };
     assert!(seen.masked && !shown(&seen).contains("jo@example.com"), "{}", shown(&seen));
     assert!(shown(&american).contains("jo@example.com"));
-    assert_eq!(seen.live.as_ref().unwrap().digest, american.live.as_ref().unwrap().digest);
+    // That of what is shown: one of the whole would confirm a guess.
+    assert_ne!(seen.live.as_ref().unwrap().digest, american.live.as_ref().unwrap().digest);
     for outside in [&mixed.resource_id, &new_id()] {
         let refused = manager.resource(outside).await.unwrap_err();
         assert_eq!(

@@ -23,6 +23,7 @@ mod lifecycles;
 mod lost_rights;
 mod main_job;
 mod many_timers;
+mod masked;
 mod matrix;
 mod permissions;
 mod race;

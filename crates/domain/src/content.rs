@@ -108,6 +108,14 @@ impl Content {
         }
         Ok(Self { digest: Digest::of(&body), body, revision })
     }
+
+    /// `value`, made from content that was accepted, in canonical form whatever its size.
+    pub(crate) fn made_of(value: &Value, revision: i64) -> Self {
+        match serde_json_canonicalizer::to_string(value) {
+            Ok(body) => Self { digest: Digest::of(&body), body, revision },
+            Err(_) => Self { revision, ..Self::empty() },
+        }
+    }
 }
 
 /// The largest integer up to which every integer is a double.

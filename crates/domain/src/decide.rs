@@ -4,6 +4,7 @@ use crate::{
     Context, Digest, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::Target,
+    mask,
     outcome::{Event, EventKind},
     perform::{apply, check_version, check_winner, entry, next},
     permission::{check_may_cancel, check_may_decide},
@@ -57,7 +58,7 @@ pub fn approve(
     check_open(context, request)?;
     check_counts_once(context, request)?;
     check_version(command.expected_version, request.version)?;
-    check_digest(command.digest.as_ref(), request)?;
+    check_digest(context, resource, request, command.digest.as_ref())?;
     let mut violations = Vec::new();
     check_winner(resource, &request.action, command.winner.as_deref(), &mut violations);
     let last = request.approvals() + 1 >= usize::from(request.required_approvals);
@@ -118,7 +119,7 @@ pub fn reject(
     check_open(context, request)?;
     check_counts_once(context, request)?;
     check_version(command.expected_version, request.version)?;
-    check_digest(command.digest.as_ref(), request)?;
+    check_digest(context, resource, request, command.digest.as_ref())?;
     if command.note.trim().is_empty() && context.policies.of(&request.area).rejection_note_required {
         return Err(Refusal::Invalid(vec![Violation::new(
             "note",
@@ -215,11 +216,22 @@ pub(crate) fn check_counts_once(context: &Context<'_>, request: &Request) -> Res
     Ok(())
 }
 
-fn check_digest(given: Option<&Digest>, request: &Request) -> Result<(), Refusal> {
-    match given {
-        Some(given) if *given != request.digest => Err(Refusal::DigestMismatch(request.digest.clone())),
-        _ => Ok(()),
-    }
+/// REQ-16. Who saw the content masked saw the digest of that, and is held to it (ACC-19). While a request waits the resource is
+/// locked, so what was seen is what is there.
+fn check_digest(
+    context: &Context<'_>,
+    resource: &Resource,
+    request: &Request,
+    given: Option<&Digest>,
+) -> Result<(), Refusal> {
+    let Some(given) = given else { return Ok(()) };
+    let requested = request.change.as_ref().unwrap_or(&resource.live);
+    let seen = if context.is_masked() && !resource.pii_fields.is_empty() {
+        mask::shown(requested, &resource.pii_fields).digest
+    } else {
+        request.digest.clone()
+    };
+    if *given == seen { Ok(()) } else { Err(Refusal::DigestMismatch(seen)) }
 }
 
 pub(crate) fn advance(request: &Request) -> Request {
@@ -254,7 +266,7 @@ pub(crate) fn go_back(
         .and_then(|lifecycle| lifecycle.transition(&request.from_state, &request.action))
         .is_some_and(|transition| transition.target == Target::StagedGoesLive);
     if staged_was_submitted {
-        after.staged = None;
+        after.discard_staged();
     }
     after
 }

@@ -1,5 +1,6 @@
 //! What staged edits change (LIF-21): as JSON Patch for programs, and line by line for people. Personal data is masked on both
-//! sides for who may not see it (ACC-13): that it changed is told, not what it is.
+//! sides for who may not see it (ACC-13). Not even that it changed is told: whoever may stage a guess would learn whether it is
+//! right (ACC-19).
 //!
 //! Made here and not by a library, because its size must stay within bounds whatever people stage: each operation repeats its path,
 //! and content may have one long key with very many values below it.
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Content,
-    mask::{MASK, Pointer},
+    mask::{Pointer, mask},
 };
 
 /// How large a patch may become, in bytes of paths and values: twice what content may have. Beyond, it replaces all of it at once.
@@ -17,8 +18,6 @@ const BUDGET: usize = 512 * 1_024;
 const LINES: usize = 500;
 /// How much of a path and of a value a line shows, in characters.
 const SHOWN: usize = 120;
-/// What is shown of masked data on the new side, so that a change can be seen.
-const MASK_CHANGED: &str = "••• (changed)";
 
 /// What leads from one content to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +28,11 @@ pub struct Difference {
     pub lines: Vec<String>,
 }
 
-/// What leads from `old` to `new`; with `masked` the personal data at `fields` is not shown.
-pub fn difference(old: &Content, new: &Content, fields: &[Pointer], masked: bool) -> Difference {
+/// What leads from `old` to `new`, with what `hidden` points at masked.
+pub fn difference(old: &Content, new: &Content, hidden: &[Pointer]) -> Difference {
     let (mut old, mut new) = (read(old), read(new));
-    if masked {
-        for field in fields {
-            mask(&mut old, &mut new, field);
-        }
-    }
+    mask(&mut old, hidden);
+    mask(&mut new, hidden);
     let mut walk = Walk::default();
     walk.between(&old, &new);
     let Walk { operations, mut lines, changes, spent, .. } = walk;
@@ -53,17 +49,6 @@ pub fn difference(old: &Content, new: &Content, fields: &[Pointer], masked: bool
 
 fn read(content: &Content) -> Value {
     serde_json::from_str(&content.body).unwrap_or_default()
-}
-
-fn mask(old: &mut Value, new: &mut Value, field: &Pointer) {
-    let (was, is) = (old.pointer_mut(field.as_str()), new.pointer_mut(field.as_str()));
-    let changed = was != is;
-    if let Some(was) = was {
-        *was = Value::from(MASK);
-    }
-    if let Some(is) = is {
-        *is = Value::from(if changed { MASK_CHANGED } else { MASK });
-    }
 }
 
 /// A walk through two values at once.

@@ -104,6 +104,7 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
         launch_mode: None,
         audience: command.audience,
         pii_fields: command.pii_fields,
+        staged_pii_fields: None,
         version: 1,
         history_hash: None,
         created_at: context.now,
@@ -154,16 +155,12 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
         content => content,
     };
     let content = content.map(|content| Content { revision, ..content });
-    if let Some(fields) = edit.pii_fields {
-        after.pii_fields = fields;
-    }
     if rule == EditRule::Staged {
-        if content.is_some() {
-            after.staged = content;
-        }
-        let digest = after.staged.as_ref().unwrap_or(&after.live).digest.clone();
-        let history = HistoryEntry { digest, ..entry(context, resource, &after, HistoryEvent::Staged, None) };
-        return Ok(changed(after, history));
+        return stage(context, resource, after, content, edit.pii_fields);
+    }
+    if let Some(fields) = edit.pii_fields {
+        check_added(context, &after, content.as_ref(), &fields)?;
+        after.pii_fields = fields;
     }
     if let Some(content) = content {
         after.live = content;
@@ -190,6 +187,76 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     };
     let history = entry(context, resource, &after, event, None);
     Ok(changed(after, history))
+}
+
+/// Stages `content` and marks on `after`. A mark that is added holds at once; one that is taken away, or moved, masks both
+/// contents until the staged one is live (ACC-19).
+fn stage(
+    context: &Context<'_>,
+    resource: &Resource,
+    mut after: Resource,
+    content: Option<Content>,
+    marks: Option<Vec<Pointer>>,
+) -> Result<Outcome, Refusal> {
+    let mut staged = content.is_some();
+    if let Some(fields) = &marks {
+        check_added(context, &after, content.as_ref(), fields)?;
+    }
+    if content.is_some() {
+        after.staged = content;
+    }
+    if let Some(fields) = marks {
+        let added: Vec<Pointer> =
+            fields.iter().filter(|field| !after.pii_fields.contains(field)).cloned().collect();
+        after.pii_fields.extend(added);
+        let (count, most) = (after.pii_fields.len(), limits::PII_FIELDS);
+        if count > most {
+            let text =
+                format!("must be at most {most} with those that hold until they are published, are {count}");
+            return Err(Refusal::Invalid(vec![Violation::new("pii_fields", text)]));
+        }
+        let takes = fields.len() < after.pii_fields.len();
+        if takes && after.staged.is_none() {
+            after.staged = Some(Content { revision: after.version, ..after.live.clone() });
+        }
+        staged |= takes || after.staged_pii_fields.is_some();
+        after.staged_pii_fields = takes.then_some(fields);
+    }
+    if !staged {
+        let history = entry(context, resource, &after, HistoryEvent::Edited, None);
+        return Ok(changed(after, history));
+    }
+    let digest = after.staged.as_ref().unwrap_or(&after.live).digest.clone();
+    let history = HistoryEntry { digest, ..entry(context, resource, &after, HistoryEvent::Staged, None) };
+    Ok(changed(after, history))
+}
+
+/// What marks hide for a masked member is not counted as content when that member edits, so that it must stay within bounds: what
+/// they hide themselves is small, and who sees all of it can't let more be hidden than content may have.
+fn check_added(
+    context: &Context<'_>,
+    resource: &Resource,
+    content: Option<&Content>,
+    fields: &[Pointer],
+) -> Result<(), Refusal> {
+    let added: Vec<Pointer> =
+        fields.iter().filter(|field| !resource.pii_fields.contains(field)).cloned().collect();
+    if added.is_empty() {
+        return Ok(());
+    }
+    let contents = [content, Some(&resource.live), resource.staged.as_ref()].into_iter().flatten();
+    let violations: Vec<Violation> = if context.is_masked() {
+        let seen = contents.map(|content| mask::shown(content, &resource.pii_fields));
+        seen.flat_map(|seen| mask::added_violations(&seen, &added)).collect()
+    } else {
+        let large = contents.filter(|content| content.body.len() > limits::CONTENT_BYTES);
+        let text = |content: &Content| {
+            let (most, size) = (limits::CONTENT_BYTES, content.body.len());
+            format!("can't be added: the content must be at most {most} bytes for that, is {size}")
+        };
+        large.take(1).map(|content| Violation::new("pii_fields", text(content))).collect()
+    };
+    if violations.is_empty() { Ok(()) } else { Err(Refusal::Invalid(violations)) }
 }
 
 /// The kinds that a list shows to the actor: those they may read, or only `asked` where they ask for one. Whoever may read

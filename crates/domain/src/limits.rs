@@ -44,6 +44,9 @@ pub const SCOPE_NAME: usize = 64;
 pub const AUDIENCE_PROPERTIES: usize = 20;
 /// How many places of personal data a resource marks.
 pub const PII_FIELDS: usize = 100;
+/// What a member for whom PII is masked may put into a marked place, in bytes of canonical JSON: what they can't see is counted
+/// as the mask, so that the limit of content tells nothing of it (ACC-19), and this keeps what they hide small.
+pub const MASKED_VALUE_BYTES: usize = 1_024;
 /// A JSON Pointer.
 pub const POINTER: usize = 256;
 /// How many members an access document holds.

@@ -1,4 +1,5 @@
-//! Personal data (ACC-13): a resource says where its content holds some, and members whose role masks it see the mask instead.
+//! Personal data (ACC-13, ACC-19): a resource says where its content holds some, and members whose role masks it see the mask
+//! instead, and nothing by which they could confirm a guess.
 //!
 //! Masking is done on a copy that is about to be shown; what is stored, digested and published is whole.
 
@@ -7,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Content, Refusal, Violation, content::ContentError, limits};
+use crate::{Content, Refusal, Violation, limits};
 
 /// What is shown in the place of personal data.
 pub const MASK: &str = "•••";
@@ -47,25 +48,39 @@ impl fmt::Display for Pointer {
     }
 }
 
-/// `body`, canonical JSON, with everything that `fields` point at masked, whatever it was: not even whether it is a text or a
-/// list is told. Content that can't be read is masked as a whole.
-pub fn mask(body: &str, fields: &[Pointer]) -> String {
-    let Ok(mut value) = serde_json::from_str::<Value>(body) else { return "{}".to_owned() };
+/// `content` as a member sees it for whom what `fields` point at is masked, whatever it is: not even whether it is a text or a
+/// list is told. Its digest is that of what is shown, because one of the whole would confirm a guess of what is hidden (ACC-19).
+/// Content that can't be read is masked as a whole.
+pub fn shown(content: &Content, fields: &[Pointer]) -> Content {
+    let Ok(mut value) = serde_json::from_str::<Value>(&content.body) else {
+        return Content { revision: content.revision, ..Content::empty() };
+    };
+    mask(&mut value, fields);
+    Content::made_of(&value, content.revision)
+}
+
+/// Masks everything in `value` that `fields` point at.
+pub fn mask(value: &mut Value, fields: &[Pointer]) {
     for field in fields {
         if let Some(place) = value.pointer_mut(field.as_str()) {
             *place = Value::from(MASK);
         }
     }
-    value.to_string()
 }
 
-/// `given` with every mask at one of `fields` replaced by what `before` has there.
+/// `given` with every mask at one of `fields` replaced by what `before` has there. What is put back does not count: the limit of
+/// content would tell how long it is (ACC-19). So what a masked member puts into a marked place must be small
+/// ([`limits::MASKED_VALUE_BYTES`]).
 pub fn restore(given: &Content, before: &Content, fields: &[Pointer]) -> Result<Content, Refusal> {
     let (Ok(mut value), Ok(before)) =
         (serde_json::from_str::<Value>(&given.body), serde_json::from_str::<Value>(&before.body))
     else {
         return Ok(given.clone());
     };
+    let violations = too_large("content", &value, fields);
+    if !violations.is_empty() {
+        return Err(Refusal::Invalid(violations));
+    }
     for field in fields {
         if let (Some(place), Some(was)) = (value.pointer_mut(field.as_str()), before.pointer(field.as_str()))
             && *place == MASK
@@ -73,15 +88,19 @@ pub fn restore(given: &Content, before: &Content, fields: &[Pointer]) -> Result<
             *place = was.clone();
         }
     }
-    Content::new(&value, given.revision).map_err(|error| {
-        let text = match error {
-            // The size would tell how long the hidden values are.
-            ContentError::TooLarge { .. } => {
-                let limit = limits::CONTENT_BYTES;
-                format!("must be at most {limit} bytes as canonical JSON, with what is masked for you")
-            }
-            other => other.to_string(),
-        };
-        Refusal::Invalid(vec![Violation::new("content", text)])
-    })
+    Ok(Content::made_of(&value, given.revision))
+}
+
+/// What is wrong with marks that a masked member adds: each must hide little of what they see, which is `seen`.
+pub fn added_violations(seen: &Content, added: &[Pointer]) -> Vec<Violation> {
+    serde_json::from_str(&seen.body).map_or_else(|_| Vec::new(), |seen| too_large("pii_fields", &seen, added))
+}
+
+fn too_large(at: &str, value: &Value, fields: &[Pointer]) -> Vec<Violation> {
+    let most = limits::MASKED_VALUE_BYTES;
+    let large =
+        |field: &&Pointer| value.pointer(field.as_str()).is_some_and(|place| place.to_string().len() > most);
+    let text =
+        |field: &Pointer| format!("must have at most {most} bytes at {field}, since PII is masked for you");
+    fields.iter().filter(large).map(|field| Violation::new(at, text(field))).collect()
 }

@@ -420,9 +420,7 @@ pub(crate) fn apply(
     match &transition.target {
         Target::State(state) => enter(resource, state),
         Target::StagedGoesLive => {
-            if let Some(staged) = resource.staged.take() {
-                resource.live = staged;
-            }
+            resource.publish_staged();
         }
     }
     if mode.is_some() {
@@ -437,7 +435,7 @@ pub(crate) fn apply(
 pub(crate) fn enter(resource: &mut Resource, state: &State) {
     resource.state = state.clone();
     if *state == State::DRAFT {
-        resource.staged = None;
+        resource.discard_staged();
     }
 }
 

@@ -148,7 +148,7 @@ pub(crate) fn require_write(rights: Rights, component: &str) -> Result<(), Refus
 }
 
 /// The refusal of a `permission` that is missing in `component`.
-pub(crate) fn denied(permission: Permission, component: &str) -> Refusal {
+pub fn denied(permission: Permission, component: &str) -> Refusal {
     Refusal::PermissionDenied { permission, component: component.to_owned() }
 }
 

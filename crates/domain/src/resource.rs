@@ -145,8 +145,11 @@ pub struct Resource {
     pub launch_mode: Option<LaunchMode>,
     /// Whom it reaches: what data scopes are compared with (ACC-12).
     pub audience: Audience,
-    /// Where its content holds personal data (ACC-13).
+    /// Where its content, live and staged, is masked as personal data (ACC-13).
     pub pii_fields: Vec<Pointer>,
+    /// Those of `pii_fields` that are left once the staged content is live; none: all of them. Marks are taken away from live
+    /// content by the same approval as it is edited by (ACC-19).
+    pub staged_pii_fields: Option<Vec<Pointer>>,
     /// Counts up by one with every outcome that concerns it; its history entry and its event carry the same number.
     pub version: i64,
     /// The hash of its newest history entry (HIS-3); none where that is older than the chain. In an outcome it is still that of the
@@ -159,6 +162,22 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// Brings the staged content with its marks live.
+    pub(crate) fn publish_staged(&mut self) {
+        if let Some(staged) = self.staged.take() {
+            self.live = staged;
+        }
+        if let Some(fields) = self.staged_pii_fields.take() {
+            self.pii_fields = fields;
+        }
+    }
+
+    /// Discards the staged content with its marks. Marks that were added with it stay.
+    pub(crate) fn discard_staged(&mut self) {
+        self.staged = None;
+        self.staged_pii_fields = None;
+    }
+
     /// The revision that the next edit gets: the version that it makes, so that no two contents of a resource ever share one,
     /// even where the first was discarded.
     pub const fn next_revision(&self) -> i64 {

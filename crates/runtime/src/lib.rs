@@ -11,6 +11,7 @@
 //! | [`trace_context`] | the caller's W3C trace context |
 //! | [`listen`] | listeners, and errors that name what can't be had |
 //! | [`page_token`] | page tokens that can't be made up or used elsewhere |
+//! | [`sealing`] | the keys of page tokens |
 //! | [`readiness`] | what has to work before this process may be sent traffic |
 //! | [`host`] | a guard against DNS rebinding |
 //! | [`admin`] | liveness, readiness and metrics over HTTP |
@@ -32,6 +33,7 @@ pub mod ids;
 pub mod listen;
 pub mod page_token;
 pub mod readiness;
+pub mod sealing;
 pub mod settings;
 pub mod shutdown;
 pub mod task;

@@ -30,6 +30,7 @@ mod reviews;
 mod roles;
 mod rules;
 mod schema;
+mod sealing;
 mod settling;
 mod snapshot;
 mod store;

@@ -1,6 +1,6 @@
 //! Why a call fails, whatever transport it came by. `grpc::status` makes answers of it.
 
-use countersign_domain::{Refusal, Timestamp, Violation};
+use countersign_domain::{Kind, Refusal, ResourceId, Timestamp, Violation};
 use countersign_runtime::identity::AuthError;
 use countersign_store::StoreError;
 use uuid::Uuid;
@@ -33,6 +33,14 @@ pub enum Fault {
         what: String,
         /// The type of thing.
         kind: &'static str,
+    },
+    /// A resource of this kind has this external id; told only to who may see it.
+    #[error("this external_id is taken by the {kind} {id}")]
+    ResourceExists {
+        /// Its kind.
+        kind: Kind,
+        /// Its id.
+        id: ResourceId,
     },
     /// A cursor is none of this account's, or lies ahead of all that happened.
     #[error("the cursor is none of this account's")]

@@ -13,6 +13,7 @@
 //! | [`fault`] | why a call fails |
 //! | [`monitor`] | readiness and the measures of the outbox |
 //! | [`metrics`] | what is counted |
+//! | [`pages`] | the keys of page tokens |
 //! | [`settings`], [`serve`] | the binary |
 //!
 //! A request flows through `grpc/approval.rs` (fields, caller) to [`road`], which loads a snapshot from the store, lets the
@@ -24,6 +25,7 @@ pub mod fault;
 pub mod grpc;
 pub mod metrics;
 pub mod monitor;
+pub mod pages;
 pub mod relay;
 pub mod road;
 pub mod serve;

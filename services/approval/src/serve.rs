@@ -7,14 +7,15 @@ use countersign_broker::{RabbitConfig, check_source, rabbit_publisher};
 use countersign_proto::DESCRIPTORS;
 use countersign_runtime::{
     BoxError, admin, calls::CallsLayer, clock::Clock, grpc, healthcheck::healthcheck,
-    identity::Authenticator, listen::bind, page_token::PageTokens, readiness::Readiness,
-    settings::check_unknown_env, shutdown::Shutdown, telemetry,
+    identity::Authenticator, listen::bind, readiness::Readiness, settings::check_unknown_env,
+    shutdown::Shutdown, telemetry,
 };
 use countersign_store::{SchemaState, Store, StoreConfig};
 use prometheus_client::registry::Registry;
 
 use crate::{
     Approval, DATABASE, Parts, SERVICES,
+    pages::page_tokens,
     settings::{Cli, Command, MigrateArgs, ServeArgs},
 };
 
@@ -43,6 +44,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     let authenticator = Authenticator::new(&args.auth);
     authenticator.check_listen(&args.grpc.listen)?;
     check_source(&args.event_source)?;
+    let sealing_keys = args.sealing.keys()?;
     // A busy port is found before anything is made.
     let grpc_listener = bind(args.grpc.listen, "--grpc-listen").await?;
     let admin_listener = bind(args.admin.listen, "--admin-listen").await?;
@@ -54,6 +56,8 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     })
     .await?;
     check_schema(&store, args.auto_migrate).await?;
+    let clock = Clock::system();
+    let pages = page_tokens(&store, sealing_keys, &clock).await?;
     let amqp_url = args.broker.url()?;
     let publisher = rabbit_publisher(RabbitConfig {
         exchange: args.broker.exchange,
@@ -65,14 +69,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     let mut registry = Registry::default();
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
     let approval = Approval::new(
-        Parts {
-            store,
-            publisher,
-            event_source: args.event_source,
-            clock: Clock::system(),
-            authenticator,
-            pages: PageTokens::new(url.expose()),
-        },
+        Parts { store, publisher, event_source: args.event_source, clock, authenticator, pages },
         &mut registry,
     );
     approval.spawn(&readiness, &shutdown);

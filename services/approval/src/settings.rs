@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use countersign_runtime::settings::{
-    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, ShutdownArgs, TelemetryArgs,
+    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, ShutdownArgs, TelemetryArgs,
 };
 
 /// Countersign's approval service: other services ask it before a change reaches customers.
@@ -66,6 +66,9 @@ pub struct ServeArgs {
     /// The CloudEvents `source` of this installation's events: a URI reference.
     #[arg(long, env = "COUNTERSIGN_EVENT_SOURCE", default_value = "/countersign/approval")]
     pub event_source: String,
+    /// What page tokens are sealed under.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
     /// How long stopping may take.
     #[command(flatten)]
     pub shutdown: ShutdownArgs,

@@ -10,6 +10,7 @@ use countersign_runtime::clock::Clock;
 use countersign_runtime::identity::Authenticator;
 use countersign_runtime::page_token::PageTokens;
 use countersign_runtime::readiness::Readiness;
+use countersign_runtime::sealing::{SealingKeyError, SealingKeys, random_secret};
 use countersign_runtime::shutdown::Shutdown;
 use countersign_runtime::telemetry::chain;
 use tokio::sync::Notify;
@@ -48,6 +49,8 @@ pub struct NotifierConfig {
     pub reminder_digest: Duration,
     /// How long sent mails and taken events are kept, at least; [`DEFAULT_KEEP`](crate::purge::DEFAULT_KEEP) fits most.
     pub keep: Duration,
+    /// The keys of page tokens; none: one that was made at random once and is kept in the database.
+    pub sealing_keys: Option<SealingKeys>,
 }
 
 /// Why a notifier can't start.
@@ -56,6 +59,9 @@ pub enum NotifierError {
     /// The database can't be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The keys of page tokens can't be had.
+    #[error(transparent)]
+    SealingKeys(#[from] SealingKeyError),
 }
 
 /// An open notifier.
@@ -74,6 +80,18 @@ pub struct Notifier {
     changes: Changes,
 }
 
+/// The keys that are given, beside which the kept one still opens what was sealed before; or the kept one, made now if there is none.
+async fn sealing_keys(
+    storage: &Storage,
+    given: Option<SealingKeys>,
+    clock: &Clock,
+) -> Result<SealingKeys, NotifierError> {
+    Ok(match given {
+        Some(given) => given.and_kept(storage.kept_secret().await?.as_deref())?,
+        None => SealingKeys::kept(&storage.secret_or_keep(&random_secret()?, clock.now_us()).await?)?,
+    })
+}
+
 impl Notifier {
     /// The readiness check that [`Notifier::start`] keeps: its own database. Neither the broker nor the mail server is a
     /// reason to serve no ribbons.
@@ -84,7 +102,7 @@ impl Notifier {
         let storage = Storage::connect(&config.database_url).await?;
         storage.check_schema().await?;
         Ok(Self {
-            tokens: PageTokens::new(&config.database_url),
+            tokens: PageTokens::new(sealing_keys(&storage, config.sealing_keys, &clock).await?),
             storage,
             composer: Arc::new(config.composer),
             outbound: config.outbound,

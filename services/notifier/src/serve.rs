@@ -26,6 +26,7 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     let mail = settings.mail.settings()?;
     let outbound = settings.smtp.outbound(&mail.domain)?;
     let composer = Composer::new(mail)?;
+    let sealing_keys = settings.sealing.keys()?;
     let database_url = settings.database.url()?.expose().to_owned();
     let consumer = rabbit_consumer(RabbitConfig {
         exchange: settings.broker.exchange.clone(),
@@ -45,6 +46,7 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
         delivery: settings.smtp.delivery(),
         reminder_digest: settings.reminder_digest,
         keep: settings.keep(),
+        sealing_keys,
     };
     let notifier = Notifier::open(config, Clock::system()).await?;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_runtime::settings::{
-    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, Secret, SecretError, ShutdownArgs,
+    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, Secret, SecretError, ShutdownArgs,
     TelemetryArgs, secret,
 };
 use lettre::message::Mailbox;
@@ -92,6 +92,9 @@ pub struct ServeArgs {
     /// How callers are told apart.
     #[command(flatten)]
     pub auth: AuthArgs,
+    /// What page tokens are sealed under.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
     /// How the process stops.
     #[command(flatten)]
     pub shutdown: ShutdownArgs,

@@ -11,6 +11,7 @@ mod preferences;
 mod purge;
 mod record;
 mod ribbons;
+mod sealing;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use clap::CommandFactory as _;
-use countersign_approval::{Approval, DATABASE, Parts, SERVICES};
+use countersign_approval::{Approval, DATABASE, Parts, SERVICES, pages::page_tokens};
 use countersign_broker::in_process;
 use countersign_notifier::{
     DEFAULT_REMINDER_DIGEST, Notifier, NotifierConfig,
@@ -17,7 +17,7 @@ use countersign_notifier::{
 use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
 use countersign_runtime::{
     BoxError, admin, calls::CallsLayer, clock::Clock, console, grpc, identity::Authenticator, listen::bind,
-    page_token::PageTokens, readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
+    readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
 };
 use countersign_store::{Store, StoreConfig};
 use prometheus_client::registry::Registry;
@@ -60,12 +60,15 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         mailbox: mailbox_listener.local_addr()?,
     };
     let composer = Composer::new(mail_settings(&settings, addresses.mailbox)?)?;
+    let sealing_keys = settings.sealing.keys()?;
     let data = DataDir::open(&settings.data_dir)?;
 
     let approval_url = data.database_url("approval.db");
     let unusable = |source| data.unusable("approval.db", source);
     let store = Store::connect(&StoreConfig::new(&approval_url)).await.map_err(unusable)?;
     store.migrate().await.map_err(unusable)?;
+    let clock = Clock::system();
+    let pages = page_tokens(&store, sealing_keys.clone(), &clock).await?;
     let closing = store.clone();
     let notifier_url = data.database_url("notifier.db");
     migrate(&notifier_url).await.map_err(|source| data.unusable("notifier.db", source))?;
@@ -76,6 +79,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         delivery: DeliverySettings { connections: WRITERS, retry: RetryPolicy::default() },
         reminder_digest: DEFAULT_REMINDER_DIGEST,
         keep: DEFAULT_KEEP,
+        sealing_keys,
     };
     let notifier = Notifier::open(config, Clock::system()).await?;
     let (publisher, consumer) = in_process(data.join("dead-letters"));
@@ -88,9 +92,9 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         store,
         publisher,
         event_source: "/countersign/approval".to_owned(),
-        clock: Clock::system(),
+        clock,
         authenticator: authenticator.clone(),
-        pages: PageTokens::new(&approval_url),
+        pages,
     };
     let approval = Approval::new(parts, &mut registry);
     notifier.start(consumer, &readiness, &shutdown);

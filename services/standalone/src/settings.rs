@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::Parser;
 use countersign_runtime::{
     listen,
-    settings::{AdminArgs, AuthArgs, GrpcArgs, ShutdownArgs, TelemetryArgs},
+    settings::{AdminArgs, AuthArgs, GrpcArgs, SealingArgs, ShutdownArgs, TelemetryArgs},
 };
 
 /// Countersign, all in one process: gRPC on SQLite files, mail caught in a local mailbox.
@@ -46,6 +46,9 @@ pub struct Settings {
     /// How callers are told apart.
     #[command(flatten)]
     pub auth: AuthArgs,
+    /// What page tokens are sealed under.
+    #[command(flatten)]
+    pub sealing: SealingArgs,
     /// How long stopping may take.
     #[command(flatten)]
     pub shutdown: ShutdownArgs,

@@ -464,6 +464,7 @@ pub(super) fn resource(kind: Kind, state: State) -> Resource {
         launch_mode: None,
         audience: Audience::default(),
         pii_fields: Vec::new(),
+        staged_pii_fields: None,
         version: 7,
         history_hash: None,
         created_at: CREATED,

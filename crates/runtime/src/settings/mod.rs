@@ -24,8 +24,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::BoxError;
 use crate::identity::AuthMode;
 use crate::listen;
+use crate::sealing::SealingKeys;
 use crate::telemetry::LogFormat;
 pub use env::{UnknownVariables, check_unknown_env};
 pub use secret::{Secret, SecretError};
@@ -123,6 +125,28 @@ impl DatabaseArgs {
     }
 }
 
+/// The secret under which page tokens and cursors are sealed (SEC-8).
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SealingArgs {
+    /// Secret under which page tokens and cursors are sealed: at least 32 random bytes in Base64, as of `openssl rand -base64 32`.
+    /// Several, with commas between them, to rotate it: the first seals, all of them open. Leave an old one for eight days, since
+    /// cursors are good for seven. By default one is made at random at the first start, and kept in the database.
+    #[arg(long, env = "COUNTERSIGN_SEALING_KEY", hide_env_values = true, value_name = "BASE64")]
+    pub sealing_key: Option<Secret>,
+    /// File that holds the secret, or several, instead of --sealing-key.
+    #[arg(long, env = "COUNTERSIGN_SEALING_KEY_FILE", value_name = "PATH")]
+    pub sealing_key_file: Option<PathBuf>,
+}
+
+impl SealingArgs {
+    /// The keys, if any are given.
+    pub fn keys(&self) -> Result<Option<SealingKeys>, BoxError> {
+        let given =
+            secret::optional("sealing-key", self.sealing_key.as_ref(), self.sealing_key_file.as_deref())?;
+        Ok(given.map(|given| SealingKeys::parse(given.expose())).transpose()?)
+    }
+}
+
 /// Which message broker to use: its URL holds a password, so it is a secret.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BrokerArgs {
@@ -172,6 +196,8 @@ pub(crate) mod tests {
         database: DatabaseArgs,
         #[command(flatten)]
         broker: BrokerArgs,
+        #[command(flatten)]
+        sealing: SealingArgs,
     }
 
     #[test]
@@ -190,7 +216,7 @@ pub(crate) mod tests {
     fn every_setting_has_help_and_a_variable_that_is_no_service_link() {
         let command = Everything::command();
         let settings: Vec<_> = command.get_arguments().filter(|arg| arg.get_id() != "help").collect();
-        assert_eq!(settings.len(), 12);
+        assert_eq!(settings.len(), 14);
         for arg in settings {
             let name = arg.get_env().and_then(|name| name.to_str()).expect("a variable");
             assert!(name.starts_with("COUNTERSIGN_"), "{name}");
@@ -205,6 +231,11 @@ pub(crate) mod tests {
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert_eq!(settings.database.url().unwrap().expose(), "postgres://u:hunter2@db/x");
         assert!(settings.broker.url().unwrap_err().to_string().contains("COUNTERSIGN_AMQP_URL_FILE"));
+        assert!(settings.sealing.keys().unwrap().is_none());
+        let short = Everything::parse_from(["service", "--sealing-key", "aHVudGVyMg=="]);
+        let error = short.sealing.keys().unwrap_err().to_string();
+        assert!(error.contains("at least 32 bytes") && !error.contains("aHVudGVyMg"), "{error}");
+        assert!(!format!("{short:?}").contains("aHVudGVyMg"));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub struct Model {
     pub history_hash: Option<Vec<u8>>,
     /// The version of its kind's lifecycle (LIF-24); 0: built in.
     pub lifecycle_version: i64,
+    /// A JSON array of JSON Pointers: the marks that are left once the staged content is live (ACC-19).
+    pub staged_pii_fields: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -96,6 +98,7 @@ impl Model {
             pii_fields: to_json(&resource.pii_fields),
             history_hash: resource.history_hash.map(|hash| hash.as_bytes().to_vec()),
             lifecycle_version: resource.lifecycle_version,
+            staged_pii_fields: resource.staged_pii_fields.as_ref().map(to_json),
         }
     }
 }
@@ -114,6 +117,9 @@ impl TryFrom<Model> for Resource {
             }),
             _ => return Err(Corruption::new("resources", "lock_request_id", key(), "is there in part")),
         };
+        let marks = row.staged_pii_fields.as_ref().filter(|_| row.staged_body.is_some());
+        let staged_pii_fields =
+            marks.map(|text| json(text, "resources", "staged_pii_fields", key)).transpose()?;
         let variants = serde_json::from_str(&row.variants).map_err(|error| {
             Corruption::new("resources", "variants", key(), "is no JSON array of strings").because(error)
         })?;
@@ -153,6 +159,7 @@ impl TryFrom<Model> for Resource {
             schedule: Schedule { start: row.starts_at_us.map(Timestamp), end: row.ends_at_us.map(Timestamp) },
             audience: json(&row.audience, "resources", "audience", key)?,
             pii_fields: json(&row.pii_fields, "resources", "pii_fields", key)?,
+            staged_pii_fields,
             history_hash: entry_hash(row.history_hash.as_deref(), "resources", "history_hash", key)?,
             variants,
             winner: row.winner,

@@ -81,6 +81,7 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
             "resources",
             "reviews",
             "roles",
+            "sealing_keys",
             "sweeps",
             "timer_claims"
         ]
@@ -173,6 +174,8 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0003_workflow".into(),
                 "m0004_history".into(),
                 "m0005_lifecycles".into(),
+                "m0009_staged_marks".into(),
+                "m0010_sealing_key".into(),
                 "m0011_name_keys".into(),
             ]
         }

@@ -42,6 +42,7 @@ fn resources(world: &World) -> Vec<Resource> {
             winner: Some("a".into()),
             audience: audience(&["US", "\u{1F600}"]),
             pii_fields: vec![Pointer::from_text("/customer/na~1me"), Pointer::from_text("/ü")],
+            staged_pii_fields: Some(vec![Pointer::from_text("/ü")]),
             ..plain()
         },
         Resource { schedule: Schedule::default(), title: String::new(), ..plain() },
@@ -63,6 +64,7 @@ async fn resources_come_back(db: TestDatabase) {
         let mut changed = edit(&resource, "other");
         changed.resource.owner = MemberId(id());
         changed.resource.staged = resource.staged.is_none().then(|| content("new", 9));
+        changed.resource.staged_pii_fields = resource.staged.is_none().then(Vec::new);
         changed.resource.live = content("newer", 10);
         changed.resource.winner = Some("w".into());
         changed.resource.variants = vec!["x".into()];

@@ -289,6 +289,7 @@ pub(crate) fn campaign(account: &Account, owner: &Member) -> Resource {
         launch_mode: None,
         audience: Audience::default(),
         pii_fields: vec![],
+        staged_pii_fields: None,
         version: 1,
         history_hash: None,
         created_at: NOW,

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::{Caller, Edge, convert::request as convert, validate::Fields, watch::ChangeStream};
 use crate::{
     fault::Fault,
-    road::{Call, Subject, actor_of, context_of},
+    road::{Call, Subject, actor_of, answer::Answer, context_of},
 };
 
 #[tonic::async_trait]
@@ -35,7 +35,8 @@ impl ApprovalService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         let (_, found) = concerned(&context, &snapshot, id).map_err(Fault::Refused)?;
-        Ok(Response::new(api::GetApprovalRequestResponse { approval_request: Some(convert::request(found)) }))
+        let found = convert::request(found, context.is_masked());
+        Ok(Response::new(api::GetApprovalRequestResponse { approval_request: Some(found) }))
     }
 
     async fn list_approval_requests(
@@ -200,7 +201,7 @@ impl Edge {
     }
 
     /// Takes a command about a request down the road.
-    async fn decide<R: prost::Message + Default>(
+    async fn decide<R: Answer>(
         &self,
         call: &Call,
         subject: Decided<'_>,
@@ -216,7 +217,10 @@ impl Edge {
                     let (resource, request) = concerned(context, snapshot, id)?;
                     decide(context, resource, request)
                 },
-                |_, outcome| answer(outcome.request.as_ref().map(|write| convert::request(write.request()))),
+                |context, outcome| {
+                    let write = outcome.request.as_ref();
+                    answer(write.map(|write| convert::request(write.request(), context.is_masked())))
+                },
             )
             .await
     }

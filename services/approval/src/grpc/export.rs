@@ -48,8 +48,8 @@ impl Format {
         }
     }
 
-    fn line(self, item: &HistoryItem) -> Result<String, Fault> {
-        let entry = convert::entry(&item.recorded);
+    fn line(self, item: &HistoryItem, masked: bool) -> Result<String, Fault> {
+        let entry = convert::entry(&item.recorded, masked);
         match self {
             Self::Csv => Ok(csv_line(&entry, &time::text(item.recorded.entry.at))),
             Self::JsonLines => json::to_text(&entry)
@@ -164,7 +164,8 @@ impl Export {
     async fn piece(&self, after: Option<HistoryKey>) -> Result<(String, Rest), Fault> {
         let (items, rest) =
             self.road.history_page(&self.call, &self.filter, Use::Export, after, PIECE).await?;
-        let lines: Result<String, Fault> = items.iter().map(|item| self.format.line(item)).collect();
+        let lines: Result<String, Fault> =
+            items.iter().map(|item| self.format.line(item, rest.masked)).collect();
         Ok((lines?, rest))
     }
 }

@@ -4,7 +4,7 @@ use countersign_domain::{
     Content, Context, Kind, Refusal, ResourceId,
     gate::{self, Hindrance, Question},
     limits, permission,
-    refusal::Missing,
+    refusal::{Missing, Permission},
 };
 use countersign_proto::approval as api;
 use countersign_store::{About, Snapshot};
@@ -50,6 +50,11 @@ impl Edge {
         let missing = missing(&about);
         let resource = permission::view(&context, snapshot.resource.as_ref(), missing)?;
         let lifecycle = context.lifecycle(resource).ok_or(Refusal::NotFound(missing))?;
+        // Whoever may not see all of the content could ask with a guess of it, and a yes for what they can't see is worth nothing.
+        if context.is_masked() && !resource.pii_fields.is_empty() {
+            let component = lifecycle.component.as_str();
+            return Err(permission::denied(Permission::ReadPii, component).into());
+        }
         let mut fields = Fields::default();
         if !lifecycle.knows(&question.action) {
             let kind = &resource.kind;
@@ -65,14 +70,14 @@ impl Edge {
         let against = gate::check(&context, lifecycle, resource, &standing, &question);
         Ok(api::CheckActionResponse {
             allowed: against.is_empty(),
-            reasons: against.iter().map(reason).collect(),
+            reasons: against.iter().map(|hindrance| reason(hindrance, context.is_masked())).collect(),
             grant: standing.granted.as_ref().map(|entry| api::ActionGrant {
                 sequence: entry.sequence,
                 event: entry.event.as_str().to_owned(),
                 approval_request_id: entry.request_id.map(|id| id.to_string()).unwrap_or_default(),
                 actor: Some(convert::actor(&entry.actor)),
                 time: Some(time::to_proto(entry.at)),
-                digest: entry.digest.to_string(),
+                digest: convert::digest(&entry.digest, context.is_masked()),
                 winning_variant: resource.winner.clone().unwrap_or_default(),
             }),
             state: resource.state.as_str().to_owned(),
@@ -85,13 +90,16 @@ impl Edge {
     }
 }
 
-fn reason(hindrance: &Hindrance) -> api::GateReason {
+fn reason(hindrance: &Hindrance, masked: bool) -> api::GateReason {
     use api::GateBlock as Block;
     let (block, message) = match hindrance {
         Hindrance::NeverAllowed => (Block::NeverAllowed, "it was never allowed on this resource".to_owned()),
         Hindrance::Pending(request) => (Block::Pending, format!("request {request} waits for a decision")),
         Hindrance::NotInForce(state) => {
             (Block::NotInForce, format!("it is not in force any more: the resource is {state}"))
+        }
+        Hindrance::OtherContent { .. } if masked => {
+            (Block::OtherContent, "the content that was allowed is another".to_owned())
         }
         Hindrance::OtherContent { allowed } => {
             (Block::OtherContent, format!("the content that was allowed is {allowed}"))

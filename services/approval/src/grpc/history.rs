@@ -4,7 +4,7 @@ use countersign_domain::{
     MemberId, RequestId, ResourceId,
     history::{EntryHash, access::Use},
     permission,
-    refusal::Missing,
+    refusal::{Missing, Permission},
 };
 use countersign_proto::approval::{self as api, history_service_server::HistoryService};
 use countersign_store::{About, HistoryFilter, HistoryItem, HistoryKey, Page};
@@ -49,7 +49,7 @@ impl HistoryService for Edge {
         let call = caller.call(Fields::present("account_id", account)?)?;
         let (seen, page) = self.road.history_page(&call, &filter, Use::Read, after, size).await?;
         Ok(Response::new(api::ListHistoryResponse {
-            entries: seen.iter().map(|item| convert::entry(&item.recorded)).collect(),
+            entries: seen.iter().map(|item| convert::entry(&item.recorded, page.masked)).collect(),
             next_page_token: page
                 .next
                 .map(|key| self.pages.seal(&listing, &key.to_string()))
@@ -99,6 +99,11 @@ impl HistoryService for Edge {
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::view(&context, snapshot.resource.as_ref(), Missing::Resource(id))
             .map_err(Fault::Refused)?;
+        let masked = context.is_masked();
+        if masked && expected.is_some() {
+            // A hash can be made of a guess, and whether it is there would confirm it (ACC-19).
+            return Err(Fault::Refused(permission::denied(Permission::ReadPii, "resource")).into());
+        }
         let store = &self.road.store;
         let chain = store.verify_history(call.account, id).await.map_err(Fault::Store)?;
         let found = match expected {
@@ -108,7 +113,7 @@ impl HistoryService for Edge {
                 Some(kept == Some(hash))
             }
         };
-        Ok(Response::new(convert::verified(&chain, found)))
+        Ok(Response::new(convert::verified(&chain, found, masked)))
     }
 }
 
@@ -116,6 +121,8 @@ impl HistoryService for Edge {
 pub(super) struct Rest {
     /// After this; none: there is no more.
     pub(super) next: Option<HistoryKey>,
+    /// Whether personal data is masked for the reader.
+    pub(super) masked: bool,
 }
 
 impl Road {
@@ -149,7 +156,7 @@ impl Road {
             (Some(access), Some(kind)) => wanted.includes(context.lifecycles, access, kind, &item.audience),
             _ => false,
         });
-        Ok((items, Rest { next }))
+        Ok((items, Rest { next, masked: context.is_masked() }))
     }
 }
 

@@ -70,7 +70,9 @@ impl Edge {
         });
         let cursor = |id, deadline| Token(RequestCursor { id, deadline });
         Ok(api::ListApprovalRequestsResponse {
-            approval_requests: seen.map(|(request, _)| convert::request(request)).collect(),
+            approval_requests: seen
+                .map(|(request, _)| convert::request(request, context.is_masked()))
+                .collect(),
             next_page_token: self
                 .next_page(&listing, &page, |(request, _)| cursor(request.id, request.deadline)),
         })

@@ -214,7 +214,7 @@ impl ResourceService for Edge {
                     approval_request: outcome
                         .request
                         .as_ref()
-                        .map(|write| requests::request(write.request())),
+                        .map(|write| requests::request(write.request(), context.is_masked())),
                     review_id: outcome
                         .review
                         .as_ref()

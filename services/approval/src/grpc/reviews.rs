@@ -30,7 +30,9 @@ impl ReviewService for Edge {
         let actor = actor_of(&call, &snapshot)?;
         let context = context_of(&snapshot, &actor, self.road.now());
         let (_, review) = concerned(&context, &snapshot, id).map_err(Fault::Refused)?;
-        Ok(Response::new(api::GetReviewResponse { review: Some(convert::review(review)) }))
+        Ok(Response::new(api::GetReviewResponse {
+            review: Some(convert::review(review, context.is_masked())),
+        }))
     }
 
     async fn list_reviews(
@@ -60,7 +62,7 @@ impl ReviewService for Edge {
             access.as_ref().is_some_and(|access| access.rights_on(&component, audience).read)
         });
         Ok(Response::new(api::ListReviewsResponse {
-            reviews: seen.map(|(review, _)| convert::review(review)).collect(),
+            reviews: seen.map(|(review, _)| convert::review(review, context.is_masked())).collect(),
             next_page_token: self.next_page(&listing, &page, |(review, _)| review.id),
         }))
     }
@@ -86,8 +88,11 @@ impl ReviewService for Edge {
                     let (resource, found) = concerned(context, snapshot, id)?;
                     review::close(context, resource, found, &note)
                 },
-                |_, outcome| api::CloseReviewResponse {
-                    review: outcome.review.as_ref().map(|write| convert::review(write.review())),
+                |context, outcome| api::CloseReviewResponse {
+                    review: outcome
+                        .review
+                        .as_ref()
+                        .map(|write| convert::review(write.review(), context.is_masked())),
                 },
             )
             .await?;

@@ -100,6 +100,12 @@ impl From<Fault> for Status {
                 Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, format!("{what} is taken"))
                     .with("type", kind)
             }
+            Fault::ResourceExists { ref kind, id } => {
+                Draft::new(Code::AlreadyExists, ErrorReason::AlreadyExists, fault.to_string())
+                    .with("type", "resource")
+                    .with("kind", kind.as_str())
+                    .with("id", id.to_string())
+            }
             Fault::CursorInvalid => {
                 Draft::new(Code::InvalidArgument, ErrorReason::CursorInvalid, fault.to_string())
             }

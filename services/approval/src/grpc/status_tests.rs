@@ -257,6 +257,10 @@ fn what_may_be_tried_again_says_when() {
 
 #[test]
 fn taken_names_and_reused_ids_have_their_reasons() {
+    let (code, reason, metadata, _) =
+        status(Fault::ResourceExists { kind: Kind::CAMPAIGN, id: ResourceId(ID) });
+    assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "ALREADY_EXISTS"));
+    assert_eq!((metadata["kind"].as_str(), metadata["id"].clone()), ("campaign", ID.to_string()));
     let (code, reason, ..) = status(Fault::Taken { what: "this email".into(), kind: "member" });
     assert_eq!((code, reason.as_str()), (Code::AlreadyExists, "ALREADY_EXISTS"));
     let (code, reason, metadata, _) = status(Fault::RequestIdReused(ID));

@@ -419,6 +419,6 @@ impl Fields {
 }
 
 /// What a UUID in its hyphenated form is the id of.
-pub(super) fn uuid<T: FromStr>(text: &str) -> Option<T> {
+pub fn uuid<T: FromStr>(text: &str) -> Option<T> {
     (text.len() == 36).then(|| text.parse().ok()).flatten()
 }

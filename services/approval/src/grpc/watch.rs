@@ -70,8 +70,8 @@ fn response(message: Watched) -> api::WatchApprovalRequestsResponse {
     let told = match message.change {
         None => Message::Heartbeat(api::WatchHeartbeat {}),
         Some(change) => Message::Change(api::ApprovalRequestChange {
-            entry: Some(convert::history::entry(&change.recorded)),
-            approval_request: Some(convert::request::request(&change.request)),
+            entry: Some(convert::history::entry(&change.recorded, message.masked)),
+            approval_request: Some(convert::request::request(&change.request, message.masked)),
         }),
     };
     api::WatchApprovalRequestsResponse { cursor: message.cursor, message: Some(told) }

@@ -10,13 +10,14 @@
 //! Commands about resources and requests are here, those about the rules in [`rules`], and what happens by itself in [`alone`].
 
 pub mod alone;
+pub mod answer;
 pub mod rules;
 
 use std::sync::Arc;
 
 use countersign_domain::{
-    Account, AccountId, Actor, Context, EventId, MemberId, Outcome, Refusal, Timestamp, refusal::Missing,
-    timer,
+    Account, AccountId, Actor, Context, EventId, Kind, MemberId, Outcome, Refusal, ResourceId, Timestamp,
+    permission, refusal::Missing, timer,
 };
 use countersign_runtime::{clock::Clock, ids, task::to_its_end};
 use countersign_store::{
@@ -27,6 +28,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::answer::Answer;
 use crate::{events, fault::Fault, grpc::validate::Fields, metrics::Metrics, watch::Watches};
 
 /// How often a commit is tried that keeps losing. Each loss means that somebody else won, so this many losses in a row
@@ -127,7 +129,7 @@ impl Road {
     /// A command about a resource or its request. Fields that the edge found wrong are answered together with those that the
     /// decision finds wrong, after whether the actor may at all, and after what the same call was answered before: a time
     /// that has passed since then is no reason to answer otherwise.
-    pub async fn command<R: Message + Default>(
+    pub async fn command<R: Answer>(
         &self,
         call: &Call,
         subject: Subject<'_>,
@@ -141,22 +143,23 @@ impl Road {
             let snapshot = self.snapshot(call, subject.about, subject.named).await?;
             let actor = actor_of(call, &snapshot)?;
             if let Some(response) = replay(call, snapshot.replay.as_ref())? {
-                return Ok(response);
+                return self.again(call, response).await;
             }
             let context = context_of(&snapshot, &actor, self.now());
             context.check_account_is_active()?;
             let outcome = subject.violations.merge(decide(&context, &snapshot))?;
             let response = answer(&context, &outcome);
+            let (kind, external_id) = (outcome.resource.kind.clone(), outcome.resource.external_id.clone());
             match self.commit(call, &snapshot, outcome, self.record(call, &response)).await? {
                 Committed::Done => return Ok(response),
                 Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
                 Committed::Replay(record) => {
                     if let Some(response) = replay(call, Some(&record))? {
-                        return Ok(response);
+                        return self.again(call, response).await;
                     }
                 }
                 Committed::Duplicate(Duplicate::ExternalId) => {
-                    return Err(Fault::Taken { what: "this external_id".into(), kind: "resource" });
+                    return Err(self.taken(call, kind, external_id).await);
                 }
                 Committed::Duplicate(_) => {
                     return Err(collision());
@@ -166,9 +169,25 @@ impl Road {
         Err(Fault::Contended)
     }
 
+    /// The answer to the registration of what is there already. Whoever may not see that is refused as for everything that they
+    /// may not see, in the words of every call about it: what it is, and whether it is a resource at all, is not told (ACC-16). That
+    /// the registration fails can't be hidden, since there is one resource of a name.
+    async fn taken(&self, call: &Call, kind: Kind, external_id: String) -> Fault {
+        let about = About::ResourceByExternalId(kind, external_id);
+        let there = async {
+            let snapshot = self.snapshot(call, &about, &[]).await?;
+            let actor = actor_of(call, &snapshot)?;
+            let context = context_of(&snapshot, &actor, self.now());
+            let nameless = Missing::Resource(ResourceId(Uuid::nil()));
+            let there = permission::view(&context, snapshot.resource.as_ref(), nameless)?;
+            Ok(Fault::ResourceExists { kind: there.kind.clone(), id: there.id })
+        };
+        there.await.unwrap_or_else(|fault: Fault| fault)
+    }
+
     /// A command decided on what this process has written last, which saves reading it. That may be out of date, so the only
     /// answer that counts is to a commit that is done. None: the database has to be read, also to say why not.
-    async fn unread<R: Message>(
+    async fn unread<R: Answer>(
         &self,
         call: &Call,
         subject: Subject<'_>,

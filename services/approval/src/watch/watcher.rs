@@ -27,6 +27,8 @@ pub struct Watched {
     pub cursor: String,
     /// What happened; none: a heartbeat.
     pub change: Option<Change>,
+    /// Whether personal data is masked for the watcher.
+    pub masked: bool,
 }
 
 /// Makes and opens the cursors of one account: a position, and when the cursor was made.
@@ -123,7 +125,7 @@ impl Stream {
     async fn watch(&mut self, mut place: Place, after: Option<i64>) -> End {
         let ended = async {
             self.begin(&mut place, after).await?;
-            self.send(None).await?;
+            self.send(None, false).await?;
             let mut beats = interval_at(Instant::now() + self.watcher.heartbeat, self.watcher.heartbeat);
             beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -134,7 +136,7 @@ impl Stream {
                         Some(batch) => self.tell(&batch).await?,
                         None => return Err(self.left_alone().await),
                     },
-                    _ = beats.tick() => self.send(None).await?,
+                    _ = beats.tick() => self.send(None, false).await?,
                 }
             }
         };
@@ -194,7 +196,7 @@ impl Stream {
                 access.as_ref().is_some_and(|access| access.rights_on(&component, &change.audience).read);
             self.position = change.position;
             if may_read && self.watcher.asks_for(change) {
-                self.send(Some(change.clone())).await?;
+                self.send(Some(change.clone()), context.is_masked()).await?;
             }
         }
         self.position = self.position.max(batch.position);
@@ -213,10 +215,10 @@ impl Stream {
     }
 
     /// Sends a message whose cursor is `position`. Waits for a reader who is slow, but not for one who was dropped for it.
-    async fn send(&self, change: Option<Change>) -> Result<(), End> {
+    async fn send(&self, change: Option<Change>, masked: bool) -> Result<(), End> {
         let cursor = |position| self.watcher.cursors.seal(position, self.watcher.road.now());
         let before = change.as_ref().map_or(self.position, |change| change.position - 1);
-        let message = Watched { cursor: cursor(self.position), change };
+        let message = Watched { cursor: cursor(self.position), change, masked };
         tokio::select! {
             () = self.watcher.ending.cancelled() => Err(End::Quiet),
             sent = self.sender.send(Ok(message)) => sent.map_err(|_| End::Quiet),

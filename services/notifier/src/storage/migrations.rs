@@ -9,7 +9,13 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Initial), Box::new(Access), Box::new(Erasures), Box::new(Preferences)]
+        vec![
+            Box::new(Initial),
+            Box::new(Access),
+            Box::new(Erasures),
+            Box::new(Preferences),
+            Box::new(Sealing),
+        ]
     }
 }
 
@@ -73,14 +79,30 @@ impl MigrationTrait for Preferences {
     }
 }
 
+struct Sealing;
+
+impl MigrationName for Sealing {
+    fn name(&self) -> &'static str {
+        "m0005_sealing_keys_and_account_states"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sealing {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, SEALING).await
+    }
+}
+
 async fn run(manager: &SchemaManager<'_>, statements: &str) -> Result<(), DbErr> {
     let (uuid, nil) = if manager.get_database_backend() == DbBackend::Sqlite {
         ("blob", "x'00000000000000000000000000000000'")
     } else {
         ("uuid", "'00000000-0000-0000-0000-000000000000'")
     };
+    let bytes = if uuid == "uuid" { "bytea" } else { "blob" };
     for statement in statements.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-        let statement = statement.replace("{uuid}", uuid).replace("{nil}", nil);
+        let statement = statement.replace("{uuid}", uuid).replace("{bytes}", bytes).replace("{nil}", nil);
         manager.get_connection().execute_unprepared(&statement).await?;
     }
     Ok(())
@@ -281,5 +303,23 @@ CREATE TABLE digest_items (
     occurred_at bigint NOT NULL,
     data text NOT NULL,
     PRIMARY KEY (account_id, member_id, reminder_id)
+);
+";
+
+const SEALING: &str = "
+-- The secret under which page tokens are sealed, where none is given. One row, which belongs to no account and so to the nil UUID.
+CREATE TABLE sealing_keys (
+    account_id {uuid} NOT NULL,
+    secret {bytes} NOT NULL CHECK (length(secret) >= 32),
+    created_at bigint NOT NULL,
+    PRIMARY KEY (account_id)
+);
+
+-- What was told last of accounts that are not active, or were not. `version` counts up with every change of the account.
+CREATE TABLE account_states (
+    account_id {uuid} NOT NULL,
+    state text NOT NULL CHECK (state IN ('ACTIVE', 'SUSPENDED', 'DELETED')),
+    version bigint NOT NULL,
+    PRIMARY KEY (account_id)
 );
 ";

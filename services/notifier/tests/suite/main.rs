@@ -20,6 +20,7 @@ mod preferences;
 mod purge;
 mod recording;
 mod ribbons;
+mod sealing;
 mod support;
 mod templates;
 mod watch;

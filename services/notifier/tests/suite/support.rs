@@ -87,6 +87,7 @@ impl Running {
             templates: TemplatesArgs::default(),
         };
         let config = NotifierConfig {
+            sealing_keys: None,
             database_url: db.url().to_owned(),
             outbound,
             composer: Composer::new(mail.settings().unwrap()).unwrap(),

@@ -33,6 +33,7 @@ use countersign_runtime::{
     identity::Authenticator,
     listen::bind,
     page_token::PageTokens,
+    sealing::SealingKeys,
 };
 use countersign_store::{Store, StoreConfig};
 use countersign_testkit::TestDatabase;
@@ -86,6 +87,7 @@ impl Service {
             templates_dir: None,
         };
         let config = NotifierConfig {
+            sealing_keys: None,
             database_url: inbox.url().to_owned(),
             outbound: Outbound::Folder(Folder::new(folder.path().join("mail"))),
             composer: Composer::new(mail).unwrap(),
@@ -107,7 +109,7 @@ impl Service {
             event_source: SOURCE.to_owned(),
             clock: clock.clock(),
             authenticator: Authenticator::None,
-            pages: PageTokens::new(approval.url()),
+            pages: PageTokens::new(SealingKeys::kept(&[7; 32]).unwrap()),
         };
         let approval = Approval::new(parts, &mut Registry::default());
         let router = grpc::server()

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::{super::builders::*, CAMPAIGNS, masking, pointers, role, someone};
 use crate::{
-    Content, Member, Refusal, Resource, Rights, State, SystemRole,
+    Action, Content, Member, Refusal, Resource, Rights, State, SystemRole,
+    decide::{self, Approve},
     edit::{self, Edit},
-    mask::{MASK, Pointer, mask, restore},
+    history::HistoryEvent,
+    mask::{MASK, Pointer, restore, shown},
 };
 
 fn content_of(value: &Value) -> Content {
@@ -14,7 +16,7 @@ fn content_of(value: &Value) -> Content {
 }
 
 fn masked(value: &Value, fields: &[&str]) -> Value {
-    serde_json::from_str(&mask(&content_of(value).body, &pointers(fields))).unwrap()
+    serde_json::from_str(&shown(&content_of(value), &pointers(fields)).body).unwrap()
 }
 
 /// Proves ACC-13.
@@ -64,7 +66,8 @@ fn a_mark_of_what_is_not_there_masks_nothing() {
 /// Proves ACC-13.
 #[test]
 fn content_that_can_t_be_read_is_masked_as_a_whole() {
-    assert_eq!(mask("{\"name\":\"Ada\"", &pointers(&["/name"])), "{}");
+    let broken = Content { body: "{\"name\":\"Ada\"".into(), ..Content::empty() };
+    assert_eq!(shown(&broken, &pointers(&["/name"])), Content::empty());
 }
 
 /// Proves ACC-13.
@@ -86,7 +89,7 @@ fn a_mask_that_comes_back_is_what_it_hid() {
     let before = content_of(&json!({ "name": "Ada", "ages": [36, 7], "text": "Hello", "rate": 0.1 }));
     let fields = pointers(&["/name", "/ages/1", "/missing"]);
     let back = |value: &Value| restore(&content_of(value), &before, &fields).unwrap().body;
-    let seen: Value = serde_json::from_str(&mask(&before.body, &fields)).unwrap();
+    let seen: Value = serde_json::from_str(&shown(&before, &fields).body).unwrap();
     assert_eq!(back(&seen), before.body);
     // Something else in its place is an edit, and a mask where none was shown is a text like any other.
     assert_eq!(back(&json!({ "name": "Eve" })), r#"{"name":"Eve"}"#);
@@ -106,15 +109,137 @@ fn a_mask_is_restored_in_its_own_place_alone() {
     }
 }
 
-/// Proves ACC-13.
+/// Proves ACC-19: what is hidden counts as the mask, so that no limit tells how long it is.
 #[test]
-fn what_is_too_large_with_what_is_masked_does_not_tell_by_how_much() {
-    let refused = |hidden: usize| {
+fn the_limit_of_content_does_not_tell_how_long_hidden_data_is() {
+    let given = json!({ "name": MASK, "text": "x".repeat(crate::limits::CONTENT_BYTES - 40) });
+    for hidden in [0, 1, 100, crate::limits::CONTENT_BYTES - 40] {
         let before = content_of(&json!({ "name": "x".repeat(hidden) }));
-        let given = json!({ "name": MASK, "text": "x".repeat(crate::limits::CONTENT_BYTES - 40) });
-        restore(&content_of(&given), &before, &pointers(&["/name"])).unwrap_err()
+        let whole = restore(&content_of(&given), &before, &pointers(&["/name"])).unwrap();
+        assert!(whole.body.len() > crate::limits::CONTENT_BYTES - 40 + hidden);
+    }
+}
+
+/// What a masked member hides themselves is not counted either from then on, so it is small: content stays within bounds.
+///
+/// Proves ACC-19.
+#[test]
+fn what_a_masked_member_hides_is_small() {
+    let (world, member) = writer();
+    let by = |edit| world.by(&member, |context| edit::update(context, &marked(campaign()), edit));
+    let value = |bytes: usize| "x".repeat(bytes - 2);
+    let write = |bytes| Edit {
+        content: Some(content_of(&json!({ "name": value(bytes), "text": "Hello" }))),
+        ..Edit::default()
     };
-    assert_eq!(refused(100), refused(200));
+    let most = crate::limits::MASKED_VALUE_BYTES;
+    assert!(by(write(most)).is_ok());
+    assert_eq!(violated(by(write(most + 1))), ["content"]);
+    let mark = |bytes| Edit {
+        content: Some(content_of(&json!({ "name": MASK, "text": value(bytes) }))),
+        pii_fields: Some(pointers(&["/name", "/text"])),
+        ..Edit::default()
+    };
+    assert!(by(mark(most)).is_ok());
+    assert_eq!(violated(by(mark(most + 1))), ["pii_fields"]);
+    // A mark around another one counts what is hidden below it as the mask.
+    let large = || Resource { live: content_of(&json!({ "who": { "name": value(9_000) } })), ..campaign() };
+    let around = Resource { pii_fields: pointers(&["/who/name"]), ..large() };
+    let edit = Edit { pii_fields: Some(pointers(&["/who/name", "/who"])), ..Edit::default() };
+    assert!(world.by(&member, |context| edit::update(context, &around, edit)).is_ok());
+    // Who sees all of it is told by how much it is too large.
+    let whole = json!({ "name": "x".repeat(crate::limits::CONTENT_BYTES) });
+    let whole = Resource { live: Content::made_of(&whole, 1), ..campaign() };
+    let edit = Edit { pii_fields: Some(pointers(&["/name"])), ..Edit::default() };
+    assert_eq!(violated(World::new().update(Who::Creator, &whole, edit)), ["pii_fields"]);
+}
+
+/// Proves ACC-19: the digest of what a masked member sees is the same whatever is hidden, and tells what they see apart.
+#[test]
+fn a_digest_of_what_is_shown_confirms_no_guess() {
+    let digest = |name: &str, text: &str| {
+        shown(&content_of(&json!({ "name": name, "text": text })), &pointers(&["/name"])).digest
+    };
+    assert_eq!(digest("Ada", "Hello"), digest("Eve", "Hello"));
+    assert_ne!(digest("Ada", "Hello"), digest("Ada", "Hi"));
+    assert_eq!(digest("Ada", "Hello"), content_of(&json!({ "name": MASK, "text": "Hello" })).digest);
+}
+
+/// Proves ACC-19: a mark that is taken away from live content waits for the approval of the edit, and masks both contents until then.
+#[test]
+fn a_mark_is_taken_away_with_the_approval_of_the_edit() {
+    let world = World::new();
+    for before in [ab_test(State::RUNNING), ab_test(State::PAUSED), remote_config(State::LIVE)] {
+        let before = Resource { staged: None, ..marked(before) };
+        let unmark = Edit { pii_fields: Some(Vec::new()), ..Edit::default() };
+        let outcome = world.update(Who::Creator, &before, unmark).unwrap();
+        assert_eq!(outcome.history.event, HistoryEvent::Staged);
+        let staged = outcome.resource;
+        assert_eq!(staged.pii_fields, pointers(&["/name"]));
+        assert_eq!(staged.staged_pii_fields, Some(Vec::new()));
+        assert_eq!(staged.staged.as_ref().map(|content| &content.body), Some(&before.live.body));
+
+        let pending = world.submit(Who::Creator, &staged, &doing(Action::PUBLISH_EDITS));
+        assert_eq!(pending.resource.pii_fields, pointers(&["/name"]));
+        let approved = world.approve(Who::Approver, &pending).unwrap().resource;
+        assert_eq!((approved.pii_fields, approved.staged_pii_fields), (Vec::new(), None));
+        let rejected = world.reject(Who::Approver, &pending).unwrap().resource;
+        assert_eq!(rejected.pii_fields, pointers(&["/name"]));
+        assert_eq!((rejected.staged_pii_fields, rejected.staged), (None, None));
+    }
+}
+
+/// Proves ACC-19: a value that is moved with its mark stays masked where it was, for as long as that is live.
+#[test]
+fn a_moved_mark_masks_where_it_was_and_where_it_will_be() {
+    let before = Resource { staged: None, ..marked(remote_config(State::LIVE)) };
+    let moved = content_of(&json!({ "person": "Ada", "text": "Hello" }));
+    let edit = Edit { content: Some(moved), pii_fields: Some(pointers(&["/person"])), ..Edit::default() };
+    let world = World::new();
+    let staged = world.update(Who::Creator, &before, edit).unwrap().resource;
+    for content in [&staged.live, staged.staged.as_ref().unwrap()] {
+        assert!(!shown(content, &staged.pii_fields).body.contains("Ada"), "{}", content.body);
+    }
+    // Taken back before it was published.
+    let back = Edit { pii_fields: Some(pointers(&["/name", "/person"])), ..Edit::default() };
+    let outcome = world.update(Who::Creator, &staged, back).unwrap();
+    assert_eq!((outcome.history.event, outcome.resource.staged_pii_fields), (HistoryEvent::Staged, None));
+}
+
+/// Proves ACC-19: a mark that is added holds at once and needs no approval.
+#[test]
+fn a_mark_that_is_added_to_live_content_holds_at_once() {
+    let before = Resource { staged: None, ..marked(remote_config(State::LIVE)) };
+    let add = |fields: &[&str]| {
+        let edit = Edit { pii_fields: Some(pointers(fields)), ..Edit::default() };
+        World::new().update(Who::Creator, &before, edit)
+    };
+    let outcome = add(&["/text", "/name"]).unwrap();
+    assert_eq!(outcome.history.event, HistoryEvent::Edited);
+    assert_eq!(outcome.history.digest, before.live.digest);
+    assert_eq!(outcome.resource.pii_fields, pointers(&["/name", "/text"]));
+    assert_eq!((outcome.resource.staged, outcome.resource.staged_pii_fields), (None, None));
+    // So many hold at a time, those that wait to be taken away among them.
+    let many: Vec<String> = (0..crate::limits::PII_FIELDS).map(|n| format!("/n{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(violated(add(&many)), ["pii_fields"]);
+}
+
+/// Proves ACC-19, REQ-16: a masked approver decides on what they saw, and learns nothing of the rest by the digest.
+#[test]
+fn a_masked_approver_s_digest_is_that_of_what_they_saw() {
+    let masking = masking(role(1, &[(CAMPAIGNS, Rights::FULL)]));
+    let world = World::new().with_roles(&[&masking]);
+    let approver = someone(1, None, &[&masking]);
+    let before = marked(campaign());
+    let pending = world.submit(Who::Creator, &before, &doing(Action::LAUNCH));
+    let approve = |digest| {
+        let approve = Approve { digest: Some(digest), ..Approve::default() };
+        world.by(&approver, |context| decide::approve(context, &pending.resource, &pending.request, &approve))
+    };
+    let seen = shown(&before.live, &before.pii_fields).digest;
+    assert!(approve(seen.clone()).is_ok());
+    assert_eq!(approve(before.live.digest.clone()), Err(Refusal::DigestMismatch(seen)));
 }
 
 fn writer() -> (World, Member) {
@@ -154,7 +279,7 @@ fn a_masked_member_s_edit_keeps_what_was_masked() {
 fn sending_back_what_was_shown_changes_no_digest() {
     let (world, member) = writer();
     let before = marked(campaign());
-    let shown: Value = serde_json::from_str(&mask(&before.live.body, &before.pii_fields)).unwrap();
+    let shown: Value = serde_json::from_str(&shown(&before.live, &before.pii_fields).body).unwrap();
     let edit = Edit { content: Some(content_of(&shown)), ..Edit::default() };
     let after = world.by(&member, |context| edit::update(context, &before, edit)).unwrap().resource;
     assert_eq!(after.live.digest, before.live.digest);

@@ -6,10 +6,10 @@ use countersign_domain::history::{
 };
 use countersign_proto::approval::{self, HistoryFlaw};
 
-use super::{actor, time};
+use super::{actor, digest, time};
 
-/// A history entry as the contract writes it.
-pub fn entry(recorded: &Recorded) -> approval::HistoryEntry {
+/// A history entry as the contract writes it, for a reader for whom personal data is `masked` or not: its hash holds the digest.
+pub fn entry(recorded: &Recorded, masked: bool) -> approval::HistoryEntry {
     let Recorded { entry, hash } = recorded;
     approval::HistoryEntry {
         resource_id: entry.resource_id.to_string(),
@@ -22,18 +22,22 @@ pub fn entry(recorded: &Recorded) -> approval::HistoryEntry {
         from_state: entry.from.as_ref().map(|state| state.as_str().to_owned()).unwrap_or_default(),
         to_state: entry.to.as_str().to_owned(),
         note: entry.note.clone(),
-        digest: entry.digest.to_string(),
-        hash: text(*hash),
+        digest: digest(&entry.digest, masked),
+        hash: text(hash.filter(|_| !masked)),
     }
 }
 
 /// What verifying a chain found.
-pub fn verified(chain: &Chain, expected_hash_found: Option<bool>) -> approval::VerifyHistoryResponse {
+pub fn verified(
+    chain: &Chain,
+    expected_hash_found: Option<bool>,
+    masked: bool,
+) -> approval::VerifyHistoryResponse {
     approval::VerifyHistoryResponse {
         holds: chain.misfit.is_none(),
         entries: chain.entries,
         unhashed_entries: chain.unhashed,
-        head_hash: text(chain.head),
+        head_hash: text(chain.head.filter(|_| !masked)),
         misfit: chain.misfit.map(|misfit| approval::HistoryMisfit {
             sequence: misfit.sequence,
             flaw: flaw(misfit.flaw).into(),

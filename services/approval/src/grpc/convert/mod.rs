@@ -1,6 +1,7 @@
 //! Between the contract and the domain. Nothing here decides anything.
 
 pub mod access;
+pub mod answer;
 pub mod document;
 pub mod history;
 pub mod invitation;
@@ -14,7 +15,7 @@ pub mod roles;
 pub mod time;
 pub mod value;
 
-use countersign_domain::ActorRef;
+use countersign_domain::{ActorRef, Digest};
 use countersign_proto::types;
 
 /// Who did something, as the contract writes it.
@@ -24,6 +25,12 @@ pub fn actor(actor: &ActorRef) -> types::Actor {
         display_name: actor.name.clone(),
         service: actor.service.clone().unwrap_or_default(),
     }
+}
+
+/// A digest as the contract writes it; empty for whom personal data is `masked`: one of whole content confirms a guess of what
+/// is hidden (ACC-19).
+pub fn digest(digest: &Digest, masked: bool) -> String {
+    if masked { String::new() } else { digest.to_string() }
 }
 
 /// The etag of a version.

@@ -6,10 +6,10 @@ use countersign_domain::{
 };
 use countersign_proto::{approval, types};
 
-use super::{actor, etag, resource::launch_mode, time};
+use super::{actor, digest, etag, resource::launch_mode, time};
 
-/// A request as the contract writes it.
-pub fn request(request: &Request) -> approval::ApprovalRequest {
+/// A request as the contract writes it, for a reader for whom personal data is `masked` or not.
+pub fn request(request: &Request, masked: bool) -> approval::ApprovalRequest {
     let ending = request.state.ending();
     approval::ApprovalRequest {
         account_id: request.account_id.to_string(),
@@ -26,7 +26,7 @@ pub fn request(request: &Request) -> approval::ApprovalRequest {
         expiry_reason: expiry_reason(&request.state).map(ExpiryReason::as_str).unwrap_or_default().to_owned(),
         submitter: Some(actor(&request.submitter)),
         note: request.note.clone(),
-        digest: request.digest.to_string(),
+        digest: digest(&request.digest, masked),
         approver_ids: request.assignments.iter().map(|chosen| chosen.member.to_string()).collect(),
         expired_approver_ids: request
             .assignments

@@ -6,7 +6,7 @@ use countersign_domain::{
     ApprovalStatus, Content, Context, Pointer, Resource, Schedule,
     difference::{self, Difference},
     history::HistoryEvent,
-    mask::mask,
+    mask,
     resource::LaunchMode,
 };
 use countersign_proto::{approval, types};
@@ -15,10 +15,16 @@ use super::{etag, time, value};
 
 /// A resource as lists have it: without the bodies of its content, of which a page could hold many megabytes.
 pub fn listed(context: &Context<'_>, listed: &Resource) -> approval::Resource {
+    let hidden = context.is_masked() && !listed.pii_fields.is_empty();
     let mut listed = with_bodies(context, listed, false);
     for content in [&mut listed.live, &mut listed.staged].into_iter().flatten() {
         content.body = None;
+        // That of what would be shown takes its body.
+        if hidden {
+            content.digest.clear();
+        }
     }
+    listed.masked = hidden;
     listed
 }
 
@@ -71,16 +77,24 @@ fn with_bodies(context: &Context<'_>, resource: &Resource, masked: bool) -> appr
         pii_fields: resource.pii_fields.iter().map(ToString::to_string).collect(),
         masked: !pii.is_empty(),
         lifecycle_version: resource.lifecycle_version,
+        staged_pii_fields: resource
+            .staged_pii_fields
+            .as_ref()
+            .map(|fields| approval::PiiFields { fields: fields.iter().map(ToString::to_string).collect() }),
     }
 }
 
 fn content(content: &Content, pii: &[Pointer]) -> approval::Content {
-    let body = if pii.is_empty() { Cow::from(&content.body) } else { Cow::from(mask(&content.body, pii)) };
+    let content = seen(content, pii);
     approval::Content {
-        body: value::to_struct(&body),
+        body: value::to_struct(&content.body),
         revision: content.revision,
         digest: content.digest.to_string(),
     }
+}
+
+fn seen<'c>(content: &'c Content, pii: &[Pointer]) -> Cow<'c, Content> {
+    if pii.is_empty() { Cow::Borrowed(content) } else { Cow::Owned(mask::shown(content, pii)) }
 }
 
 /// What `staged` would change, as the contract writes it.
@@ -89,19 +103,23 @@ pub fn difference(
     staged: &Content,
     masked: bool,
 ) -> approval::CompareStagedContentResponse {
-    let Difference { patch, lines } =
-        difference::difference(&resource.live, staged, &resource.pii_fields, masked);
+    let pii: &[Pointer] = if masked { &resource.pii_fields } else { &[] };
+    let Difference { patch, mut lines } = difference::difference(&resource.live, staged, pii);
+    if let Some(left) = &resource.staged_pii_fields {
+        let taken = resource.pii_fields.iter().filter(|field| !left.contains(field));
+        lines.extend(taken.map(|field| format!("- {field} as personal data")));
+    }
     let without_body = |content: &Content| approval::Content {
         body: None,
         revision: content.revision,
-        digest: content.digest.to_string(),
+        digest: seen(content, pii).digest.to_string(),
     };
     approval::CompareStagedContentResponse {
         patch: Some(value::to_list(&patch)),
         lines,
         live: Some(without_body(&resource.live)),
         staged: Some(without_body(staged)),
-        masked: masked && !resource.pii_fields.is_empty(),
+        masked: !pii.is_empty(),
     }
 }
 

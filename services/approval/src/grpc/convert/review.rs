@@ -3,10 +3,10 @@
 use countersign_domain::Review;
 use countersign_proto::approval;
 
-use super::{actor, time};
+use super::{actor, digest, time};
 
-/// A review as the contract writes it.
-pub fn review(review: &Review) -> approval::Review {
+/// A review as the contract writes it, for a reader for whom personal data is `masked` or not.
+pub fn review(review: &Review, masked: bool) -> approval::Review {
     let closed = review.closed.as_ref();
     approval::Review {
         account_id: review.account_id.to_string(),
@@ -20,7 +20,7 @@ pub fn review(review: &Review) -> approval::Review {
         target_state: review.target_state.as_str().to_owned(),
         bypassed_by: Some(actor(&review.bypassed_by)),
         reason: review.reason.clone(),
-        digest: review.digest.to_string(),
+        digest: digest(&review.digest, masked),
         create_time: Some(time::to_proto(review.opened_at)),
         close_time: closed.map(|closed| time::to_proto(closed.at)),
         closed_by: closed.map(|closed| actor(&closed.by)),

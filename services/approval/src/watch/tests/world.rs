@@ -17,6 +17,7 @@ use countersign_runtime::{
     identity::Authenticator,
     ids,
     page_token::PageTokens,
+    sealing::SealingKeys,
 };
 use countersign_store::{AccountCreation, Committed, RulesCommit, Store, StoreConfig};
 use countersign_testkit::TestDatabase;
@@ -215,7 +216,12 @@ pub(crate) fn edge(store: Store, clock: &ManualClock) -> Edge {
         unsettled: Arc::default(),
         metrics: Arc::default(),
     };
-    Edge { road, authenticator: Authenticator::None, pages: PageTokens::new("secret"), ending }
+    Edge {
+        road,
+        authenticator: Authenticator::None,
+        pages: PageTokens::new(SealingKeys::kept(&[7; 32]).unwrap()),
+        ending,
+    }
 }
 
 /// A stream that is read.
