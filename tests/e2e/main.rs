@@ -28,6 +28,7 @@ mod matrix;
 mod permissions;
 mod race;
 mod raw;
+mod roles_apart;
 mod scenarios;
 mod snapshots;
 mod standalone;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use countersign_testkit::{Process, Proxy, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
+use countersign_testkit::{Process, Proxy, Roles, SmtpSink, TestBroker, TestDatabase, free_port, wait_for};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -43,29 +43,34 @@ pub struct Services {
     pub broker: TestBroker,
     /// The approval service's database.
     pub database: TestDatabase,
+    /// Who owns it, and who serves.
+    pub roles: Roles,
     /// The notifier's.
     pub notifier_database: TestDatabase,
     _proxies: Vec<Proxy>,
 }
 
-/// A database, and how a service reaches it.
+/// A database, and how it is reached. As in earnest, one role owns the tables and migrates, and another serves (HIS-5).
 struct Reached {
     database: TestDatabase,
-    url: String,
+    roles: Roles,
+    owner_url: String,
+    service_url: String,
     proxy: Option<Proxy>,
 }
 
 impl Reached {
     async fn directly() -> Self {
-        let database = TestDatabase::postgres().await;
-        Self { url: database.url().to_owned(), database, proxy: None }
+        let (database, roles) = TestDatabase::postgres().await.with_roles().await;
+        let (owner_url, service_url) = (roles.owner_url(), roles.service_url());
+        Self { database, roles, owner_url, service_url, proxy: None }
     }
 
     async fn late(late: Duration) -> Self {
-        let database = TestDatabase::postgres().await;
-        let proxy = Proxy::in_front_of(database.url()).await;
+        let direct = Self::directly().await;
+        let proxy = Proxy::in_front_of(direct.database.url()).await;
         proxy.answer_late(late);
-        Self { url: proxy.url(database.url()), database, proxy: Some(proxy) }
+        Self { service_url: proxy.url(&direct.service_url), proxy: Some(proxy), ..direct }
     }
 }
 
@@ -119,14 +124,16 @@ impl Services {
         let amqp_url = approval_amqp_url.unwrap_or_else(|| broker.url().to_owned());
         let notifier_amqp_url = notifier_amqp_url.unwrap_or_else(|| broker.url().to_owned());
 
-        let migrated = Process::start(
-            "countersign-approval",
-            &["migrate"],
-            &[("COUNTERSIGN_DATABASE_URL", &approvals.url)],
-        )
-        .wait(PATIENCE)
-        .await;
-        assert!(migrated.success(), "the migration failed");
+        for (program, reached) in
+            [("countersign-approval", &approvals), ("countersign-notifier", &notifications)]
+        {
+            let settings = [
+                ("COUNTERSIGN_DATABASE_URL", reached.owner_url.as_str()),
+                ("COUNTERSIGN_SERVICE_ROLE", reached.roles.service.as_str()),
+            ];
+            let migrated = Process::start(program, &["migrate"], &settings).wait(PATIENCE).await;
+            assert!(migrated.success(), "the migration of {program} failed");
+        }
         let mut approval = Vec::new();
         let mut approval_ports = Vec::new();
         for _ in 0..replicas {
@@ -135,7 +142,7 @@ impl Services {
                 "countersign-approval",
                 &["serve"],
                 &[
-                    ("COUNTERSIGN_DATABASE_URL", &approvals.url),
+                    ("COUNTERSIGN_DATABASE_URL", &approvals.service_url),
                     ("COUNTERSIGN_AMQP_URL", &amqp_url),
                     ("COUNTERSIGN_EXCHANGE", &exchange),
                     ("COUNTERSIGN_QUEUE", &queue),
@@ -150,8 +157,7 @@ impl Services {
             "countersign-notifier",
             &["serve"],
             &[
-                ("COUNTERSIGN_DATABASE_URL", &notifications.url),
-                ("COUNTERSIGN_AUTO_MIGRATE", "true"),
+                ("COUNTERSIGN_DATABASE_URL", &notifications.service_url),
                 ("COUNTERSIGN_AMQP_URL", &notifier_amqp_url),
                 ("COUNTERSIGN_EXCHANGE", &exchange),
                 ("COUNTERSIGN_QUEUE", &queue),
@@ -175,6 +181,7 @@ impl Services {
             mail,
             broker,
             database: approvals.database,
+            roles: approvals.roles,
             notifier_database: notifications.database,
             _proxies: approvals.proxy.into_iter().chain(notifications.proxy).collect(),
         };

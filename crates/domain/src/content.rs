@@ -95,6 +95,11 @@ impl Content {
         Self { digest: Digest::of(&body), body, revision: 1 }
     }
 
+    /// Whether the digest is that of the body.
+    pub fn is_intact(&self) -> bool {
+        self.digest == Digest::of(&self.body)
+    }
+
     /// Canonicalises `value` as revision `revision`.
     pub fn new(value: &Value, revision: i64) -> Result<Self, ContentError> {
         if !value.is_object() {

@@ -1,7 +1,9 @@
 //! History: who did what, when, from which state to which (HIS-1). Each entry is chained to the one before ([`chain`], HIS-3).
 
 pub mod access;
+pub mod account;
 pub mod chain;
+pub mod told;
 pub mod verify;
 
 pub use chain::EntryHash;

@@ -14,6 +14,7 @@
 //! | [`sealing`] | the keys of page tokens |
 //! | [`readiness`] | what has to work before this process may be sent traffic |
 //! | [`host`] | a guard against DNS rebinding |
+//! | [`service_role`] | the database role that serves, and owns nothing |
 //! | [`admin`] | liveness, readiness and metrics over HTTP |
 //! | [`grpc`] | the gRPC server: limits, reflection, health |
 //! | [`calls`] | one measurement, and one log line if it failed, for each gRPC call |
@@ -34,6 +35,7 @@ pub mod listen;
 pub mod page_token;
 pub mod readiness;
 pub mod sealing;
+pub mod service_role;
 pub mod settings;
 pub mod shutdown;
 pub mod task;

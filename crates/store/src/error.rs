@@ -10,6 +10,9 @@ pub enum StoreError {
     /// The settings name no database that this crate knows: a URL must begin with `postgres:`, `postgresql:` or `sqlite:`.
     #[error("the database URL must begin with postgres:// or sqlite://")]
     UnknownDatabase,
+    /// A role was named to serve, and the database has none.
+    #[error("SQLite has no roles: --service-role is for PostgreSQL")]
+    NoRoles,
     /// Every connection was in use for as long as a caller may wait: overload, not breakage.
     #[error("can't {what}: every database connection is in use")]
     PoolTimeout {
@@ -49,7 +52,11 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::PoolTimeout { .. } | Self::Unavailable { .. } => true,
-            Self::UnknownDatabase | Self::Query { .. } | Self::Corrupt(_) | Self::Unstorable { .. } => false,
+            Self::UnknownDatabase
+            | Self::NoRoles
+            | Self::Query { .. }
+            | Self::Corrupt(_)
+            | Self::Unstorable { .. } => false,
         }
     }
 }

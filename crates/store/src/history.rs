@@ -1,9 +1,11 @@
 //! History's lists, and verifying its chain. As every list, a page starts at a key and reads along an index.
 
+mod untold;
+
 use std::{fmt, str::FromStr};
 
 use countersign_domain::{
-    AccountId, Audience, Kind, MemberId, RequestId, ResourceId, Timestamp,
+    AccountId, Audience, Kind, MemberId, RequestId, Resource, ResourceId, Timestamp,
     history::{EntryHash, Recorded, verify::Chain},
 };
 use sea_orm::{
@@ -113,9 +115,9 @@ impl Store {
         Ok(Page::of(items, limit))
     }
 
-    /// Follows the chain of a resource's history from its first entry to its newest (HIS-3). Costs as much as the history is long,
-    /// and holds a page of it at a time. Where there is no resource, because its account was erased, the end of the chain has
-    /// nothing to be compared with: then what fits is told.
+    /// Follows the chain of a resource's history from its first entry to its newest (HIS-3), and holds its end against the resource, its
+    /// requests, decisions and reviews (HIS-5). Costs as much as the history is long, and holds a page of it at a time. Where there is
+    /// no resource, because its account was erased, the end of the chain has nothing to be compared with: then what fits is told.
     ///
     /// Entries that are written meanwhile are followed too: a head is only compared when it was read after the last entry.
     pub async fn verify_history(
@@ -133,10 +135,8 @@ impl Store {
                 continue;
             }
             // The end. What was committed between that page and this is longer by as much.
-            let Some((version, head)) = self.history_head(account, resource).await? else {
-                return Ok(chain);
-            };
-            if version > chain.entries {
+            let Some(now) = self.as_it_is(account, resource).await? else { return Ok(chain) };
+            if now.version > chain.entries {
                 if !self.follow_page(account, resource, &mut chain).await? {
                     return Ok(chain);
                 }
@@ -144,7 +144,12 @@ impl Store {
                     continue;
                 }
             }
-            chain.compare_head(version, head);
+            chain.compare(&now);
+            if chain.misfit.is_none()
+                && let Some(flaw) = self.untold(account, resource).await?
+            {
+                chain.found(flaw);
+            }
             return Ok(chain);
         }
     }
@@ -168,21 +173,13 @@ impl Store {
         Ok(rows.iter().all(|row| chain.follow(&row.fields(), row.hash.as_deref())))
     }
 
-    /// What a resource says of its newest entry: its number and its hash.
-    async fn history_head(
+    async fn as_it_is(
         &self,
         account: AccountId,
         resource: ResourceId,
-    ) -> Result<Option<(i64, Option<EntryHash>)>, StoreError> {
-        let row = resources::Entity::find_by_id((account.0, resource.0))
-            .select_only()
-            .columns([resources::Column::Version, resources::Column::HistoryHash])
-            .into_tuple::<(i64, Option<Vec<u8>>)>()
-            .one(&self.read)
-            .await
-            .map_err(failed(VERIFY))?;
-        // One that is no hash fits nothing: the chain's end tells.
-        Ok(row.map(|(version, hash)| (version, hash.as_deref().and_then(EntryHash::from_bytes))))
+    ) -> Result<Option<Resource>, StoreError> {
+        let row = resources::Entity::find_by_id((account.0, resource.0)).one(&self.read).await;
+        Ok(row.map_err(failed(VERIFY))?.map(Resource::try_from).transpose()?)
     }
 
     /// The hash of one entry; none where it has none that is one, or is not there.

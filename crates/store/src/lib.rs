@@ -7,6 +7,7 @@
 //!
 //! The crate's README explains the tables and the guarded commit.
 
+mod account_history;
 mod commit;
 mod due;
 mod entities;
@@ -35,7 +36,8 @@ mod settling;
 mod snapshot;
 mod store;
 
-pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, RulesCommit, Settled};
+pub use account_history::AccountHistoryFilter;
+pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, Record, RulesCommit, Settled};
 pub use due::Due;
 pub use erase::Erased;
 pub use error::{Corruption, StoreError};

@@ -32,6 +32,31 @@ impl Store {
 
     /// Brings the schema up to date. Any number of processes may call it at once; a newer schema is left alone.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate_then(None).await
+    }
+
+    /// As [`migrate`](Self::migrate), and with it `grants`, a statement that gives another role what serving takes (HIS-5): all or
+    /// nothing. Only `PostgreSQL` has roles.
+    pub async fn migrate_and_grant(&self, grants: &str) -> Result<(), StoreError> {
+        if !self.is_postgres() {
+            return Err(StoreError::NoRoles);
+        }
+        self.migrate_then(Some(grants)).await
+    }
+
+    /// Whether who is connected owns the tables, or may do as if: `question` asks it of the table `$1`. Never on `SQLite`, where whoever
+    /// can write the file can do everything.
+    pub async fn is_owner(&self, question: &str) -> Result<bool, StoreError> {
+        let what = failed("ask who owns the tables");
+        if !self.is_postgres() {
+            return Ok(false);
+        }
+        let ask = statement(&self.read, question, vec!["history".into()]);
+        let row = self.read.query_one_raw(ask).await.map_err(what)?;
+        row.map_or(Ok(false), |row| row.try_get_by_index(0).map_err(what))
+    }
+
+    async fn migrate_then(&self, grants: Option<&str>) -> Result<(), StoreError> {
         let what = failed("migrate the database");
         // One transaction for the lock and every migration: all of them or none, and the lock goes with it. SQLite's begins
         // with the lock on its file.
@@ -46,6 +71,10 @@ impl Store {
         }
         if matches!(state(&transaction).await?, SchemaState::Behind { .. }) {
             Migrator::up(&transaction, None).await.map_err(what)?;
+        }
+        if let Some(grants) = grants {
+            let what = failed("grant the service's role what it needs");
+            transaction.execute_unprepared(grants).await.map_err(what)?;
         }
         transaction.commit().await.map_err(what)
     }

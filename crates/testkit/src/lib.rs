@@ -21,7 +21,7 @@ mod smtp;
 mod wait;
 
 pub use broker::{BrokerMessage, Tap, TestBroker};
-pub use database::TestDatabase;
+pub use database::{Roles, TestDatabase};
 pub use environment::grpcurl;
 pub use network::free_port;
 pub use process::Process;

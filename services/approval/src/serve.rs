@@ -7,7 +7,7 @@ use countersign_broker::{RabbitConfig, check_source, rabbit_publisher};
 use countersign_proto::DESCRIPTORS;
 use countersign_runtime::{
     BoxError, admin, calls::CallsLayer, clock::Clock, grpc, healthcheck::healthcheck,
-    identity::Authenticator, listen::bind, readiness::Readiness, settings::check_unknown_env,
+    identity::Authenticator, listen::bind, readiness::Readiness, service_role, settings::check_unknown_env,
     shutdown::Shutdown, telemetry,
 };
 use countersign_store::{SchemaState, Store, StoreConfig};
@@ -32,7 +32,10 @@ pub async fn run(cli: Cli) -> Result<(), BoxError> {
 async fn migrate(args: MigrateArgs) -> Result<(), BoxError> {
     telemetry::init(&args.telemetry)?;
     let store = Store::connect(&StoreConfig::new(args.database.url()?.expose())).await?;
-    store.migrate().await?;
+    match &args.service.service_role {
+        Some(role) => store.migrate_and_grant(&service_role::grants(role)).await?,
+        None => store.migrate().await?,
+    }
     tracing::info!("the schema is up to date");
     Ok(())
 }
@@ -56,6 +59,9 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     })
     .await?;
     check_schema(&store, args.auto_migrate).await?;
+    if store.is_owner(service_role::OWNS).await? {
+        service_role::warn_of_owner("countersign-approval");
+    }
     let clock = Clock::system();
     let pages = page_tokens(&store, sealing_keys, &clock).await?;
     let amqp_url = args.broker.url()?;

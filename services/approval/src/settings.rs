@@ -2,7 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use countersign_runtime::settings::{
-    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, ShutdownArgs, TelemetryArgs,
+    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, ServiceRoleArgs, ShutdownArgs,
+    TelemetryArgs,
 };
 
 /// Countersign's approval service: other services ask it before a change reaches customers.
@@ -34,6 +35,9 @@ pub struct MigrateArgs {
     /// Which database.
     #[command(flatten)]
     pub database: DatabaseArgs,
+    /// Who serves.
+    #[command(flatten)]
+    pub service: ServiceRoleArgs,
 }
 
 /// The settings of `serve`.

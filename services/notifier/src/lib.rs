@@ -40,4 +40,4 @@ pub mod template_error;
 pub mod url_template;
 
 pub use notifier::{DEFAULT_REMINDER_DIGEST, Notifier, NotifierConfig, NotifierError};
-pub use storage::migrate;
+pub use storage::{migrate, migrate_for};

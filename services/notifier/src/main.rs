@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use countersign_notifier::settings::{Cli, Command};
-use countersign_notifier::{migrate, preview, serve};
+use countersign_notifier::{migrate_for, preview, serve};
 use countersign_runtime::healthcheck::healthcheck;
 use countersign_runtime::settings::check_unknown_env;
 use countersign_runtime::{shutdown, telemetry};
@@ -18,9 +18,9 @@ fn main() -> ExitCode {
         check_unknown_env(&Cli::command())?;
         match cli.command {
             Command::Serve(settings) => serve::run(*settings).await?,
-            Command::Migrate { database, telemetry } => {
+            Command::Migrate { database, service, telemetry } => {
                 telemetry::init(&telemetry)?;
-                migrate(database.url()?.expose()).await?;
+                migrate_for(database.url()?.expose(), service.service_role.as_deref()).await?;
                 tracing::info!("the database's schema is at this version");
             }
             Command::Preview(args) => preview::run(&args)?,

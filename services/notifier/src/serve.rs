@@ -10,7 +10,7 @@ use countersign_runtime::identity::Authenticator;
 use countersign_runtime::listen::bind;
 use countersign_runtime::readiness::Readiness;
 use countersign_runtime::shutdown::Shutdown;
-use countersign_runtime::{BoxError, admin, grpc, telemetry};
+use countersign_runtime::{BoxError, admin, grpc, service_role, telemetry};
 use prometheus_client::registry::Registry;
 
 use crate::mail::Composer;
@@ -49,6 +49,9 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
         sealing_keys,
     };
     let notifier = Notifier::open(config, Clock::system()).await?;
+    if notifier.storage().is_owner().await? {
+        service_role::warn_of_owner("countersign-notifier");
+    }
 
     let mut registry = Registry::default();
     notifier.metrics().register(&mut registry);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_runtime::settings::{
-    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, Secret, SecretError, ShutdownArgs,
-    TelemetryArgs, secret,
+    AdminArgs, AuthArgs, BrokerArgs, DatabaseArgs, GrpcArgs, SealingArgs, Secret, SecretError,
+    ServiceRoleArgs, ShutdownArgs, TelemetryArgs, secret,
 };
 use lettre::message::Mailbox;
 use lettre::transport::smtp::client::Certificate;
@@ -35,6 +35,9 @@ pub enum Command {
         /// Which database.
         #[command(flatten)]
         database: DatabaseArgs,
+        /// Who serves.
+        #[command(flatten)]
+        service: ServiceRoleArgs,
         /// What is logged.
         #[command(flatten)]
         telemetry: TelemetryArgs,

@@ -15,6 +15,7 @@ mod sealing;
 
 use std::time::Duration;
 
+use countersign_runtime::service_role;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -51,6 +52,9 @@ pub enum StorageError {
         /// What the database says.
         source: DbErr,
     },
+    /// A role was named to serve, and the database has none.
+    #[error("SQLite has no roles: --service-role is for PostgreSQL")]
+    NoRoles,
     /// The schema lacks migrations of this version.
     #[error("the database's schema is not at this version (missing: {}): run `countersign-notifier migrate`, or serve with --auto-migrate", .0.join(", "))]
     SchemaPending(Vec<String>),
@@ -61,7 +65,7 @@ impl StorageError {
     pub fn is_away(&self) -> bool {
         let source = match self {
             Self::Connect(_) => return true,
-            Self::SchemaPending(_) => return false,
+            Self::SchemaPending(_) | Self::NoRoles => return false,
             Self::Query { source, .. } => source,
         };
         match source {
@@ -124,6 +128,17 @@ impl Storage {
         ))
     }
 
+    /// Whether who is connected owns the tables, or may do as if.
+    pub async fn is_owner(&self) -> Result<bool, StorageError> {
+        let what = "ask who owns the tables";
+        if self.is_sqlite() {
+            return Ok(false);
+        }
+        let ask = statement(&self.read, service_role::OWNS, ["events".into()]);
+        let row = self.read.query_one_raw(ask).await.map_err(failed(what))?;
+        row.map_or(Ok(false), |row| row.try_get_by_index(0)).map_err(failed(what))
+    }
+
     /// Closes the connections; statements in progress are let finish.
     pub async fn close(&self) {
         for database in [&self.read, &self.write] {
@@ -159,6 +174,11 @@ impl Storage {
 
 /// Brings the schema of the database at `url` to this version, one migrating process at a time.
 pub async fn migrate(url: &str) -> Result<(), StorageError> {
+    migrate_for(url, None).await
+}
+
+/// As [`migrate`]; then grants the role that serves, if another than this one does, exactly what serving takes (HIS-5).
+pub async fn migrate_for(url: &str, service_role: Option<&str>) -> Result<(), StorageError> {
     let what = "migrate the database";
     // One connection: the lock belongs to the session that took it.
     let database = open(if url.starts_with("sqlite:") { sqlite(url, 1) } else { postgres(url, 1) }).await?;
@@ -168,7 +188,15 @@ pub async fn migrate(url: &str) -> Result<(), StorageError> {
         database.execute_raw(lock).await.map_err(failed(what))?;
     }
     // Closing the session also gives back the lock.
-    let migrated = Migrator::up(&database, None).await.map_err(failed(what));
+    let mut migrated = Migrator::up(&database, None).await.map_err(failed(what));
+    if let (Ok(()), Some(role)) = (&migrated, service_role) {
+        migrated = if postgres {
+            let granted = database.execute_unprepared(&service_role::grants(role)).await;
+            granted.map(|_| ()).map_err(failed("grant the service's role what it needs"))
+        } else {
+            Err(StorageError::NoRoles)
+        };
+    }
     database.close().await.map_err(failed(what))?;
     migrated
 }

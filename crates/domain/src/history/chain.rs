@@ -19,6 +19,16 @@
 //! A hash is written as the version's byte and the 32 bytes, in the API as `v1:` and 64 lower-case hex digits. A field more makes
 //! another version, which continues a chain of this one.
 //!
+//! The chain of an account's own history (ACC-17) is made in the same way, of:
+//!
+//! 1. the text `countersign account history entry v1`
+//! 2. the hash of the entry before, optional
+//! 3. account: id; sequence: number
+//! 4. event: text; the subject's kind: text; the subject: text
+//! 5. actor: optional id; the actor's name: text; the service: optional text
+//! 6. time: number
+//! 7. what was before: text; what is after: text
+//!
 //! # What it proves
 //!
 //! The hash has no key: who may write the tables, and knows this, can forge a whole chain from some entry on. What can't be forged
@@ -33,6 +43,8 @@ use crate::{AccountId, MemberId, RequestId, ResourceId, Timestamp, content::hex}
 
 /// The first text of what is hashed: it keeps this hash apart from every other, and the versions from each other.
 const DOMAIN: &str = "countersign history entry v1";
+/// As [`DOMAIN`], of an account's own history.
+const ACCOUNT_DOMAIN: &str = "countersign account history entry v1";
 /// The version of the encoding.
 const VERSION: u8 = 1;
 /// The version's byte and the SHA-256.
@@ -63,6 +75,30 @@ impl EntryHash {
         encoding.text(fields.to);
         encoding.text(fields.note);
         encoding.text(fields.digest);
+        Self::finished(hasher)
+    }
+
+    /// The hash of an entry of an account's history that comes after the one with the hash `previous`.
+    pub fn of_account(fields: &AccountFields<'_>, previous: Option<Self>) -> Self {
+        let mut hasher = Sha256::new();
+        let mut encoding = Encoding(&mut hasher);
+        encoding.text(ACCOUNT_DOMAIN);
+        encoding.optional(previous, |encoding, hash| encoding.bytes(&hash.0));
+        encoding.bytes(fields.account_id.0.as_bytes());
+        encoding.number(fields.sequence);
+        encoding.text(fields.event);
+        encoding.text(fields.kind);
+        encoding.text(fields.subject);
+        encoding.optional(fields.actor_id, |encoding, id| encoding.bytes(id.0.as_bytes()));
+        encoding.text(fields.actor_name);
+        encoding.optional(fields.actor_service, Encoding::text);
+        encoding.number(fields.at.0);
+        encoding.text(fields.from);
+        encoding.text(fields.to);
+        Self::finished(hasher)
+    }
+
+    fn finished(hasher: Sha256) -> Self {
         let mut bytes = [VERSION; BYTES];
         bytes[1..].copy_from_slice(&hasher.finalize());
         Self(bytes)
@@ -137,6 +173,33 @@ pub struct Fields<'a> {
     pub note: &'a str,
     /// The digest of the content concerned.
     pub digest: &'a str,
+}
+
+/// Every field of an entry of an account's history, as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountFields<'a> {
+    /// The account.
+    pub account_id: AccountId,
+    /// The entry's number.
+    pub sequence: i64,
+    /// What happened.
+    pub event: &'a str,
+    /// What the subject is.
+    pub kind: &'a str,
+    /// Its id.
+    pub subject: &'a str,
+    /// Who.
+    pub actor_id: Option<MemberId>,
+    /// Their name then.
+    pub actor_name: &'a str,
+    /// The service that acted for them.
+    pub actor_service: Option<&'a str>,
+    /// When.
+    pub at: Timestamp,
+    /// What was before.
+    pub from: &'a str,
+    /// What is after.
+    pub to: &'a str,
 }
 
 impl HistoryEntry {

@@ -147,6 +147,15 @@ impl SealingArgs {
     }
 }
 
+/// Who serves, told to whoever migrates.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ServiceRoleArgs {
+    /// The PostgreSQL role that `serve` connects as, where it is another than the one that migrates and owns the tables: it is
+    /// granted exactly what serving takes, so that it can't change history nor switch off what protects it. Give it to each migration.
+    #[arg(long, env = "COUNTERSIGN_SERVICE_ROLE", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub service_role: Option<String>,
+}
+
 /// Which message broker to use: its URL holds a password, so it is a secret.
 #[derive(Clone, Debug, clap::Args)]
 pub struct BrokerArgs {

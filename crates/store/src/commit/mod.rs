@@ -2,6 +2,7 @@
 
 mod members;
 mod postgres;
+mod record;
 mod rules;
 mod sqlite;
 mod steps;
@@ -9,7 +10,7 @@ mod steps;
 use countersign_domain::{AccountId, ActorRef, Outcome, Request, RequestWrite, ReviewWrite, Timestamp};
 use sea_orm::{ActiveModelTrait, DatabaseTransaction, EntityTrait, IntoActiveModel};
 
-pub use self::rules::{AccountCreation, Concerned, RulesCommit, Settled};
+pub use self::rules::{AccountCreation, Concerned, Record, RulesCommit, Settled};
 pub(crate) use self::{members::update as update_members, steps::count_up};
 use crate::{
     IdempotencyRecord, OutboxRow, Store, StoreError,

@@ -5,7 +5,9 @@
 //! the account's row exclusively: on `PostgreSQL` it waits for decisions that are being committed, and later ones wait for it.
 
 use countersign_domain::{
-    Account, AccountId, Area, Member, Outcome, Policy, RequestId, RulesWrite, Timestamp, loss::Concern,
+    Account, AccountId, Actor, ActorRef, Area, Member, Outcome, Policy, RequestId, RulesWrite, Timestamp,
+    history::account::{self, AccountChange},
+    loss::Concern,
 };
 use sea_orm::DatabaseTransaction;
 
@@ -30,6 +32,17 @@ pub struct AccountCreation {
     pub idempotency: Option<IdempotencyRecord>,
 }
 
+/// Who changed the rules, when, and what history says of it (ACC-17).
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Who.
+    pub by: ActorRef,
+    /// When.
+    pub at: Timestamp,
+    /// What changed, in the order of the writes.
+    pub changes: Vec<AccountChange>,
+}
+
 /// A change of the rules, with what it was based on. All of it is written or nothing.
 #[derive(Clone, Debug)]
 pub struct RulesCommit {
@@ -39,6 +52,8 @@ pub struct RulesCommit {
     pub rules_version: i64,
     /// What is written, in this order.
     pub writes: Vec<RulesWrite>,
+    /// What the account's history says of it.
+    pub record: Record,
     /// The pending requests that it concerns, where they are few: refused if others are by then, since whoever is assigned in
     /// the last moment must be settled too.
     pub concerned: Option<Concerned>,
@@ -82,9 +97,13 @@ impl Store {
         let AccountCreation { account, admin, policies, outbox, idempotency } = creation;
         let mut steps = Steps::new(&transaction, account.id);
         steps.create(&account).await?;
+        let changes = account::created(&account, &admin);
+        // Accounts are the platform's operator's to create.
+        let record = Record { by: Actor::Platform.to_ref(), at: account.created_at, changes };
         let mut writes = vec![RulesWrite::InsertMember(admin)];
         writes.extend(policies.into_iter().map(RulesWrite::Policy));
         steps.write(&writes).await?;
+        steps.record(record).await?;
         for event in &outbox {
             steps.tell(event).await?;
         }
@@ -105,6 +124,7 @@ impl Store {
             account_id,
             rules_version,
             writes,
+            record,
             concerned,
             settled,
             sweep,
@@ -130,6 +150,7 @@ impl Store {
             }
         }
         steps.write(&writes).await?;
+        steps.record(record).await?;
         let rules_version = rules_version + 1;
         for Settled { outcome, due_at, outbox } in settled {
             let commit = Commit { account_id, rules_version, outcome, due_at, outbox, idempotency: None };

@@ -1,14 +1,17 @@
 //! The statements of a change of the rules, one after the other in a transaction; those after one that failed are passed over.
 
 use countersign_domain::{
-    Account, AccountId, Invitation, Member, MemberId, Policy, Role, RoleId, RulesWrite, text,
+    Account, AccountId, Invitation, InvitationId, Member, MemberId, Policy, Role, RoleId, RulesWrite,
+    history::account, text,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
     EntityTrait, ExprTrait, IntoActiveModel, NotSet, QueryFilter, Set, Value, sea_query::Expr,
 };
 
-use super::{Commit, Rows, Table, Tried, insert, members as batch, postgres, refused, sqlite};
+use super::{
+    Commit, Rows, Table, Tried, insert, members as batch, postgres, record, refused, rules::Record, sqlite,
+};
 use crate::{
     IdempotencyRecord, OutboxRow, StoreError,
     entities::{
@@ -23,11 +26,13 @@ pub(super) struct Steps<'a> {
     transaction: &'a DatabaseTransaction,
     account: AccountId,
     pub(super) tried: Tried,
+    /// Invitations that were withdrawn with their addresses.
+    withdrawn: Vec<InvitationId>,
 }
 
 impl<'a> Steps<'a> {
     pub(super) const fn new(transaction: &'a DatabaseTransaction, account: AccountId) -> Self {
-        Self { transaction, account, tried: Tried::Done }
+        Self { transaction, account, tried: Tried::Done, withdrawn: Vec::new() }
     }
 
     async fn insert<M, A>(&mut self, model: M, table: Table) -> Result<(), StoreError>
@@ -189,11 +194,26 @@ impl<'a> Steps<'a> {
         };
         let sql = format!(
             "UPDATE invitations SET state = 'WITHDRAWN', version = version + 1 \
-             WHERE account_id = $1 AND state = 'PENDING' AND email_folded {among}"
+             WHERE account_id = $1 AND state = 'PENDING' AND email_folded {among} RETURNING invitation_id"
         );
         let values = vec![self.account.0.into(), folded];
-        let done = self.transaction.execute_raw(statement(self.transaction, &sql, values)).await;
-        done.map(|_| ()).map_err(failed("withdraw invitations"))
+        let what = failed("withdraw invitations");
+        let rows =
+            self.transaction.query_all_raw(statement(self.transaction, &sql, values)).await.map_err(what)?;
+        for row in rows {
+            self.withdrawn.push(InvitationId(row.try_get_by_index(0).map_err(what)?));
+        }
+        Ok(())
+    }
+
+    /// What history says of it all (ACC-17).
+    pub(super) async fn record(&mut self, mut record: Record) -> Result<(), StoreError> {
+        let withdrawn = std::mem::take(&mut self.withdrawn);
+        record.changes.extend(withdrawn.into_iter().map(account::withdrawn));
+        if self.tried == Tried::Done {
+            record::append(self.transaction, self.account, &record).await?;
+        }
+        Ok(())
     }
 
     /// Version 1 is the first that differs from the defaults.

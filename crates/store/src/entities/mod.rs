@@ -3,6 +3,7 @@
 //! An entity's `Model` is the one place where a table's columns are named: reads, lists and the statements of the hot path
 //! are all made from it. A row that is no valid value of the domain is reported as [`Corruption`](crate::error::Corruption).
 
+pub(crate) mod account_history;
 pub(crate) mod accounts;
 pub(crate) mod decisions;
 pub(crate) mod history;

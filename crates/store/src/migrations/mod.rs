@@ -9,6 +9,8 @@ mod m0002_access;
 mod m0003_workflow;
 mod m0004_history;
 mod m0005_lifecycles;
+mod m0007_account_history;
+mod m0008_witnesses;
 mod m0009_staged_marks;
 mod m0010_sealing_key;
 mod m0011_name_keys;
@@ -27,6 +29,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_workflow::Migration),
             Box::new(m0004_history::Migration),
             Box::new(m0005_lifecycles::Migration),
+            Box::new(m0007_account_history::Migration),
+            Box::new(m0008_witnesses::Migration),
             Box::new(m0009_staged_marks::Migration),
             Box::new(m0010_sealing_key::Migration),
             Box::new(m0011_name_keys::Migration),

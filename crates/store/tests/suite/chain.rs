@@ -1,7 +1,7 @@
 //! The chain of history in the tables: whoever tampers with them is found.
 
 use countersign_domain::{
-    AccountState, ResourceId, RulesWrite,
+    AccountState, Request, Resource, ResourceId, RulesWrite,
     history::{
         EntryHash,
         verify::{Chain, Flaw, Misfit},
@@ -20,6 +20,9 @@ both_databases! {
     history_before_the_chain_is_told_apart,
     the_history_of_an_erased_account_still_holds,
     what_is_settled_with_the_rules_is_chained,
+    what_history_does_not_tell_is_found,
+    a_chain_that_was_cut_with_all_of_the_resource_set_back_is_found,
+    a_bypass_that_was_cut_off_is_found,
 }
 
 /// Edits it so often, each time from what is there.
@@ -32,6 +35,11 @@ async fn edited(world: &World, resource: ResourceId, times: usize) {
 
 async fn verified(world: &World, resource: ResourceId) -> Chain {
     world.store.verify_history(world.account.id, resource).await.unwrap()
+}
+
+/// Entries, those without a hash, the newest hash, and what does not fit.
+fn measures(chain: &Chain) -> (i64, i64, Option<EntryHash>, Option<Misfit>) {
+    (chain.entries, chain.unhashed, chain.head, chain.misfit)
 }
 
 async fn head(world: &World, resource: ResourceId) -> Option<EntryHash> {
@@ -80,7 +88,7 @@ async fn what_is_written_is_chained(db: TestDatabase) {
     edited(&world, resource.id, 2).await;
     let head = head(&world, resource.id).await;
     assert!(head.is_some());
-    assert_eq!(verified(&world, resource.id).await, Chain { entries: 5, unhashed: 0, head, misfit: None });
+    assert_eq!(measures(&verified(&world, resource.id).await), (5, 0, head, None));
     let third = world.store.history_hash(world.account.id, resource.id, 3).await.unwrap();
     assert_eq!(third, Some(approved.history_hash()));
     assert_eq!(world.store.history_hash(world.account.id, resource.id, 6).await.unwrap(), None);
@@ -173,14 +181,11 @@ async fn history_before_the_chain_is_told_apart(db: TestDatabase) {
     edited(&world, resource.id, 2).await;
     let intruder = Intruder::new(&world).await;
     intruder.run("UPDATE history SET hash = NULL; UPDATE resources SET history_hash = NULL").await;
-    assert_eq!(
-        verified(&world, resource.id).await,
-        Chain { entries: 3, unhashed: 3, head: None, misfit: None }
-    );
+    assert_eq!(measures(&verified(&world, resource.id).await), (3, 3, None, None));
     edited(&world, resource.id, 2).await;
     let head = head(&world, resource.id).await;
     assert!(head.is_some());
-    assert_eq!(verified(&world, resource.id).await, Chain { entries: 5, unhashed: 3, head, misfit: None });
+    assert_eq!(measures(&verified(&world, resource.id).await), (5, 3, head, None));
 }
 
 /// Proves HIS-3 with HIS-2: what erasing leaves of history is all of it, and it still holds.
@@ -215,4 +220,126 @@ async fn what_is_settled_with_the_rules_is_chained(db: TestDatabase) {
     let chain = verified(&world, resource.id).await;
     assert_eq!((chain.entries, chain.misfit), (3, None));
     assert_eq!(chain.head, head(&world, resource.id).await);
+}
+
+/// The literal of an id.
+fn literal(id: uuid::Uuid, postgres: bool) -> String {
+    let hex = id.simple().to_string();
+    if postgres { format!("'{hex}'") } else { format!("x'{hex}'") }
+}
+
+/// An approved request; the resource as it was while it was pending.
+async fn decided(world: &World) -> (Resource, Resource, Request) {
+    let resource = world.registered().await;
+    let resource = world.chained(&About::Resource(resource.id)).await.resource.unwrap();
+    let submitted = submission(&resource, &world.admin);
+    world.done(submitted.clone()).await;
+    let now = world.chained(&About::Request(submitted.request.as_ref().unwrap().request().id)).await;
+    let (pending, request) = (now.resource.unwrap(), now.request.unwrap());
+    world.done(approval(&pending, &request, &world.admin)).await;
+    let approved = world.chained(&About::Resource(resource.id)).await.resource.unwrap();
+    (pending, approved, request)
+}
+
+/// Proves HIS-5: what the resource, its request and its decision say is what history tells, or it is named.
+async fn what_history_does_not_tell_is_found(db: TestDatabase) {
+    type Expected = fn(&Request, &World) -> Flaw;
+    let world = World::new(db).await;
+    let intruder = Intruder::new(&world).await;
+    let cases: [(&str, Expected); 14] = [
+        ("UPDATE resources SET state = 'RUNNING' WHERE {resource}", |_, _| Flaw::State),
+        ("UPDATE resources SET approval_status = 'NONE' WHERE {resource}", |_, _| Flaw::State),
+        ("UPDATE resources SET updated_at_us = updated_at_us + 1 WHERE {resource}", |_, _| Flaw::State),
+        ("UPDATE resources SET live_body = '{}' WHERE {resource}", |_, _| Flaw::Content),
+        ("UPDATE resources SET live_digest = 'sha256:00' WHERE {resource}", |_, _| Flaw::Content),
+        ("UPDATE resources SET live_revision = 9 WHERE {resource}", |_, _| Flaw::Content),
+        (
+            "UPDATE resources SET staged_body = '{}', staged_digest = live_digest, staged_revision = 1 WHERE {resource}",
+            |_, _| Flaw::Content,
+        ),
+        (
+            "UPDATE resources SET lock_request_id = {id}, lock_label = 'x', lock_action = 'LAUNCH' WHERE {resource}",
+            |request, _| Flaw::Request(request.id),
+        ),
+        ("UPDATE requests SET state = 'PENDING', ended_at_us = NULL WHERE {request}", |request, _| {
+            Flaw::Request(request.id)
+        }),
+        ("UPDATE requests SET state = 'CANCELLED' WHERE {request}", |request, _| Flaw::Request(request.id)),
+        ("DELETE FROM requests WHERE {request}", |request, _| Flaw::Request(request.id)),
+        ("DELETE FROM decisions WHERE {request}", |request, world| {
+            Flaw::Decision(request.id, world.admin.id)
+        }),
+        ("UPDATE decisions SET decided_at_us = 1 WHERE {request}", |request, world| {
+            Flaw::Decision(request.id, world.admin.id)
+        }),
+        ("UPDATE decisions SET verdict = 'REJECTED' WHERE {request}", |request, world| {
+            Flaw::Decision(request.id, world.admin.id)
+        }),
+    ];
+    for (sql, flaw) in cases {
+        let (_, approved, request) = decided(&world).await;
+        assert_eq!(verified(&world, approved.id).await.misfit, None);
+        let id = literal(request.id.0, intruder.postgres);
+        let sql = sql
+            .replace("{resource}", &format!("resource_id = {}", literal(approved.id.0, intruder.postgres)))
+            .replace("{request}", &format!("request_id = {id}"))
+            .replace("{id}", &id);
+        intruder.run(&sql).await;
+        let flaw = flaw(&request, &world);
+        assert_eq!(verified(&world, approved.id).await.misfit, Some(Misfit { sequence: 3, flaw }), "{sql}");
+    }
+}
+
+/// Proves HIS-5: the last entry is deleted, and the resource's version, hash, state and lock are what they were before it. Its request and
+/// the decision on it tell, and then, when they are forged too, only a hash that was noted elsewhere.
+async fn a_chain_that_was_cut_with_all_of_the_resource_set_back_is_found(db: TestDatabase) {
+    let world = World::new(db).await;
+    let intruder = Intruder::new(&world).await;
+    let (pending, approved, request) = decided(&world).await;
+    let noted = approved.history_hash;
+    let (resource, id) =
+        (literal(approved.id.0, intruder.postgres), literal(request.id.0, intruder.postgres));
+    let set_back = format!(
+        "DELETE FROM history WHERE resource_id = {resource} AND sequence = 3; \
+         UPDATE resources SET version = 2, history_hash = (SELECT hash FROM history WHERE resource_id = {resource} \
+         AND sequence = 2), state = '{state}', approval_status = 'APPROVAL_PENDING', updated_at_us = {at}, \
+         lock_request_id = {id}, lock_label = '{label}', lock_action = 'LAUNCH' WHERE resource_id = {resource}",
+        state = pending.state.as_str(),
+        at = pending.updated_at.0,
+        label = request.pending_label.as_str(),
+    );
+    intruder.run(&set_back).await;
+    let found = async || verified(&world, approved.id).await.misfit;
+    assert_eq!(found().await, Some(Misfit { sequence: 2, flaw: Flaw::Request(request.id) }));
+    let forged = "UPDATE requests SET state = 'PENDING', version = 1, ended_by_id = NULL, ended_by_name = NULL, \
+        ended_at_us = NULL, ended_note = NULL WHERE request_id = {id}";
+    intruder.run(&forged.replace("{id}", &id)).await;
+    let flaw = Flaw::Decision(request.id, world.admin.id);
+    assert_eq!(found().await, Some(Misfit { sequence: 2, flaw }));
+    intruder.run(&format!("DELETE FROM decisions WHERE request_id = {id}")).await;
+    // Every table is as it was: nothing here can tell. The hash can.
+    assert_eq!(found().await, None);
+    let kept = world.store.history_hash(world.account.id, approved.id, 3).await.unwrap();
+    assert_ne!(kept, noted);
+}
+
+/// Proves HIS-5 for POL-8: what an Admin did without a second signature is not hidden by cutting it off.
+async fn a_bypass_that_was_cut_off_is_found(db: TestDatabase) {
+    let world = World::new(db).await;
+    let intruder = Intruder::new(&world).await;
+    let resource = world.registered().await;
+    let before = world.chained(&About::Resource(resource.id)).await.resource.unwrap();
+    let (bypassed, review) = bypass(&before, &world.admin);
+    world.done(bypassed).await;
+    assert_eq!(verified(&world, resource.id).await.misfit, None);
+    let id = literal(resource.id.0, intruder.postgres);
+    intruder
+        .run(&format!(
+            "DELETE FROM history WHERE resource_id = {id} AND sequence = 2; UPDATE resources SET version = 1, \
+             history_hash = (SELECT hash FROM history WHERE resource_id = {id}), state = '{}' WHERE resource_id = {id}",
+            before.state.as_str()
+        ))
+        .await;
+    let flaw = Flaw::Review(review.id);
+    assert_eq!(verified(&world, resource.id).await.misfit, Some(Misfit { sequence: 1, flaw }));
 }

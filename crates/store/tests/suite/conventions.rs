@@ -64,6 +64,7 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
     assert_eq!(
         tables,
         [
+            "account_history",
             "accounts",
             "decisions",
             "history",
@@ -174,6 +175,8 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0003_workflow".into(),
                 "m0004_history".into(),
                 "m0005_lifecycles".into(),
+                "m0007_account_history".into(),
+                "m0008_witnesses".into(),
                 "m0009_staged_marks".into(),
                 "m0010_sealing_key".into(),
                 "m0011_name_keys".into(),

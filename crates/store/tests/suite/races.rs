@@ -104,6 +104,7 @@ async fn revoke(store: &Store, member: &Member, rules_version: i64) -> Committed
     let commit = RulesCommit {
         account_id: member.account_id,
         rules_version,
+        record: recorded(),
         writes: vec![RulesWrite::UpdateMember(after)],
         concerned: None,
         settled: vec![],

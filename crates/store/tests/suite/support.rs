@@ -19,7 +19,7 @@ use countersign_domain::{
 };
 use countersign_store::{
     About, AccountCreation, Commit, Committed, HistoryFilter, HistoryItem, HistoryKey, IdempotencyKey,
-    IdempotencyRecord, OutboxRow, Page, RulesCommit, Settled, Snapshot, Store, StoreConfig,
+    IdempotencyRecord, OutboxRow, Page, Record, RulesCommit, Settled, Snapshot, Store, StoreConfig,
 };
 use countersign_testkit::TestDatabase;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -120,6 +120,7 @@ impl World {
         RulesCommit {
             account_id: self.account.id,
             rules_version: self.account.rules_version,
+            record: recorded(),
             writes,
             concerned: None,
             settled: vec![],
@@ -325,6 +326,11 @@ pub(crate) fn event_of(outcome: &Outcome) -> OutboxRow {
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         occurred_at: outcome.history.at,
     }
+}
+
+/// A change that history says nothing of.
+pub(crate) fn recorded() -> Record {
+    Record { by: ActorRef::countersign(), at: NOW, changes: vec![] }
 }
 
 /// The event that tells that the account is gone.

@@ -7,7 +7,7 @@
 use countersign_domain::{
     AccountId, Actor, Area, Context, EventId, Invitation, InvitationId, Member, MemberId, RoleId,
     RulesChange,
-    history::HistoryEvent,
+    history::{HistoryEvent, account},
     invitation::TokenHash,
     loss,
     permission::{Target, check},
@@ -17,8 +17,8 @@ use countersign_domain::{
 };
 use countersign_runtime::{ids, task::to_its_end};
 use countersign_store::{
-    About, AccountCreation, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, RulesCommit,
-    Settled,
+    About, AccountCreation, Committed, Concerned, Duplicate, IdempotencyRecord, OutboxRow, Record,
+    RulesCommit, Settled,
 };
 use prost::Message;
 
@@ -75,6 +75,17 @@ pub struct Facts {
     pub pending: u64,
 }
 
+impl Facts {
+    /// What was before, for the account's history.
+    fn as_known(&self) -> account::Known<'_> {
+        account::Known {
+            members: &self.members,
+            other: self.known.as_ref(),
+            invitation: self.invitation.as_ref(),
+        }
+    }
+}
+
 /// What a decision starts from.
 pub struct Given<'a> {
     /// The context.
@@ -120,7 +131,8 @@ impl Road {
             if change.is_empty() {
                 return Ok(response);
             }
-            let commit = self.effects(call, &context, change, self.record(call, &response)).await?;
+            let known = facts.as_known();
+            let commit = self.effects(call, &context, known, change, self.record(call, &response)).await?;
             match self.commit_rules(commit).await? {
                 Committed::Done => return Ok(response),
                 Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
@@ -205,19 +217,25 @@ impl Road {
         &self,
         call: &Call,
         context: &Context<'_>,
+        known: account::Known<'_>,
         change: RulesChange,
         idempotency: Option<IdempotencyRecord>,
     ) -> Result<RulesCommit, Fault> {
+        let record = Record {
+            by: context.actor.to_ref(),
+            at: context.now,
+            changes: account::changes(context, known, &change),
+        };
         let mut rules = RulesAfter::of(context, &change);
         let concern = loss::concern(context, &rules.context(context));
-        let (mut settled, mut known, mut sweep) = (Vec::new(), None, false);
+        let (mut settled, mut found, mut sweep) = (Vec::new(), None, false);
         if !concern.is_empty() {
             let mut concerned = self.store.concerned(call.account, &concern, AT_ONCE + 1).await?;
             sweep = concerned.len() > AT_ONCE as usize;
             concerned.truncate(AT_ONCE as usize);
             if !sweep {
                 let requests = concerned.iter().map(|(_, request)| request.id).collect();
-                known = Some(Concerned { concern, requests });
+                found = Some(Concerned { concern, requests });
             }
             let told: Vec<MemberId> =
                 concerned.iter().filter_map(|(_, request)| request.submitter.member_id).collect();
@@ -237,7 +255,8 @@ impl Road {
             rules_version: context.account.rules_version,
             only_without_pending: switched_on(context, &change),
             writes: change.writes,
-            concerned: known,
+            record,
+            concerned: found,
             settled,
             sweep,
             outbox,

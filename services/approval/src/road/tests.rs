@@ -75,6 +75,11 @@ impl World {
         let commit = RulesCommit {
             account_id: snapshot.account.id,
             rules_version: snapshot.account.rules_version,
+            record: countersign_store::Record {
+                by: countersign_domain::ActorRef::countersign(),
+                at: road.now(),
+                changes: vec![],
+            },
             writes: vec![member],
             concerned: None,
             settled: vec![],

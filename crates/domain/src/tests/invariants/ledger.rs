@@ -15,7 +15,7 @@ use crate::{
     RulesWrite, Schedule, State, SystemRole,
     decide::{self, Approve, Cancel, Reject},
     edit::Edit,
-    history::{HistoryEntry, HistoryEvent},
+    history::{HistoryEntry, HistoryEvent, told::Told},
     loss::{self, Concern},
     membership::{self, MemberChange},
     outcome::EventKind,
@@ -33,6 +33,7 @@ pub(super) struct Ledger {
     pub(super) resource: Resource,
     requests: Vec<Request>,
     history: Vec<HistoryEntry>,
+    told: Told,
     reviews: Vec<Review>,
     made: u128,
     /// Every revision that ever was, also of content that was discarded.
@@ -64,6 +65,7 @@ impl Ledger {
             ..resource(kind, state)
         };
         Self {
+            told: Told::of(&resource),
             world,
             resource,
             requests: Vec::new(),
@@ -322,6 +324,8 @@ impl Ledger {
             let known = self.revisions.entry(content.revision).or_insert_with(|| content.digest.clone());
             assert_eq!(*known, content.digest, "revision {} was used twice", content.revision);
         }
+        self.told.follow(&outcome.history.fields());
+        assert_eq!(self.told.compare(&outcome.resource), None, "HIS-5: history does not tell the resource");
         self.resource = outcome.resource;
         self.history.push(outcome.history);
         match outcome.request {

@@ -2,7 +2,7 @@
 
 use countersign_domain::history::{
     EntryHash, Recorded,
-    verify::{Chain, Flaw},
+    verify::{Chain, Flaw, Misfit},
 };
 use countersign_proto::approval::{self, HistoryFlaw};
 
@@ -38,10 +38,7 @@ pub fn verified(
         entries: chain.entries,
         unhashed_entries: chain.unhashed,
         head_hash: text(chain.head.filter(|_| !masked)),
-        misfit: chain.misfit.map(|misfit| approval::HistoryMisfit {
-            sequence: misfit.sequence,
-            flaw: flaw(misfit.flaw).into(),
-        }),
+        misfit: chain.misfit.map(misfit),
         expected_hash_found,
     }
 }
@@ -50,11 +47,28 @@ fn text(hash: Option<EntryHash>) -> String {
     hash.map(|hash| hash.to_string()).unwrap_or_default()
 }
 
-const fn flaw(flaw: Flaw) -> HistoryFlaw {
-    match flaw {
+fn misfit(misfit: Misfit) -> approval::HistoryMisfit {
+    let (mut approval_request_id, mut member_id, mut review_id) = Default::default();
+    let flaw = match misfit.flaw {
         Flaw::Changed => HistoryFlaw::Changed,
         Flaw::Missing => HistoryFlaw::Missing,
         Flaw::Unhashed => HistoryFlaw::Unhashed,
         Flaw::WrongHead => HistoryFlaw::WrongHead,
-    }
+        Flaw::State => HistoryFlaw::State,
+        Flaw::Content => HistoryFlaw::Content,
+        Flaw::Request(request) => {
+            approval_request_id = request.to_string();
+            HistoryFlaw::Request
+        }
+        Flaw::Decision(request, member) => {
+            (approval_request_id, member_id) = (request.to_string(), member.to_string());
+            HistoryFlaw::Decision
+        }
+        Flaw::Review(review) => {
+            review_id = review.to_string();
+            HistoryFlaw::Review
+        }
+    };
+    let (sequence, flaw) = (misfit.sequence, flaw.into());
+    approval::HistoryMisfit { sequence, flaw, approval_request_id, member_id, review_id }
 }
