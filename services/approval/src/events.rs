@@ -1,4 +1,5 @@
-//! From an outcome to the event that tells of it: the outbox row that is written with it.
+//! From an outcome to the event that tells of it: the outbox row that is written with it, and more of them where more are to be told
+//! than one names.
 
 use countersign_domain::{
     Account, AccountId, Action, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
@@ -10,6 +11,7 @@ use countersign_domain::{
     rules::{Sight, sight},
 };
 use countersign_proto::{event, json};
+use countersign_runtime::ids;
 use countersign_store::OutboxRow;
 
 use crate::{
@@ -17,13 +19,13 @@ use crate::{
     grpc::convert::{self, request as requests, resource as resources, time},
 };
 
-/// The outbox row of a decision about a resource.
-pub fn of_outcome(
+/// The outbox rows of a decision about a resource.
+pub async fn of_outcome(
     account: &Account,
     outcome: &Outcome,
     id: EventId,
     traceparent: Option<&str>,
-) -> Result<OutboxRow, Fault> {
+) -> Result<Vec<OutboxRow>, Fault> {
     let resource = &outcome.resource;
     let payload = match (&outcome.request, &outcome.review) {
         (Some(write), _) => event::event::Payload::Request(request_event(resource, write.request(), outcome)),
@@ -37,14 +39,21 @@ pub fn of_outcome(
         }),
     };
     let envelope = Envelope { account, actor: &outcome.history.actor, at: outcome.history.at, traceparent };
-    row(
+    rows(
         &envelope,
         &outcome.event,
         payload,
         Subject { text: resource.id.to_string(), sequence: resource.version },
         id,
     )
+    .await
 }
+
+/// So many recipients are named in one event, each with an address and a name: about 100 KB, and 1 MB at the worst.
+pub const RECIPIENTS_IN_ONE: usize = 500;
+
+/// The type of the events that name the others.
+pub const CONTINUED: &str = "countersign.recipients.continued.v1";
 
 /// So many members are told of in one event: each may have a scope of some kilobytes.
 pub const MEMBERS_IN_ONE: usize = 50;
@@ -62,19 +71,19 @@ pub struct Envelope<'a> {
     pub traceparent: Option<&'a str>,
 }
 
-/// The outbox row of a workflow that was switched (NOT-7). Its sequence is the policy's version.
-pub fn of_switch(
+/// The outbox rows of a workflow that was switched (NOT-7). Their sequence is the policy's version.
+pub async fn of_switch(
     envelope: &Envelope<'_>,
     policy: &Policy,
     told: &Event,
     id: EventId,
-) -> Result<OutboxRow, Fault> {
+) -> Result<Vec<OutboxRow>, Fault> {
     let payload = event::event::Payload::Workflow(event::WorkflowEvent {
         area: policy.area.as_str().to_owned(),
         enabled: told.kind == EventKind::WorkflowEnabled,
     });
     let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version };
-    row(envelope, told, payload, subject, id)
+    rows(envelope, told, payload, subject, id).await
 }
 
 /// The outbox row of what `members` may see and decide from now on, in `context` after the change that made `version`.
@@ -148,9 +157,33 @@ pub fn of_erasure(account: AccountId, at: Timestamp, id: EventId) -> OutboxRow {
     }
 }
 
+#[derive(Clone)]
 struct Subject {
     text: String,
     sequence: i64,
+}
+
+/// The event, with as many recipients as one names, and those that name the others. Between two of them other calls have their turn:
+/// writing 100,000 recipients down takes long.
+async fn rows(
+    envelope: &Envelope<'_>,
+    told: &Event,
+    payload: event::event::Payload,
+    subject: Subject,
+    id: EventId,
+) -> Result<Vec<OutboxRow>, Fault> {
+    let mut parts = told.recipients.chunks(RECIPIENTS_IN_ONE);
+    let mut message = message(envelope, parts.next().unwrap_or_default(), payload);
+    let event_type = told.kind.as_str();
+    let mut rows = vec![written(envelope, event_type, &message, subject.clone(), id)?];
+    event_type.clone_into(&mut message.continues);
+    for part in parts {
+        tokio::task::yield_now().await;
+        message.recipients = part.iter().map(recipient).collect();
+        let id = EventId(ids::new_id());
+        rows.push(written(envelope, CONTINUED, &message, subject.clone(), id)?);
+    }
+    Ok(rows)
 }
 
 fn row(
@@ -160,18 +193,37 @@ fn row(
     subject: Subject,
     id: EventId,
 ) -> Result<OutboxRow, Fault> {
-    let message = event::Event {
+    let message = message(envelope, &told.recipients, payload);
+    written(envelope, told.kind.as_str(), &message, subject, id)
+}
+
+fn message(
+    envelope: &Envelope<'_>,
+    recipients: &[Recipient],
+    payload: event::event::Payload,
+) -> event::Event {
+    event::Event {
         account_name: envelope.account.name.clone(),
         actor: Some(convert::actor(envelope.actor)),
-        recipients: told.recipients.iter().map(recipient).collect(),
+        recipients: recipients.iter().map(recipient).collect(),
         payload: Some(payload),
-    };
-    let payload = json::to_text(&message)
+        continues: String::new(),
+    }
+}
+
+fn written(
+    envelope: &Envelope<'_>,
+    event_type: &str,
+    message: &event::Event,
+    subject: Subject,
+    id: EventId,
+) -> Result<OutboxRow, Fault> {
+    let payload = json::to_text(message)
         .map_err(|error| Fault::Internal("an event can't be written as JSON", Some(error.into())))?;
     Ok(OutboxRow {
         account_id: envelope.account.id,
         event_id: id,
-        event_type: told.kind.as_str().to_owned(),
+        event_type: event_type.to_owned(),
         subject: subject.text,
         sequence: subject.sequence,
         payload,
@@ -281,3 +333,6 @@ fn recipient(recipient: &Recipient) -> event::Recipient {
         .into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,9 @@ const NO_ELIGIBLE_APPROVERS: &str = "NO_ELIGIBLE_APPROVERS";
 /// The type of the event that an account is gone for good. Nobody is told of it: nobody is left.
 const ACCOUNT_ERASED: &str = "countersign.account.erased.v1";
 
+/// The type of the events that name further recipients of another.
+const CONTINUED: &str = "countersign.recipients.continued.v1";
+
 /// Why an event can never be acted on. Quotes nothing of its data.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -187,10 +190,15 @@ impl Plan {
             return Ok(Self { erases: true, ..Self::silent(event) });
         }
         let recipients = recipients(std::mem::take(&mut data.recipients))?;
+        let continued = event.event_type == CONTINUED;
+        if continued {
+            event.event_type = std::mem::take(&mut data.continues);
+        }
         let topic = Topic::of(&event.event_type);
         let ribbons = match topic {
             None => None,
-            Some(topic) => ribbon_change(topic, &data, &recipients, event.sequence)?,
+            Some(topic) => ribbon_change(topic, &data, &recipients, event.sequence)?
+                .map(|change| if continued { change.continued() } else { change }),
         };
         if topic == Some(Topic::Workflow) && !matches!(data.payload, Some(Payload::Workflow(_))) {
             return Err(Unusable::Payload("workflow"));
@@ -253,7 +261,10 @@ impl Plan {
             return Vec::new();
         }
         let ribbons = match &self.ribbons {
-            Some(RibbonChange { effect: RibbonEffect::Replace(ribbons), .. }) => ribbons.as_slice(),
+            Some(RibbonChange {
+                effect: RibbonEffect::Replace(ribbons) | RibbonEffect::Add(ribbons),
+                ..
+            }) => ribbons.as_slice(),
             _ => &[],
         };
         let viewers =
@@ -278,7 +289,11 @@ impl Plan {
         if !gathers {
             plan.mails.append(&mut plan.gathered);
         }
-        if let Some(RibbonChange { effect: RibbonEffect::Replace(ribbons), .. }) = &mut plan.ribbons {
+        if let Some(RibbonChange {
+            effect: RibbonEffect::Replace(ribbons) | RibbonEffect::Add(ribbons),
+            ..
+        }) = &mut plan.ribbons
+        {
             ribbons
                 .retain(|ribbon| ribbon.viewer_id == EVERYBODY || of(&ribbon.viewer_id).ribbon(self.group));
         }

@@ -278,7 +278,13 @@ fn request_sample(
 
 fn event(actor: Actor, payload: Payload) -> Event {
     let recipients = Vec::new();
-    Event { account_name: "Acme".to_owned(), actor: Some(actor), recipients, payload: Some(payload) }
+    Event {
+        account_name: "Acme".to_owned(),
+        actor: Some(actor),
+        recipients,
+        payload: Some(payload),
+        continues: String::new(),
+    }
 }
 
 fn sample(name: &'static str, what: &str, actor: Actor, payload: Payload, reason: RecipientReason) -> Sample {

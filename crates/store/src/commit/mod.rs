@@ -29,8 +29,8 @@ pub struct Commit {
     pub outcome: Outcome,
     /// When time alone changes the resource next, as it is then (LIF-17).
     pub due_at: Option<Timestamp>,
-    /// The event that tells of it.
-    pub outbox: OutboxRow,
+    /// The event that tells of it, and those that name further recipients of it.
+    pub outbox: Vec<OutboxRow>,
     /// What a repeated call is answered (REQ-18); none where the client gave no key.
     pub idempotency: Option<IdempotencyRecord>,
 }
@@ -132,7 +132,7 @@ struct Rows {
     request: Option<RequestRows>,
     review: Option<ReviewRow>,
     history: history::Model,
-    outbox: outbox::Model,
+    outbox: Vec<outbox::Model>,
     idempotency: Option<idempotency::Model>,
 }
 
@@ -159,7 +159,8 @@ impl Rows {
         let Commit { account_id, rules_version, outcome, due_at, outbox, idempotency } = commit;
         let consistent = outcome.resource.account_id == account_id
             && outcome.history.account_id == account_id
-            && outbox.account_id == account_id
+            && belong_together(&outbox)
+            && outbox.iter().all(|event| event.account_id == account_id)
             && outcome.history.resource_id == outcome.resource.id
             && outcome.history.sequence == outcome.resource.version;
         if !consistent {
@@ -174,10 +175,24 @@ impl Rows {
             request: outcome.request.as_ref().map(|write| RequestRows::of(write, &outcome)).transpose()?,
             review: outcome.review.as_ref().map(|write| ReviewRow::of(write, &outcome)).transpose()?,
             history: history::Model::of(&outcome.history, hash),
-            outbox: (&outbox).into(),
+            outbox: outbox.iter().map(Into::into).collect(),
             idempotency: idempotency.as_ref().map(Into::into),
         })
     }
+}
+
+/// Whether they are one event: the first, and others that differ in nothing but what is their own.
+fn belong_together(outbox: &[OutboxRow]) -> bool {
+    let shared = |event: &OutboxRow| {
+        (
+            event.account_id,
+            event.subject.clone(),
+            event.sequence,
+            event.traceparent.clone(),
+            event.occurred_at,
+        )
+    };
+    outbox.first().is_some_and(|first| outbox.iter().all(|event| shared(event) == shared(first)))
 }
 
 impl RequestRows {

@@ -142,7 +142,7 @@ fn parameters(rows: Rows) -> Vec<Value> {
     let mut all: Vec<Value> = vec![rows.rules_version.into(), rules_lock(rows.resource.account_id).into()];
     all.extend(values(&rows.resource));
     all.extend(values(&rows.history));
-    all.extend(values(&rows.outbox));
+    all.extend(events(&rows.outbox));
     all.extend(rows.idempotency.as_ref().map_or_else(|| idempotency::ABSENT.to_vec(), values));
     match rows.request {
         None => {}
@@ -172,6 +172,26 @@ fn parameters(rows: Rows) -> Vec<Value> {
         Some(ReviewRow::Open(review) | ReviewRow::Close(review)) => all.extend(values(&*review)),
     }
     all
+}
+
+/// What events have each for itself; the rest is the same for all that one outcome has.
+const OWN: [&str; 3] = ["event_id", "event_type", "payload"];
+
+/// The values of the outbox's columns: arrays of what is each one's own.
+fn events(rows: &[outbox::Model]) -> Vec<Value> {
+    let mut shared = rows.first().map(values).unwrap_or_default();
+    let own: [Value; 3] = [
+        rows.iter().map(|row| row.event_id).collect::<Vec<_>>().into(),
+        rows.iter().map(|row| row.event_type.clone()).collect::<Vec<_>>().into(),
+        rows.iter().map(|row| row.payload.clone()).collect::<Vec<_>>().into(),
+    ];
+    for (column, own) in OWN.into_iter().zip(own) {
+        let place = columns::<outbox::Entity>().iter().position(|name| *name == column);
+        if let Some(value) = place.and_then(|place| shared.get_mut(place)) {
+            *value = own;
+        }
+    }
+    shared
 }
 
 fn text(shape: Shape) -> String {
@@ -222,7 +242,15 @@ fn text(shape: Shape) -> String {
         }
         Shape::CloseReview => parts.push(close(&Row::of::<reviews::Entity>("reviews", &mut next))),
     }
-    parts.push(format!("event AS ({})", outbox.insert("resource", "")));
+    let [ids, types, payloads] = OWN.map(|column| outbox.at(column));
+    let own = format!(
+        "resource CROSS JOIN unnest({ids}::uuid[], {types}::text[], {payloads}::text[]) \
+         WITH ORDINALITY AS own (event_id, event_type, payload, place)"
+    );
+    let event = outbox.insert_as(&own, "ORDER BY own.place", |column| {
+        if OWN.contains(&column) { format!("own.{column}") } else { outbox.at(column) }
+    });
+    parts.push(format!("event AS ({event})"));
     let given = format!("WHERE {} IS NOT NULL", key.at("key"));
     parts.push(format!("answer AS ({})", key.insert("resource", &given)));
 

@@ -87,7 +87,7 @@ pub struct Settled {
     /// When time alone changes the resource next, as it is then (LIF-17).
     pub due_at: Option<Timestamp>,
     /// The event that tells of it.
-    pub outbox: OutboxRow,
+    pub outbox: Vec<OutboxRow>,
 }
 
 impl Store {

@@ -54,8 +54,10 @@ pub(super) async fn write_in(transaction: &DatabaseTransaction, rows: Rows) -> R
     if tried == Tried::Done {
         tried = insert_history(transaction, &history).await?;
     }
-    if tried == Tried::Done {
-        tried = insert(transaction, outbox, Table::Other).await?;
+    for event in outbox {
+        if tried == Tried::Done {
+            tried = insert(transaction, event, Table::Other).await?;
+        }
     }
     if let (Tried::Done, Some(answer)) = (tried, idempotency) {
         tried = insert(transaction, answer, Table::Idempotency).await?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use countersign_domain::EventId;
-use countersign_store::{OutboxRow, Relayed};
+use countersign_store::{Commit, Committed, OutboxRow, Relayed, StoreError};
 use countersign_testkit::{TestDatabase, both_databases};
 use tokio::{sync::oneshot, task::JoinSet};
 
@@ -15,6 +15,7 @@ use crate::support::*;
 
 both_databases! {
     events_go_out_once_and_whole,
+    all_events_of_an_outcome_go_out,
     what_is_not_confirmed_stays,
     a_relay_that_is_killed_loses_nothing,
     a_short_answer_confirms_nothing_more,
@@ -28,10 +29,45 @@ async fn committed(world: &World, count: usize) -> Vec<OutboxRow> {
     let mut rows = vec![];
     for _ in 0..count {
         let commit = world.commit(registration(&campaign(&world.account, &world.admin)));
-        rows.push(commit.outbox.clone());
+        rows.extend(commit.outbox.clone());
         world.store.commit(commit).await.unwrap();
     }
     rows
+}
+
+/// Proves NOT-10: an outcome that many are told of is written with all of its events, in their order, or with none of them.
+async fn all_events_of_an_outcome_go_out(db: TestDatabase) {
+    let world = World::new(db).await;
+    let new = campaign(&world.account, &world.admin);
+    let mut commit = world.commit(registration(&new));
+    let first = commit.outbox[0].clone();
+    for number in 1..=3 {
+        commit.outbox.push(OutboxRow {
+            event_id: EventId(id()),
+            event_type: "countersign.recipients.continued.v1".into(),
+            payload: format!(r#"{{"part":{number}}}"#),
+            ..first.clone()
+        });
+    }
+    let rows = commit.outbox.clone();
+    let stale = Commit { rules_version: 0, ..commit.clone() };
+    assert_eq!(world.store.commit(stale).await.unwrap(), Committed::Conflict);
+    assert_eq!(world.count("outbox").await, 0);
+    let mut foreign = commit.clone();
+    foreign.outbox[3].sequence += 1;
+    assert!(matches!(world.store.commit(foreign).await, Err(StoreError::Unstorable { .. })));
+    let none = Commit { outbox: vec![], ..commit.clone() };
+    assert!(matches!(world.store.commit(none).await, Err(StoreError::Unstorable { .. })));
+    assert_eq!(world.store.commit(commit).await.unwrap(), Committed::Done);
+    let mut seen = vec![];
+    let relayed = world
+        .store
+        .relay(10, async |batch| {
+            seen.extend(batch.clone());
+            vec![true; batch.len()]
+        })
+        .await;
+    assert_eq!((relayed.unwrap().published, seen), (4, rows));
 }
 
 async fn events_go_out_once_and_whole(db: TestDatabase) {

@@ -103,7 +103,7 @@ impl World {
         Commit {
             account_id: self.account.id,
             rules_version: self.account.rules_version,
-            outbox: event_of(&outcome),
+            outbox: vec![event_of(&outcome)],
             due_at: timer::due_at(&Lifecycles::default(), &outcome.resource),
             outcome,
             idempotency: None,
@@ -310,7 +310,7 @@ pub(crate) fn actor(member: &Member) -> ActorRef {
 pub(crate) fn settle(outcome: Outcome) -> Settled {
     Settled {
         due_at: timer::due_at(&Lifecycles::default(), &outcome.resource),
-        outbox: event_of(&outcome),
+        outbox: vec![event_of(&outcome)],
         outcome,
     }
 }

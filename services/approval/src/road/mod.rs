@@ -235,7 +235,7 @@ impl Road {
         outcome: Outcome,
         idempotency: Option<IdempotencyRecord>,
     ) -> Result<Committed, Fault> {
-        let outbox = outbox_row(call, &snapshot.account, &outcome)?;
+        let outbox = outbox_rows(call, &snapshot.account, &outcome).await?;
         let event = outcome.history.event;
         let left = snapshot.after(&outcome);
         let commit = Commit {
@@ -262,8 +262,8 @@ impl Road {
     }
 }
 
-fn outbox_row(call: &Call, account: &Account, outcome: &Outcome) -> Result<OutboxRow, Fault> {
-    events::of_outcome(account, outcome, EventId(ids::new_id()), call.traceparent.as_deref())
+async fn outbox_rows(call: &Call, account: &Account, outcome: &Outcome) -> Result<Vec<OutboxRow>, Fault> {
+    events::of_outcome(account, outcome, EventId(ids::new_id()), call.traceparent.as_deref()).await
 }
 
 fn collision() -> Fault {

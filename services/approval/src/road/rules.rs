@@ -22,7 +22,7 @@ use countersign_store::{
 };
 use prost::Message;
 
-use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_row, replay};
+use super::{ATTEMPTS, Call, Road, actor_of, collision, context_of, outbox_rows, replay};
 use crate::{events, fault::Fault};
 
 /// So many requests are settled in the transaction of the change itself: it holds up the account's other commands.
@@ -243,13 +243,13 @@ impl Road {
             let after = Context { actor: &Actor::Countersign, ..rules.context(context) };
             for (resource, request) in &concerned {
                 if let Some(outcome) = loss::settle(&after, resource, request) {
-                    let outbox = outbox_row(call, context.account, &outcome)?;
+                    let outbox = outbox_rows(call, context.account, &outcome).await?;
                     let due_at = timer::due_at(after.lifecycles, &outcome.resource);
                     settled.push(Settled { outcome, due_at, outbox });
                 }
             }
         }
-        let outbox = told(call, context, &rules, &change)?;
+        let outbox = told(call, context, &rules, &change).await?;
         Ok(RulesCommit {
             account_id: call.account,
             rules_version: context.account.rules_version,
@@ -266,7 +266,7 @@ impl Road {
 }
 
 /// The events of a change: what is told, and what members may see and decide from now on.
-fn told(
+async fn told(
     call: &Call,
     context: &Context<'_>,
     rules: &RulesAfter,
@@ -282,12 +282,14 @@ fn told(
     let mut rows = Vec::new();
     for told in &change.told {
         let id = EventId(ids::new_id());
-        rows.push(match told {
-            Told::Workflow(policy, event) => events::of_switch(&envelope, policy, event, id)?,
-            Told::Invitation { invitation, token, roles } => {
-                events::of_invitation(&envelope, invitation, token, roles, id)?
+        match told {
+            Told::Workflow(policy, event) => {
+                rows.extend(events::of_switch(&envelope, policy, event, id).await?);
             }
-        });
+            Told::Invitation { invitation, token, roles } => {
+                rows.push(events::of_invitation(&envelope, invitation, token, roles, id)?);
+            }
+        }
     }
     let switched = touched_by_switch(context, after.policies);
     let touched: Vec<&Member> = change.touched.iter().chain(switched).collect();

@@ -37,13 +37,15 @@ pub struct RibbonChange {
     pub effect: RibbonEffect,
 }
 
-/// The things that events do to ribbons. They commute, the first two given the sequence, the others always: whatever order
+/// The things that events do to ribbons. They commute, the first three given the sequence, the others always: whatever order
 /// events arrive in, the same ribbons are left (NOT-12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RibbonEffect {
     /// These take the place of all that the resource had about requests, unless a newer event has done so already. One that is
     /// the same as before stays, with its marks.
     Replace(Vec<NewRibbon>),
+    /// So do these, beside those of the event of the same sequence: it had more recipients than one names.
+    Add(Vec<NewRibbon>),
     /// These members are asked no more.
     Withdraw(Vec<Uuid>),
     /// These members are asked to close a review, unless it is closed already (NOT-9).
@@ -64,6 +66,17 @@ pub struct NewRibbon {
     pub viewer_id: Uuid,
     /// DECIDE, AWAITING or RESULT.
     pub kind: RibbonKind,
+}
+
+impl RibbonChange {
+    /// The same of an event that names further recipients of another.
+    pub(super) fn continued(mut self) -> Self {
+        if let RibbonEffect::Replace(ribbons) = self.effect {
+            let own = ribbons.into_iter().filter(|ribbon| ribbon.viewer_id != EVERYBODY);
+            self.effect = RibbonEffect::Add(own.collect());
+        }
+        self
+    }
 }
 
 /// What an event about `topic` does; none if it leaves ribbons as they are.

@@ -15,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(Erasures),
             Box::new(Preferences),
             Box::new(Sealing),
+            Box::new(Parts),
         ]
     }
 }
@@ -91,6 +92,21 @@ impl MigrationName for Sealing {
 impl MigrationTrait for Sealing {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, SEALING).await
+    }
+}
+
+struct Parts;
+
+impl MigrationName for Parts {
+    fn name(&self) -> &'static str {
+        "m0007_parts"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Parts {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, PARTS).await
     }
 }
 
@@ -322,4 +338,11 @@ CREATE TABLE account_states (
     version bigint NOT NULL,
     PRIMARY KEY (account_id)
 );
+";
+
+/// Only expands: the version before goes on with it, but knows no events that name further recipients.
+const PARTS: &str = "
+-- The sequence of the event that a ribbon is of: events of one sequence leave alone what the others made. What was made before is of
+-- an older one.
+ALTER TABLE ribbons ADD COLUMN sequence bigint NOT NULL DEFAULT -1;
 ";

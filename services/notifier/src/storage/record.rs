@@ -37,6 +37,7 @@ struct Taken {
 enum Write<'a> {
     Nothing,
     Replace(&'a RibbonChange, &'a [NewRibbon]),
+    Add(&'a RibbonChange, &'a [NewRibbon]),
     Withdraw(&'a RibbonChange, &'a [Uuid]),
     Review(&'a RibbonChange, Uuid, Vec<NewRibbon>),
 }
@@ -149,7 +150,7 @@ impl Storage {
         let Some(change) = &plan.ribbons else { return Ok(write) };
         let closed = |review_id: Uuid| [plan.account_id.into(), review_id.into()];
         match &change.effect {
-            RibbonEffect::Replace(_) | RibbonEffect::Withdraw(_) => Ok(write),
+            RibbonEffect::Replace(_) | RibbonEffect::Add(_) | RibbonEffect::Withdraw(_) => Ok(write),
             RibbonEffect::Review { review_id, viewers } => {
                 let is_closed = statement(transaction, IS_CLOSED, closed(*review_id));
                 if transaction.query_one_raw(is_closed).await?.is_some() {
@@ -185,7 +186,7 @@ const ERASURE: &str =
 /// that it withdraws from, nor does what is about a review, but both take its lock.
 fn cursor_target(change: &RibbonChange) -> i64 {
     match change.effect {
-        RibbonEffect::Replace(_) => change.sequence,
+        RibbonEffect::Replace(_) | RibbonEffect::Add(_) => change.sequence,
         // Below every sequence there is: sequences begin at 0.
         RibbonEffect::Withdraw(_) | RibbonEffect::Review { .. } | RibbonEffect::CloseReview(_) => -1,
     }
@@ -199,6 +200,7 @@ impl Taken {
         }
         match &change.effect {
             RibbonEffect::Replace(ribbons) => Write::Replace(change, ribbons),
+            RibbonEffect::Add(ribbons) => Write::Add(change, ribbons),
             RibbonEffect::Withdraw(member_ids) => Write::Withdraw(change, member_ids),
             RibbonEffect::Review { .. } | RibbonEffect::CloseReview(_) => Write::Nothing,
         }

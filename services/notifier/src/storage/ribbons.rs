@@ -118,8 +118,9 @@ const VISIBLE: &str = "FROM ribbons AS r \
 
 /// A member with a ribbon of their own about a request on a resource, dismissed or not, is not told what everybody is told.
 /// One about a review is beside that: the nil review is that of everybody's ribbon.
-const NOT_OWN: &str = "AND NOT EXISTS (SELECT 1 FROM ribbons AS own WHERE own.account_id = $1 \
-     AND own.resource_id = r.resource_id AND own.viewer_id = $2 AND own.review_id = r.review_id) ";
+/// One value for each ribbon, by the whole key: of NOT EXISTS PostgreSQL may make a join that reads all ribbons of the viewer for each.
+const NOT_OWN: &str = "AND (SELECT 1 FROM ribbons AS own WHERE own.account_id = $1 \
+     AND own.resource_id = r.resource_id AND own.viewer_id = $2 AND own.review_id = r.review_id) IS NULL ";
 
 const COLUMNS: &str = "r.ribbon_id, r.resource_id, r.resource_kind, r.resource_title, r.approval_request_id, r.kind, \
      r.action, r.request_state, r.actor_name, r.expiry_reason, r.note, r.review_id, r.created_at, r.audience, \

@@ -49,6 +49,7 @@ const NO_CONTENT: &[&str] = &[
     "Event.account_name",
     "Event.actor",
     "Event.bypass",
+    "Event.continues",
     "Event.invitation",
     "Event.recipients",
     "Event.request",
@@ -198,7 +199,9 @@ fn event_types() -> Vec<(String, String)> {
     let rows = rows.map(|line| line.split('|').map(str::trim).map(str::to_owned).collect::<Vec<_>>());
     rows.flat_map(|row| {
         let types: Vec<String> = row[1].split(", ").map(ToOwned::to_owned).collect();
-        types.into_iter().map(move |name| (name, row[3].clone()))
+        // What is continued has the payload of what it continues.
+        let payload = if row[3] == "that event's" { "request".to_owned() } else { row[3].clone() };
+        types.into_iter().map(move |name| (name, payload.clone()))
     })
     .collect()
 }
@@ -247,6 +250,7 @@ impl Marks {
             Kind::String if field.name() == "resource_id" => json!(RESOURCE),
             Kind::String if field.name() == "approval_request_id" => json!(request(1)),
             Kind::String if id => json!(ADA),
+            Kind::String if field.name() == "continues" => json!("countersign.request.submitted.v1"),
             Kind::String if field.name() == "email" => json!(format!("{}@example.com", self.mark(field))),
             Kind::String => json!(self.mark(field)),
             Kind::Enum(_) if field.name() == "ribbon" => json!(ribbon),

@@ -21,6 +21,27 @@ both_databases! {
     a_schema_of_another_version_is_refused,
     migrating_twice_and_at_once_is_harmless,
     what_an_older_version_wrote_survives_the_migration,
+    further_recipients_are_mailed_as_the_first,
+}
+
+/// Proves NOT-10, NOT-11: who is named in an event beside it gets the mail of what happened, once.
+async fn further_recipients_are_mailed_as_the_first(db: TestDatabase) {
+    let running = Running::silent(&db).await;
+    let first = about("submitted", 1, 0, vec![approver(ADA)]);
+    let mut more = about("submitted", 1, 0, vec![approver(LENA)]);
+    more.id = Uuid::from_u128(0xfade);
+    more.data["continues"] = json!(more.event_type);
+    more.event_type = "countersign.recipients.continued.v1".to_owned();
+    for event in [&more, &first, &more, &first] {
+        running.take(event).await;
+    }
+    assert_eq!(running.notifier.storage().backlog().await.unwrap().queued, 2);
+    // Of what this version has no words for it can't tell anybody.
+    let mut unknown = more.clone();
+    unknown.id = Uuid::from_u128(0xfadf);
+    unknown.data["continues"] = json!("countersign.request.escalated.v1");
+    assert!(matches!(running.handle(&unknown).await, Verdict::DeadLetter { .. }));
+    running.stop().await;
 }
 
 /// Proves NOT-11: the process died after the commit and before the acknowledgement, so the broker gives the event again.

@@ -10,7 +10,8 @@ use crate::support::{
     ADA, BO, LENA, REVIEW, Running, ZOE, about, approver, everything, recipient, request, review, reviewer,
     submitter,
 };
-use countersign_proto::event::{RecipientReason, RecipientRibbon};
+use countersign_proto::event::{self, Recipient, RecipientReason, RecipientRibbon};
+use countersign_proto::json;
 
 both_databases! {
     every_order_of_arrival_leaves_the_same_ribbons,
@@ -31,7 +32,7 @@ both_databases! {
 type Seen = Vec<(Uuid, Vec<(RibbonKind, Uuid)>)>;
 
 /// Stories, as events in their order, and what is left of them.
-fn life() -> [(&'static str, Vec<Event>, Seen); 9] {
+fn life() -> [(&'static str, Vec<Event>, Seen); 12] {
     let submitted =
         |number, sequence| about("submitted", number, sequence, vec![approver(ADA), approver(BO)]);
     let recorded = about("approval_recorded", 1, 1, Vec::new());
@@ -136,10 +137,68 @@ fn life() -> [(&'static str, Vec<Event>, Seen); 9] {
                 (LENA, vec![(Awaiting, request(2))]),
             ],
         ),
+        (
+            "submitted to more than one event names, of whom one approved",
+            vec![
+                about("submitted", 1, 0, vec![approver(BO)]),
+                more(&about("submitted", 1, 0, Vec::new()), &[approver(ADA)]),
+                more(&about("submitted", 1, 0, Vec::new()), &[approver(ZOE)]),
+                about("approval_recorded", 1, 1, Vec::new()),
+            ],
+            vec![
+                (ADA, vec![(Awaiting, request(1))]),
+                (BO, vec![(Decide, request(1))]),
+                (ZOE, vec![(Decide, request(1))]),
+                (LENA, vec![(Awaiting, request(1))]),
+            ],
+        ),
+        (
+            "given to more than one event names, some of whom were asked before",
+            vec![
+                submitted(1, 0),
+                about("reassigned", 1, 1, vec![approver(BO)]),
+                more(&about("reassigned", 1, 1, Vec::new()), &[approver(ADA)]),
+                more(&about("reassigned", 1, 1, Vec::new()), &[approver(ZOE)]),
+            ],
+            vec![
+                (ADA, vec![(Decide, request(1))]),
+                (BO, vec![(Decide, request(1))]),
+                (ZOE, vec![(Decide, request(1))]),
+                (LENA, vec![(Awaiting, request(1))]),
+            ],
+        ),
+        (
+            "told to more than one event names, and submitted again",
+            vec![
+                submitted(1, 0),
+                about("rejected", 1, 1, vec![submitter(LENA)]),
+                more(&about("rejected", 1, 1, Vec::new()), &[submitter(ZOE)]),
+                about("submitted", 2, 2, vec![approver(ADA)]),
+                more(&about("submitted", 2, 2, Vec::new()), &[approver(BO)]),
+            ],
+            vec![
+                (ADA, vec![(Decide, request(2))]),
+                (BO, vec![(Decide, request(2))]),
+                (ZOE, vec![(Awaiting, request(2))]),
+                (LENA, vec![(Awaiting, request(2))]),
+            ],
+        ),
     ]
 }
 
-fn told_by_mail(member: Uuid) -> countersign_proto::event::Recipient {
+/// Further recipients of `event`.
+fn more(event: &Event, recipients: &[Recipient]) -> Event {
+    let mut more = event.clone();
+    let first: Uuid = recipients[0].member_id.parse().unwrap();
+    more.id = Uuid::from_u128(event.id.as_u128() ^ (first.as_u128() << 40));
+    more.data["continues"] = event.event_type.clone().into();
+    more.event_type = "countersign.recipients.continued.v1".to_owned();
+    let recipients = event::Event { recipients: recipients.to_vec(), ..Default::default() };
+    more.data["recipients"] = json::to_value(&recipients).unwrap()["recipients"].clone();
+    more
+}
+
+fn told_by_mail(member: Uuid) -> Recipient {
     recipient(member, RecipientReason::Submitter, RecipientRibbon::Unspecified)
 }
 
@@ -171,7 +230,8 @@ fn moved(event: &Event, to: Uuid) -> Event {
     event
 }
 
-/// Proves NOT-9 and NOT-12: 2 + 24 + 24 + 2 + 120 + 6 + 24 + 24 + 24 orders of arrival, each with every event delivered twice.
+/// Proves NOT-9 and NOT-12: 2 + 24 + 24 + 2 + 120 + 6 + 24 + 24 + 24 + 24 + 24 + 120 orders of arrival, each with every event delivered
+/// twice.
 async fn every_order_of_arrival_leaves_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     let mut resource = 0;
@@ -193,7 +253,7 @@ async fn events_that_arrive_at_once_leave_the_same_ribbons(db: TestDatabase) {
     let running = Running::silent(&db).await;
     for round in 1..=30_u128 {
         for (index, (story, events, expected)) in (1..).zip(life()) {
-            let resource = Uuid::from_u128(round * 10 + index);
+            let resource = Uuid::from_u128(round * 100 + index);
             let handler = running.notifier.handler();
             let mut tasks = tokio::task::JoinSet::new();
             for event in &events {

@@ -195,6 +195,7 @@ pub fn other_event(what: &str, sequence: i64, recipients: Vec<Recipient>, payloa
         actor: actor(BO, "Bo Lindqvist"),
         recipients,
         payload: Some(payload),
+        continues: String::new(),
     };
     Event {
         id: new_id(),
@@ -288,6 +289,7 @@ pub fn about(what: &str, request_number: u128, sequence: i64, recipients: Vec<Re
         actor,
         recipients,
         payload: Some(Payload::Request(payload)),
+        continues: String::new(),
     };
     Event {
         // The same event has the same id in every test, and no two have the same.

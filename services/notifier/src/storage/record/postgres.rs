@@ -72,7 +72,11 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => {
-            clear(tx, plan, change, ribbons).await?;
+            clear(tx, plan, change, ribbons, true).await?;
+            make(tx, plan, change, Uuid::nil(), ribbons).await?;
+        }
+        Write::Add(change, ribbons) => {
+            clear(tx, plan, change, ribbons, false).await?;
             make(tx, plan, change, Uuid::nil(), ribbons).await?;
         }
         Write::Withdraw(change, member_ids) => withdraw(tx, plan, change, member_ids).await?,
@@ -120,7 +124,7 @@ async fn make(
     if ribbons.is_empty() {
         return Ok(());
     }
-    let values: [Value; 17] = [
+    let values: [Value; 18] = [
         plan.account_id.into(),
         change.resource_id.into(),
         change.approval_request_id.into(),
@@ -138,41 +142,49 @@ async fn make(
         ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
         audience_text(&change.audience).into(),
         review_id.into(),
+        change.sequence.into(),
     ];
     tx.execute_raw(statement(tx, RIBBONS, values)).await?;
     Ok(())
 }
 
+/// Removes what these take the place of: all that the resource had, or what their viewers had.
 async fn clear(
     tx: &DatabaseTransaction,
     plan: &Plan,
     change: &RibbonChange,
     ribbons: &[NewRibbon],
+    all: bool,
 ) -> Result<(), DbErr> {
-    let values: [Value; 6] = [
+    let values: [Value; 7] = [
         plan.account_id.into(),
         change.resource_id.into(),
         change.sequence.into(),
         change.approval_request_id.into(),
         ribbons.iter().map(|ribbon| ribbon.viewer_id).collect::<Vec<_>>().into(),
         ribbons.iter().map(|ribbon| ribbon.kind as i32).collect::<Vec<_>>().into(),
+        all.into(),
     ];
     tx.execute_raw(statement(tx, CLEAR, values)).await?;
     Ok(())
 }
 
-/// A ribbon that would be made again as it is stays, with its marks.
+/// A ribbon that would be made again as it is stays, with its marks, and is of this event from now on. What another event of the
+/// same sequence made stays too: the event had more recipients than one names.
 const CLEAR: &str = "WITH past AS ( \
-       DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3) \
-     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 \
-     AND review_id = '00000000-0000-0000-0000-000000000000' AND NOT (approval_request_id = $4 \
-     AND (viewer_id, kind) IN (SELECT made.viewer_id, made.kind \
-       FROM unnest($5::uuid[], $6::integer[]) AS made (viewer_id, kind)))";
+       DELETE FROM ribbon_withdrawals WHERE account_id = $1 AND resource_id = $2 AND sequence < $3), \
+     made AS (SELECT viewer_id, kind FROM unnest($5::uuid[], $6::integer[]) AS made (viewer_id, kind)), \
+     kept AS (UPDATE ribbons SET sequence = $3 WHERE account_id = $1 AND resource_id = $2 AND sequence < $3 \
+       AND review_id = '00000000-0000-0000-0000-000000000000' AND approval_request_id = $4 \
+       AND (viewer_id, kind) IN (SELECT viewer_id, kind FROM made)) \
+     DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND sequence < $3 \
+     AND review_id = '00000000-0000-0000-0000-000000000000' AND ($7 OR viewer_id = ANY ($5::uuid[])) \
+     AND NOT (approval_request_id = $4 AND (viewer_id, kind) IN (SELECT viewer_id, kind FROM made))";
 
 const RIBBONS: &str = "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, \
      resource_title, approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
-     audience, review_id) \
-     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16, $17 \
+     audience, review_id, sequence) \
+     SELECT $1, made.ribbon_id, made.viewer_id, $2, $4, $5, $3, made.kind, $6, $7, $8, $9, $10, $11, $16, $17, $18 \
      FROM unnest($13::uuid[], $14::uuid[], $15::integer[]) AS made (ribbon_id, viewer_id, kind) \
      WHERE made.kind <> $12 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals AS past WHERE past.account_id = $1 \
      AND past.resource_id = $2 AND past.approval_request_id = $3 AND past.member_id = made.viewer_id) \

@@ -1,5 +1,7 @@
 //! On `SQLite` a statement costs no round trip, so each row is its own.
 
+use std::collections::HashMap;
+
 use countersign_proto::inbox::RibbonKind;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Value};
 use uuid::Uuid;
@@ -51,7 +53,11 @@ pub(super) async fn write(
     match write {
         Write::Nothing => {}
         Write::Replace(change, ribbons) => {
-            clear(tx, plan, change, ribbons).await?;
+            clear(tx, plan, change, ribbons, true).await?;
+            make(tx, plan, change, Uuid::nil(), ribbons).await?;
+        }
+        Write::Add(change, ribbons) => {
+            clear(tx, plan, change, ribbons, false).await?;
             make(tx, plan, change, Uuid::nil(), ribbons).await?;
         }
         Write::Withdraw(change, member_ids) => {
@@ -85,30 +91,37 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// A ribbon that would be made again as it is stays, with its marks.
+/// Removes what these take the place of: all that the resource had, or what their viewers had. A ribbon that would be made again as
+/// it is stays, with its marks, and is of this event from now on. What another event of the same sequence made stays too: the event
+/// had more recipients than one names.
 async fn clear(
     tx: &DatabaseTransaction,
     plan: &Plan,
     change: &RibbonChange,
     ribbons: &[NewRibbon],
+    all: bool,
 ) -> Result<(), DbErr> {
-    let place: [Value; 3] = [plan.account_id.into(), change.resource_id.into(), Uuid::nil().into()];
+    let kinds: HashMap<Uuid, i32> =
+        ribbons.iter().map(|ribbon| (ribbon.viewer_id, ribbon.kind as i32)).collect();
+    let place: [Value; 4] =
+        [plan.account_id.into(), change.resource_id.into(), Uuid::nil().into(), change.sequence.into()];
     let held = "SELECT ribbon_id, viewer_id, kind, approval_request_id FROM ribbons \
-         WHERE account_id = $1 AND resource_id = $2 AND review_id = $3";
+         WHERE account_id = $1 AND resource_id = $2 AND review_id = $3 AND sequence < $4";
     for row in tx.query_all_raw(statement(tx, held, place)).await? {
         let (viewer_id, kind): (Uuid, i32) = (row.try_get("", "viewer_id")?, row.try_get("", "kind")?);
         let request: Uuid = row.try_get("", "approval_request_id")?;
-        let same = |ribbon: &NewRibbon| ribbon.viewer_id == viewer_id && ribbon.kind as i32 == kind;
-        if request == change.approval_request_id && ribbons.iter().any(same) {
+        let made = kinds.get(&viewer_id);
+        if !all && made.is_none() {
             continue;
         }
+        let same = request == change.approval_request_id && made == Some(&kind);
         let ribbon_id: Uuid = row.try_get("", "ribbon_id")?;
-        execute(
-            tx,
-            "DELETE FROM ribbons WHERE account_id = $1 AND ribbon_id = $2",
-            [plan.account_id.into(), ribbon_id.into()],
-        )
-        .await?;
+        let sql = if same {
+            "UPDATE ribbons SET sequence = $3 WHERE account_id = $1 AND ribbon_id = $2"
+        } else {
+            "DELETE FROM ribbons WHERE account_id = $1 AND ribbon_id = $2 AND sequence < $3"
+        };
+        execute(tx, sql, [plan.account_id.into(), ribbon_id.into(), change.sequence.into()]).await?;
     }
     execute(
         tx,
@@ -131,8 +144,8 @@ async fn make(
             tx,
             "INSERT INTO ribbons (account_id, ribbon_id, viewer_id, resource_id, resource_kind, resource_title, \
              approval_request_id, kind, action, request_state, actor_name, expiry_reason, note, created_at, \
-             audience, review_id) \
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17 \
+             audience, review_id, sequence) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $16, $17, $18 \
              WHERE $8 <> $15 OR NOT EXISTS (SELECT 1 FROM ribbon_withdrawals WHERE account_id = $1 \
              AND resource_id = $4 AND approval_request_id = $7 AND member_id = $3) \
              ON CONFLICT (account_id, resource_id, viewer_id, review_id) DO NOTHING",
@@ -154,6 +167,7 @@ async fn make(
                 (RibbonKind::Decide as i32).into(),
                 audience_text(&change.audience).into(),
                 review_id.into(),
+                change.sequence.into(),
             ],
         )
         .await?;
