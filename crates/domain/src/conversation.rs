@@ -8,7 +8,7 @@ use crate::{
     decide::{advance, check_open, history},
     history::HistoryEvent,
     limits,
-    loss::can_be_approved,
+    loss::{can_be_approved, lost_votes, with_voided},
     outcome::{Event, EventKind},
     perform::{approver_violations, check_version, next},
     permission::check_may_reassign,
@@ -54,7 +54,7 @@ pub fn comment(
 }
 
 /// Chooses other approvers: its submitter may, and Admins; who is assigned may hand on their own part. Approvals that were given
-/// still count.
+/// still count where who gave them may still decide: they are chosen again, nobody is chosen, or they are an Admin (REQ-7, REQ-22).
 pub fn reassign(
     context: &Context<'_>,
     resource: &Resource,
@@ -71,11 +71,6 @@ pub fn reassign(
     });
     if assigned == chosen {
         violations.push(Violation::new("approver_ids", "are those who are asked already"));
-    }
-    for (index, id) in command.approvers.iter().enumerate().filter(|(_, id)| request.decided_by(**id)) {
-        let name = context.directory.name_of(*id);
-        violations
-            .push(Violation::new(format!("approver_ids[{index}]"), format!("{name} has decided already")));
     }
     // Whoever only hands on what they were asked takes it from nobody else.
     let actor = context.actor.active_member();
@@ -94,18 +89,20 @@ pub fn reassign(
     }
     let mut after = advance(request);
     after.assignments = command.approvers.iter().copied().map(Assignment::new).collect();
+    let voided = lost_votes(context, resource, &after);
+    after.void(&voided, context.now);
     if !can_be_approved(context, resource, &after) {
         return Err(Refusal::NoEligibleApprovers(request.area.clone()));
     }
     let was_assigned = request.assignments.iter().map(|assignment| assignment.member);
     let removed = was_assigned.filter(|id| !command.approvers.contains(id)).collect();
     let resource_after = next(resource, context.now);
-    let note = note(context, &after, &command.note);
+    let note = note(context, &after, &with_voided(&voided, &command.note));
     let recipients = recipients::of_reassignment(context, request, &after, resource);
     Ok(Outcome {
         history: history(context, resource, &resource_after, request, HistoryEvent::Reassigned, &note),
         resource: resource_after,
-        request: Some(RequestWrite::Reassign { request: after, removed }),
+        request: Some(RequestWrite::Reassign { request: after, removed, voided }),
         review: None,
         event: Event { kind: EventKind::RequestReassigned, recipients },
     })

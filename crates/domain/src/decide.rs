@@ -4,6 +4,7 @@ use crate::{
     Context, Digest, Outcome, Refusal, Request, RequestState, RequestWrite, Resource, Violation,
     history::{HistoryEntry, HistoryEvent},
     lifecycle::Target,
+    loss,
     mask,
     outcome::{Event, EventKind},
     perform::{apply, check_version, check_winner, entry, next},
@@ -61,7 +62,11 @@ pub fn approve(
     check_digest(context, resource, request, command.digest.as_ref())?;
     let mut violations = Vec::new();
     check_winner(resource, &request.action, command.winner.as_deref(), &mut violations);
-    let last = request.approvals() + 1 >= usize::from(request.required_approvals);
+    // Where the loss of a right concerned very many requests, this one may not be settled yet (REQ-22).
+    let voided = loss::lost_votes(context, resource, request);
+    let mut decided = advance(request);
+    decided.void(&voided, context.now);
+    let last = decided.approvals() + 1 >= usize::from(request.required_approvals);
     if command.winner.is_some() && !last {
         // It would be lost in silence: only the approval that applies the action rolls a winner out.
         violations.push(Violation::new(
@@ -83,8 +88,7 @@ pub fn approve(
         })?;
 
     let decision = decision(context, Verdict::Approved, &command.note);
-    let mut decided = advance(request);
-    decided.decisions.push(decision.clone());
+    let anew = decided.add(decision.clone());
     let mut after = next(resource, context.now);
     let (event, kind) = if last {
         apply(&mut after, transition, request.launch_mode, command.winner.clone());
@@ -97,12 +101,20 @@ pub fn approve(
     };
     let recipients = match kind {
         EventKind::RequestApproved => recipients::of_decision(context, &decided),
+        _ if !voided.is_empty() => recipients::of_lost_approvers(context, &decided),
         _ => Vec::new(),
     };
+    let note = loss::with_voided(&voided, &command.note);
     Ok(Outcome {
-        history: history(context, resource, &after, request, event, &command.note),
+        history: history(context, resource, &after, request, event, &note),
         resource: after,
-        request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
+        request: Some(RequestWrite::Update {
+            request: decided,
+            decision: Some(decision),
+            anew,
+            lost: Vec::new(),
+            voided,
+        }),
         review: None,
         event: Event { kind, recipients },
     })
@@ -128,14 +140,20 @@ pub fn reject(
     }
     let decision = decision(context, Verdict::Rejected, &command.note);
     let mut decided = advance(request);
-    decided.decisions.push(decision.clone());
+    let anew = decided.add(decision.clone());
     decided.state = RequestState::Rejected { ending: ending(context, &command.note) };
     let after = go_back(context, resource, request, ApprovalStatus::ApprovalRejected);
     let recipients = recipients::of_decision(context, &decided);
     Ok(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Rejected, &command.note),
         resource: after,
-        request: Some(RequestWrite::Update { request: decided, decision: Some(decision), lost: Vec::new() }),
+        request: Some(RequestWrite::Update {
+            request: decided,
+            decision: Some(decision),
+            anew,
+            lost: Vec::new(),
+            voided: Vec::new(),
+        }),
         review: None,
         event: Event { kind: EventKind::RequestRejected, recipients },
     })
@@ -158,7 +176,7 @@ pub fn cancel(
     Ok(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Cancelled, &command.note),
         resource: after,
-        request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        request: Some(RequestWrite::update(ended)),
         review: None,
         event: Event { kind: EventKind::RequestCancelled, recipients },
     })
@@ -178,7 +196,7 @@ pub fn expire(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     Some(Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Expired, ""),
         resource: after,
-        request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        request: Some(RequestWrite::update(ended)),
         review: None,
         event: Event { kind: EventKind::RequestExpired, recipients },
     })
@@ -243,7 +261,7 @@ pub(crate) fn ending(context: &Context<'_>, note: &str) -> Ending {
 }
 
 fn decision(context: &Context<'_>, verdict: Verdict, note: &str) -> Decision {
-    Decision { by: context.actor.to_ref(), verdict, note: note.to_owned(), at: context.now }
+    Decision { by: context.actor.to_ref(), verdict, note: note.to_owned(), at: context.now, voided_at: None }
 }
 
 pub(crate) fn unlock(resource: &mut Resource, status: ApprovalStatus) {

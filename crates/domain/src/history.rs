@@ -42,6 +42,8 @@ pub enum HistoryEvent {
     Expired,
     /// Chosen approvers lost the right to decide, and others are left (REQ-10).
     AssignmentExpired,
+    /// Approvals stopped to count, because who gave them lost the right to decide (REQ-22); assignments may have ended with them.
+    VoteVoided,
     /// The request ended with its area's workflow.
     Reverted,
     /// The start time came (LIF-17).
@@ -62,7 +64,7 @@ pub enum HistoryEvent {
 
 impl HistoryEvent {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Registered,
         Self::Edited,
         Self::Staged,
@@ -76,6 +78,7 @@ impl HistoryEvent {
         Self::Cancelled,
         Self::Expired,
         Self::AssignmentExpired,
+        Self::VoteVoided,
         Self::Reverted,
         Self::Started,
         Self::Completed,
@@ -102,6 +105,7 @@ impl HistoryEvent {
             Self::Cancelled => "CANCELLED",
             Self::Expired => "EXPIRED",
             Self::AssignmentExpired => "ASSIGNMENT_EXPIRED",
+            Self::VoteVoided => "VOTE_VOIDED",
             Self::Reverted => "REVERTED",
             Self::Started => "STARTED",
             Self::Completed => "COMPLETED",

@@ -1,4 +1,4 @@
-//! What becomes of pending requests when a right to decide is lost (REQ-10), or their workflow is switched off (POL-2).
+//! What becomes of pending requests when a right to decide is lost (REQ-10, REQ-22), or their workflow is switched off (POL-2).
 //!
 //! The right itself is gone with the commit that takes it, whatever is still to be settled (REQ-9); so is the workflow. What a
 //! request shows of it is settled request by request, each in one outcome: no request is ever half settled. [`settle`] only looks
@@ -14,6 +14,7 @@ use crate::{
     limits,
     outcome::{Event, EventKind},
     perform::next,
+    permission::may_decide,
     recipients,
     request::ExpiryReason,
     resource::ApprovalStatus,
@@ -23,7 +24,7 @@ use crate::{
 /// Which pending requests a change of the rules can concern.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Concern {
-    /// Requests to which one of these is assigned.
+    /// Requests to which one of these is assigned, or which one of them has approved.
     pub members: BTreeSet<MemberId>,
     /// All of them: so few approvers are left that any request may have too few.
     pub everything: bool,
@@ -72,16 +73,19 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
             .count();
         concern.everything |= lost && unlimited < ALWAYS_ENOUGH;
     }
-    // Whoever was chosen, Admins may decide as well (REQ-7).
-    let is_admin_no_more = |admin: &Member| !left.get(&admin.id).is_some_and(|member| member.is_admin());
-    concern.everything |= before.directory.admins().any(is_admin_no_more)
-        && after.directory.admins().take(ALWAYS_ENOUGH).count() < ALWAYS_ENOUGH;
+    // Whoever was chosen, Admins may decide as well (REQ-7), and what one approved as Admin they may not decide any more.
+    let is_admin_no_more = |admin: &&Member| !left.get(&admin.id).is_some_and(|member| member.is_admin());
+    let mut gone = before.directory.admins().filter(is_admin_no_more).map(|admin| admin.id).peekable();
+    concern.everything |=
+        gone.peek().is_some() && after.directory.admins().take(ALWAYS_ENOUGH).count() < ALWAYS_ENOUGH;
+    concern.members.extend(gone);
     concern
 }
 
 /// Settles one pending request: without a workflow it is reverted. Else assignments of those who can't decide it any more are
-/// EXPIRED, and where no assignee is left, or fewer members than the approvals that are missing, the request ends: it could never
-/// be approved, and was refused had it been submitted now (REQ-11). None: nothing has changed for it.
+/// EXPIRED, their approvals don't count any more (REQ-22), and where no assignee is left, or fewer members than the approvals that
+/// are missing, the request ends: it could never be approved, and was refused had it been submitted now (REQ-11). None: nothing has
+/// changed for it.
 pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> Option<Outcome> {
     if request.state != RequestState::Pending {
         return None;
@@ -89,29 +93,26 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     if !context.workflow_is_on(&request.area) {
         return Some(revert(context, resource, request));
     }
-    let component = Component::of_area(&request.area);
-    let self_approval = context.policies.of(&request.area).allow_self_approval;
-    let may_decide = |id: MemberId| {
-        (self_approval || !request.submitted_by(id))
-            && context.directory.active(id).is_some_and(|member| {
-                context.access(member).rights_on(&component, &resource.audience).approve
-            })
+    let can_decide = |id: MemberId| {
+        let member = context.directory.active(id);
+        member.is_some_and(|member| may_decide(context, member, resource, request).is_ok())
     };
-    let lost: Vec<MemberId> = request.assigned().filter(|id| !may_decide(*id)).collect();
+    let lost: Vec<MemberId> = request.assigned().filter(|id| !can_decide(*id)).collect();
     let no_assignee_left = request.has_chosen_approvers() && request.assigned().all(|id| lost.contains(&id));
-    let nobody_left = no_assignee_left || !can_be_approved(context, resource, request);
-    if lost.is_empty() && !nobody_left {
+    let voided = lost_votes(context, resource, request);
+    let mut after = advance(request);
+    after.void(&voided, context.now);
+    let nobody_left = no_assignee_left || !can_be_approved(context, resource, &after);
+    if lost.is_empty() && voided.is_empty() && !nobody_left {
         return None;
     }
-
-    let mut after = advance(request);
     for assignment in &mut after.assignments {
         if lost.contains(&assignment.member) {
             assignment.expired_at = Some(context.now);
         }
     }
     let lost: Vec<ActorRef> = lost.into_iter().map(|id| named(context, id)).collect();
-    let note = note(&lost);
+    let note = note(&lost, &voided);
     let (resource_after, what, kind, recipients) = if nobody_left {
         let reason = ExpiryReason::NoEligibleApprovers;
         after.state = RequestState::Expired { ending: ending(context, &note), reason };
@@ -124,15 +125,15 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
     } else {
         (
             next(resource, context.now),
-            HistoryEvent::AssignmentExpired,
+            if voided.is_empty() { HistoryEvent::AssignmentExpired } else { HistoryEvent::VoteVoided },
             EventKind::RequestAssignmentExpired,
-            recipients::of_lost_assignees(context, &after),
+            recipients::of_lost_approvers(context, &after),
         )
     };
     Some(Outcome {
         history: history(context, resource, &resource_after, request, what, &note),
         resource: resource_after,
-        request: Some(RequestWrite::Update { request: after, decision: None, lost }),
+        request: Some(RequestWrite::Update { request: after, decision: None, anew: false, lost, voided }),
         review: None,
         event: Event { kind, recipients },
     })
@@ -154,15 +155,40 @@ pub(crate) fn can_be_approved(context: &Context<'_>, resource: &Resource, reques
     could_approve == missing
 }
 
+/// Those whose decisions count and should not: they may not decide `request` any more (REQ-22).
+pub(crate) fn lost_votes(context: &Context<'_>, resource: &Resource, request: &Request) -> Vec<ActorRef> {
+    let can_decide = |by: &ActorRef| {
+        let member = by.member_id.and_then(|id| context.directory.active(id));
+        member.is_some_and(|member| may_decide(context, member, resource, request).is_ok())
+    };
+    let lost = request.votes().map(|decision| &decision.by).filter(|by| !can_decide(by));
+    lost.map(|by| ActorRef { service: None, ..by.clone() }).collect()
+}
+
 fn named(context: &Context<'_>, id: MemberId) -> ActorRef {
     ActorRef { member_id: Some(id), name: context.directory.name_of(id), service: None }
 }
 
 /// What history says of it.
-fn note(lost: &[ActorRef]) -> String {
-    let names: Vec<&str> = lost.iter().map(|actor| actor.name.as_str()).collect();
-    match names.as_slice() {
-        [] => "too few are left who could approve".to_owned(),
-        names => format!("can't decide any more: {}", names.join(", ")),
+fn note(lost: &[ActorRef], voided: &[ActorRef]) -> String {
+    let lost = match names(lost).as_str() {
+        "" if voided.is_empty() => "too few are left who could approve".to_owned(),
+        "" => String::new(),
+        names => format!("can't decide any more: {names}"),
+    };
+    with_voided(voided, &lost)
+}
+
+/// A note with the names of those whose approvals don't count any more, if there are any.
+pub(crate) fn with_voided(voided: &[ActorRef], note: &str) -> String {
+    if voided.is_empty() {
+        return note.to_owned();
     }
+    let voided = format!("no longer counted: the approval of {}", names(voided));
+    if note.is_empty() { voided } else { format!("{voided}. {note}") }
+}
+
+fn names(actors: &[ActorRef]) -> String {
+    let names: Vec<&str> = actors.iter().map(|actor| actor.name.as_str()).collect();
+    names.join(", ")
 }

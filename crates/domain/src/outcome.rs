@@ -18,8 +18,12 @@ pub enum RequestWrite {
         request: Request,
         /// The member's decision that changed it, if one did.
         decision: Option<Decision>,
+        /// Whether that takes the place of one of theirs that does not count any more (REQ-22).
+        anew: bool,
         /// The assignments that ended with it (REQ-10).
         lost: Vec<ActorRef>,
+        /// Those whose decisions stopped to count with it (REQ-22).
+        voided: Vec<ActorRef>,
     },
     /// Other approvers are chosen: guarded as an update.
     Reassign {
@@ -27,6 +31,8 @@ pub enum RequestWrite {
         request: Request,
         /// The assignments that are gone with it.
         removed: Vec<MemberId>,
+        /// Those whose decisions stopped to count with it (REQ-22).
+        voided: Vec<ActorRef>,
     },
     /// Its reminder was sent, or somebody commented on it: guarded by its version, which stays, because nothing changed that a
     /// decision is about.
@@ -34,6 +40,11 @@ pub enum RequestWrite {
 }
 
 impl RequestWrite {
+    /// Changed, and nobody's decision made or voided with it.
+    pub const fn update(request: Request) -> Self {
+        Self::Update { request, decision: None, anew: false, lost: Vec::new(), voided: Vec::new() }
+    }
+
     /// The request after it.
     pub const fn request(&self) -> &Request {
         match self {
@@ -89,7 +100,7 @@ pub enum EventKind {
     RequestExpired,
     /// A request ended with its area's workflow.
     RequestReverted,
-    /// A chosen approver lost the right to decide, and others are left (REQ-10).
+    /// Somebody lost the right to decide, and with it an assignment or an approval (REQ-10, REQ-22); the request goes on.
     RequestAssignmentExpired,
     /// Somebody commented on a pending request (REQ-21).
     RequestCommented,

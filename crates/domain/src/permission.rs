@@ -158,8 +158,21 @@ pub(crate) fn check_may_decide(
     resource: &Resource,
     request: &Request,
 ) -> Result<(), Refusal> {
-    let (member, rights) = reader(context, resource, request)?;
-    require(rights.approve, Permission::Approve, Component::of_area(&request.area).as_str())?;
+    let (member, _) = reader(context, resource, request)?;
+    may_decide(context, member, resource, request)
+}
+
+/// Whether `member` may decide `request`: the one answer for who is about to, for who did, and for who is asked (REQ-5, REQ-7,
+/// REQ-22).
+pub(crate) fn may_decide(
+    context: &Context<'_>,
+    member: &Member,
+    resource: &Resource,
+    request: &Request,
+) -> Result<(), Refusal> {
+    let component = Component::of_area(&request.area);
+    let rights = context.access(member).rights_on(&component, &resource.audience);
+    require(rights.approve, Permission::Approve, component.as_str())?;
     let policy = context.policies.of(&request.area);
     if request.submitted_by(member.id) && !policy.allow_self_approval {
         return Err(Refusal::SelfApproval(request.id));

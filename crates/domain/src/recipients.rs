@@ -148,8 +148,8 @@ pub fn of_expiry(
     to.recipients
 }
 
-/// NOT-6: the submitter, when an assignee was lost and others are left.
-pub fn of_lost_assignees(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
+/// NOT-6: the submitter, when an assignee or an approval was lost and the request goes on.
+pub fn of_lost_approvers(context: &Context<'_>, request: &Request) -> Vec<Recipient> {
     let mut to = Collector::default();
     let submitter = request.submitter.member_id.and_then(|id| context.directory.get(id));
     to.add(submitter, Reason::Submitter, true, None);

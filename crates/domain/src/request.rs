@@ -143,6 +143,20 @@ pub struct Decision {
     pub note: String,
     /// When.
     pub at: Timestamp,
+    /// When it stopped to count, because who made it lost the right to decide (REQ-22).
+    pub voided_at: Option<Timestamp>,
+}
+
+impl Decision {
+    /// Whether it counts.
+    pub const fn holds(&self) -> bool {
+        self.voided_at.is_none()
+    }
+
+    /// Whether `member` made it.
+    pub fn is_by(&self, member: MemberId) -> bool {
+        self.by.member_id == Some(member)
+    }
 }
 
 /// A chosen approver.
@@ -198,7 +212,7 @@ pub struct Request {
     pub assignments: Vec<Assignment>,
     /// How many approvals it needs, as the policy was at submission.
     pub required_approvals: u8,
-    /// The decisions so far, oldest first.
+    /// The decisions so far, oldest first: those that count and those that don't any more.
     pub decisions: Vec<Decision>,
     /// When it expires by itself (REQ-14).
     pub deadline: Option<Timestamp>,
@@ -215,14 +229,36 @@ pub struct Request {
 }
 
 impl Request {
-    /// How many approvals it has.
-    pub fn approvals(&self) -> usize {
-        self.decisions.iter().filter(|decision| decision.verdict == Verdict::Approved).count()
+    /// The decisions that count (REQ-22), oldest first.
+    pub fn votes(&self) -> impl Iterator<Item = &Decision> {
+        self.decisions.iter().filter(|decision| decision.holds())
     }
 
-    /// Whether `member` has decided on it.
+    /// How many approvals it has.
+    pub fn approvals(&self) -> usize {
+        self.votes().filter(|decision| decision.verdict == Verdict::Approved).count()
+    }
+
+    /// Whether `member` has decided on it, and that counts.
     pub fn decided_by(&self, member: MemberId) -> bool {
-        self.decisions.iter().any(|decision| decision.by.member_id == Some(member))
+        self.votes().any(|decision| decision.is_by(member))
+    }
+
+    /// Voids what these decided: it stays to be seen, and does not count from `now` on.
+    pub(crate) fn void(&mut self, lost: &[ActorRef], now: Timestamp) {
+        let is_lost = |decision: &Decision| lost.iter().any(|who| who.member_id == decision.by.member_id);
+        for decision in self.decisions.iter_mut().filter(|decision| decision.holds() && is_lost(decision)) {
+            decision.voided_at = Some(now);
+        }
+    }
+
+    /// Adds a decision, in the place of an earlier one of the same member that does not count any more. Whether there was one.
+    pub(crate) fn add(&mut self, decision: Decision) -> bool {
+        let before = self.decisions.len();
+        self.decisions.retain(|earlier| earlier.by.member_id != decision.by.member_id);
+        let anew = self.decisions.len() < before;
+        self.decisions.push(decision);
+        anew
     }
 
     /// Whether approvers were chosen.

@@ -20,7 +20,7 @@ pub(crate) fn revert(context: &Context<'_>, resource: &Resource, request: &Reque
     Outcome {
         history: history(context, resource, &after, request, HistoryEvent::Reverted, &note),
         resource: after,
-        request: Some(RequestWrite::Update { request: ended, decision: None, lost: Vec::new() }),
+        request: Some(RequestWrite::update(ended)),
         review: None,
         event: Event { kind: EventKind::RequestReverted, recipients: Vec::new() },
     }

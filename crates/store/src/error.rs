@@ -169,8 +169,8 @@ fn classify_postgres(code: &str, about: Option<&str>) -> Failure {
         "23505" => Failure::Unique(Unique::Named(about.unwrap_or_default().to_owned())),
         // Serialization failure and deadlock.
         "40001" | "40P01" => Failure::Raced,
-        // The guard inside `commit::postgres`: history's null sequence.
-        "23502" if about == Some("sequence") => Failure::Raced,
+        // The guards inside `commit::postgres`: history's null sequence, a decision's null verdict.
+        "23502" if matches!(about, Some("sequence" | "verdict")) => Failure::Raced,
         // Lock not available, statement cancelled by its time-out, read-only after a failover.
         "55P03" | "57014" | "25006" => Failure::Unavailable,
         _ => match code.get(..2) {

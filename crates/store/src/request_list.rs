@@ -68,7 +68,7 @@ pub struct RequestFilter {
     pub kinds: Option<Vec<Kind>>,
     /// Only submitted by this member.
     pub submitter: Option<MemberId>,
-    /// Only decided by this member.
+    /// Only decided by this member, where that counts (REQ-22).
     pub decided_by: Option<MemberId>,
     /// Only what waits for a member.
     pub waiting: Option<Waiting>,
@@ -184,7 +184,9 @@ impl Text {
             let member = self.bind(member.0);
             return vec![Source {
                 from: "decisions AS d JOIN requests AS q ON q.account_id = d.account_id AND q.request_id = d.request_id",
-                condition: format!(" AND d.account_id = $1 AND d.member_id = {member}"),
+                condition: format!(
+                    " AND d.account_id = $1 AND d.member_id = {member} AND d.voided_at_us IS NULL"
+                ),
             }];
         }
         let Some(Waiting { member, areas }) = &filter.waiting else {
@@ -202,7 +204,7 @@ impl Text {
         // decided seldom reads all of their decisions for each request.
         let undecided = format!(
             " AND q.state = 'PENDING' AND (SELECT 1 FROM decisions AS d WHERE d.account_id = q.account_id \
-             AND d.request_id = q.request_id AND d.member_id = {member}) IS NULL"
+             AND d.request_id = q.request_id AND d.member_id = {member} AND d.voided_at_us IS NULL) IS NULL"
         );
         let mut sources = vec![Source {
             from: "request_approvers AS w JOIN requests AS q ON q.account_id = w.account_id AND q.request_id = w.request_id",

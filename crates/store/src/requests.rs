@@ -25,7 +25,8 @@ pub(crate) fn selected(backend: Backend) -> &'static str {
              ORDER BY ra.position)::text FROM request_approvers AS ra \
              WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_assignments, \
              (SELECT json_agg(json_build_object('member_id', d.member_id, 'member_name', d.member_name, \
-             'service', d.service, 'verdict', d.verdict, 'note', d.note, 'decided_at_us', d.decided_at_us) \
+             'service', d.service, 'verdict', d.verdict, 'note', d.note, 'decided_at_us', d.decided_at_us, \
+             'voided_at_us', d.voided_at_us) \
              ORDER BY d.request_version)::text FROM decisions AS d \
              WHERE d.account_id = q.account_id AND d.request_id = q.request_id) AS q_decisions",
             select_list::<requests::Entity>("q", "q_")
@@ -38,7 +39,7 @@ pub(crate) fn selected(backend: Backend) -> &'static str {
              WHERE ra.account_id = q.account_id AND ra.request_id = q.request_id) AS q_assignments, \
              (SELECT json_group_array(json_object('member_id', lower(hex(d.member_id)), \
              'member_name', d.member_name, 'service', d.service, 'verdict', d.verdict, 'note', d.note, \
-             'decided_at_us', d.decided_at_us) ORDER BY d.request_version) FROM decisions AS d \
+             'decided_at_us', d.decided_at_us, 'voided_at_us', d.voided_at_us) ORDER BY d.request_version) FROM decisions AS d \
              WHERE d.account_id = q.account_id AND d.request_id = q.request_id) AS q_decisions",
             select_list::<requests::Entity>("q", "q_")
         )
@@ -95,6 +96,7 @@ struct DecisionRow {
     verdict: String,
     note: String,
     decided_at_us: i64,
+    voided_at_us: Option<i64>,
 }
 
 impl DecisionRow {
@@ -111,6 +113,7 @@ impl DecisionRow {
             verdict,
             note: self.note,
             at: Timestamp(self.decided_at_us),
+            voided_at: self.voided_at_us.map(Timestamp),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What a loss of rights (REQ-10) or a workflow that is switched off (POL-2) leaves to do: which pending requests it concerns, and
+//! What a loss of rights (REQ-10, REQ-22) or a workflow that is switched off (POL-2) leaves to do: which pending requests it concerns, and
 //! the obligation to look at all of them.
 //!
 //! Requests that are few are settled in the commit that takes the right. Where they are many, that commit leaves a sweep
@@ -167,17 +167,21 @@ fn values(backend: Backend, account: AccountId, concern: &Concern, limit: u32) -
     ]
 }
 
-/// It walks the pending requests and looks each one's approvers up by their key. Counting keeps that order of things:
+/// It walks the pending requests and looks each one's approvers and decisions up by their key. Counting keeps that order of things:
 /// PostgreSQL may turn EXISTS into a pass over the whole table.
 fn found(backend: Backend) -> String {
     const CHOSEN: &str = "SELECT count(*) FROM request_approvers AS c \
         WHERE c.account_id = p.account_id AND c.request_id = p.request_id";
+    const VOTED: &str = "SELECT count(*) FROM decisions AS d \
+        WHERE d.account_id = p.account_id AND d.request_id = p.request_id";
     format!(
         "SELECT p.account_id, p.request_id FROM requests AS p \
          WHERE p.account_id = $1 AND p.state = 'PENDING' \
-         AND (({CHOSEN} AND c.expired_at_us IS NULL AND {concerned}) > 0 OR $3 OR {of_area}) \
+         AND (({CHOSEN} AND c.expired_at_us IS NULL AND {concerned}) > 0 \
+         OR ({VOTED} AND d.voided_at_us IS NULL AND {voted}) > 0 OR $3 OR {of_area}) \
          ORDER BY p.request_id LIMIT $4",
         concerned = members::is_among(backend, "c.member_id", 2),
+        voted = members::is_among(backend, "d.member_id", 2),
         of_area = match backend {
             Backend::Postgres => "p.area = ANY ($5)",
             Backend::Sqlite => "p.area IN (SELECT value FROM json_each($5))",

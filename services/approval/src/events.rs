@@ -10,7 +10,7 @@ use countersign_domain::{
     request::ExpiryReason,
     rules::{Sight, sight},
 };
-use countersign_proto::{event, json};
+use countersign_proto::{event, json, types};
 use countersign_runtime::ids;
 use countersign_store::OutboxRow;
 
@@ -278,11 +278,21 @@ fn request_event(resource: &Resource, request: &Request, outcome: &Outcome) -> e
         approvals: i32::try_from(request.approvals()).unwrap_or(i32::MAX),
         required_approvals: i32::from(request.required_approvals),
         launch_mode: resources::launch_mode(request.launch_mode).into(),
-        lost_approvers: match &outcome.request {
-            Some(RequestWrite::Update { lost, .. }) => lost.iter().map(convert::actor).collect(),
+        lost_approvers: lost_approvers(outcome),
+        voided_approvals: match &outcome.request {
+            Some(RequestWrite::Update { voided, .. } | RequestWrite::Reassign { voided, .. }) => {
+                voided.iter().map(convert::actor).collect()
+            }
             _ => Vec::new(),
         },
     }
+}
+
+/// Those who were asked, or had approved, and can't decide any more: each once.
+fn lost_approvers(outcome: &Outcome) -> Vec<types::Actor> {
+    let Some(RequestWrite::Update { lost, voided, .. }) = &outcome.request else { return Vec::new() };
+    let is_lost = |who: &ActorRef| lost.iter().any(|other| other.member_id == who.member_id);
+    lost.iter().chain(voided.iter().filter(|who| !is_lost(who))).map(convert::actor).collect()
 }
 
 fn bypass_event(resource: &Resource, review: &Review) -> event::BypassEvent {

@@ -74,6 +74,19 @@ fn requests() -> Vec<Sample> {
             RequestEvent { lost_approvers: vec![ada(), zoe()], ..campaign() },
             Submitter,
         ),
+        request_sample(
+            "approval-voided",
+            "assignment_expired",
+            bo(),
+            RequestEvent {
+                approvals: 1,
+                required_approvals: 3,
+                lost_approvers: vec![ada()],
+                voided_approvals: vec![ada()],
+                ..campaign()
+            },
+            Submitter,
+        ),
         told(
             "reassigned",
             bo(),

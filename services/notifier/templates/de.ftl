@@ -177,7 +177,10 @@ assignment-expired =
         [one] kann
        *[other] können
     } nicht mehr über die Anfrage entscheiden, { deed }
-    .consequence = Die anderen Gefragten können weiterhin entscheiden; die Anfrage wartet weiter.
+    .consequence = { $voided ->
+        [0] Die anderen Gefragten können weiterhin entscheiden; die Anfrage wartet weiter.
+       *[other] Eine Genehmigung, die sie erteilt hatten, zählt nicht mehr: Es liegen { approvals } vor, und die Anfrage wartet weiter.
+    }
 reassigned =
     .subject = Freigabe nötig: { deed-title }
     .headline = { $actor } bittet Sie um die Entscheidung über die Anfrage, { deed }

@@ -140,11 +140,14 @@ approval-recorded =
     .subject = { approvals }: { deed-title }
     .headline = { $actor } approved the request to { deed }
     .consequence = It has { approvals } now.
-# $lost: names. $count: how many.
+# $lost: names. $count: how many. $voided: how many of their approvals no longer count.
 assignment-expired =
     .subject = Fewer approvers: { deed-title }
     .headline = { $lost } can no longer decide the request to { deed }
-    .consequence = The others who were asked still are, so it goes on waiting for a decision.
+    .consequence = { $voided ->
+        [0] The others who were asked still are, so it goes on waiting for a decision.
+       *[other] What they approved does not count any more: the request has { approvals } now, and goes on waiting for a decision.
+    }
 reassigned =
     .subject = Approval needed: { deed-title }
     .headline = { $actor } asks you to decide the request to { deed }

@@ -163,7 +163,10 @@ assignment-expired =
         [one] puede
        *[other] pueden
     } decidir la solicitud de { deed }
-    .consequence = Las demás personas consultadas siguen pudiendo decidir; la solicitud sigue a la espera.
+    .consequence = { $voided ->
+        [0] Las demás personas consultadas siguen pudiendo decidir; la solicitud sigue a la espera.
+       *[other] Lo que habían aprobado ya no cuenta: la solicitud tiene ahora { approvals } y sigue a la espera de una decisión.
+    }
 reassigned =
     .subject = Aprobación necesaria: { deed-title }
     .headline = { $actor } le pide que decida la solicitud de { deed }

@@ -166,7 +166,10 @@ assignment-expired =
         [one] peut
        *[other] peuvent
     } plus statuer sur la demande visant à { deed }
-    .consequence = Les autres personnes sollicitées peuvent toujours se prononcer ; la demande reste en attente.
+    .consequence = { $voided ->
+        [0] Les autres personnes sollicitées peuvent toujours se prononcer ; la demande reste en attente.
+       *[other] Ce qu’elles avaient approuvé ne compte plus : la demande compte maintenant { approvals } et reste en attente d’une décision.
+    }
 reassigned =
     .subject = Approbation requise : { deed-title }
     .headline = { $actor } vous demande de statuer sur la demande visant à { deed }

@@ -23,7 +23,7 @@ const LONGEST: usize = 200;
 const ENOUGH: usize = 6_000;
 
 /// Every entry of history that people and time can make.
-const EXPECTED: [&str; 22] = [
+const EXPECTED: [&str; 23] = [
     "REGISTERED",
     "EDITED",
     "STAGED",
@@ -43,6 +43,7 @@ const EXPECTED: [&str; 22] = [
     "EXPIRED DEADLINE",
     "EXPIRED NO_ELIGIBLE_APPROVERS",
     "ASSIGNMENT_EXPIRED",
+    "VOTE_VOIDED",
     "REVERTED",
     "STARTED",
     "COMPLETED",

@@ -80,7 +80,9 @@ fn other_approvers_are_asked() {
     let pending = launch(&world, &[Who::Approver, Who::SecondApprover]);
     let outcome =
         world.reassign(Who::Creator, &pending, &[Who::EditorWithRight, Who::SecondApprover]).unwrap();
-    let Some(RequestWrite::Reassign { request, removed }) = &outcome.request else { panic!("{outcome:?}") };
+    let Some(RequestWrite::Reassign { request, removed, .. }) = &outcome.request else {
+        panic!("{outcome:?}")
+    };
     assert_eq!(removed, &[Who::Approver.id()]);
     assert_eq!(request.assigned().collect::<Vec<_>>(), [Who::EditorWithRight.id(), Who::SecondApprover.id()]);
     assert_eq!(request.version, pending.request.version + 1);
@@ -130,7 +132,9 @@ fn only_approvers_can_be_asked_instead() {
     assert_eq!(result, Err(Refusal::NoEligibleApprovers(Area::CAMPAIGNS)));
 }
 
-/// Its submitter, who is asked, and Admins; an approval that was given still counts.
+/// Its submitter, who is asked, and Admins; an approval counts on where who gave it may still decide.
+///
+/// Proves REQ-7, REQ-22.
 #[test]
 fn who_may_choose_other_approvers() {
     let world = World::new().with(|policy| policy.required_approvals = 2);
@@ -143,14 +147,20 @@ fn who_may_choose_other_approvers() {
         let denied = Refusal::PermissionDenied { permission, component: component.into() };
         assert_eq!(result.as_ref().err(), (!may).then_some(&denied), "{who:?}");
     }
-    // Who hands it on takes it from nobody else, and gives it to nobody who has decided.
+    // Who hands it on takes it from nobody else.
     assert_eq!(violated(world.reassign(Who::Approver, &pending, &[Who::EditorWithRight])), ["approver_ids"]);
     assert_eq!(violated(world.reassign(Who::Approver, &pending, &[])), ["approver_ids"]);
     let once = Pending::after(world.approve(Who::Approver, &pending).unwrap());
-    let back = world.reassign(Who::Creator, &once, &[Who::Approver]);
-    assert_eq!(violated(back), ["approver_ids[0]"]);
-    let moved = Pending::after(world.reassign(Who::Creator, &once, &[Who::EditorWithRight]).unwrap());
-    assert_eq!(moved.request.approvals(), 1);
+    let away = world.reassign(Who::Creator, &once, &[Who::EditorWithRight]).unwrap();
+    let note = "asked now: EditorWithRight. no longer counted: the approval of Approver";
+    assert_eq!(away.history.note, note);
+    assert_eq!(away.request.unwrap().request().approvals(), 0);
+    for kept in [&[Who::Approver, Who::EditorWithRight][..], &[]] {
+        let kept = Pending::after(world.reassign(Who::Creator, &once, kept).unwrap());
+        assert_eq!(kept.request.approvals(), 1);
+    }
+    let moved = world.reassign(Who::Creator, &once, &[Who::Approver, Who::EditorWithRight]).unwrap();
+    let moved = Pending::after(moved);
     let done = Pending::after(world.approve(Who::EditorWithRight, &moved).unwrap());
     assert_eq!(done.request.state.as_str(), "APPROVED");
     assert!(matches!(world.reassign(Who::Admin, &done, &[]), Err(Refusal::Decided { .. })));

@@ -137,9 +137,24 @@ struct Rows {
 }
 
 enum RequestRows {
-    Insert { request: requests::Model, approvers: Vec<uuid::Uuid> },
-    Update { request: requests::Model, decision: Option<decisions::Model>, lost: Vec<Lost> },
-    Reassign { request: requests::Model, approvers: Vec<uuid::Uuid>, removed: Vec<uuid::Uuid> },
+    Insert {
+        request: requests::Model,
+        approvers: Vec<uuid::Uuid>,
+    },
+    Update {
+        request: requests::Model,
+        decision: Option<decisions::Model>,
+        /// Whether the decision takes the place of one that does not count any more.
+        anew: bool,
+        lost: Vec<Lost>,
+        voided: Vec<Lost>,
+    },
+    Reassign {
+        request: requests::Model,
+        approvers: Vec<uuid::Uuid>,
+        removed: Vec<uuid::Uuid>,
+        voided: Vec<Lost>,
+    },
     Noted(requests::Model),
 }
 
@@ -148,10 +163,10 @@ enum ReviewRow {
     Close(Box<reviews::Model>),
 }
 
-/// A chosen approver's assignment that ends, and when.
+/// A member whose assignment ends, or whose decision stops to count, and when.
 struct Lost {
     member_id: uuid::Uuid,
-    expired_at_us: i64,
+    at_us: i64,
 }
 
 impl Rows {
@@ -211,16 +226,18 @@ impl RequestRows {
                 }
                 Self::Insert { request: request.into(), approvers: chosen(request) }
             }
-            RequestWrite::Update { request, decision, lost } => {
+            RequestWrite::Update { request, decision, anew, lost, voided } => {
                 let decision =
                     decision.as_ref().map(|decision| decisions::Model::of(request, decision)).transpose()?;
-                let lost = lost.iter().map(|who| Lost::of(request, who)).collect::<Result<_, _>>()?;
-                Self::Update { request: request.into(), decision, lost }
+                let lost = lost.iter().map(|who| Lost::assignment(request, who)).collect::<Result<_, _>>()?;
+                let voided = Lost::votes(request, voided)?;
+                Self::Update { request: request.into(), decision, anew: *anew, lost, voided }
             }
-            RequestWrite::Reassign { request, removed } => Self::Reassign {
+            RequestWrite::Reassign { request, removed, voided } => Self::Reassign {
                 request: request.into(),
                 approvers: chosen(request),
                 removed: removed.iter().map(|member| member.0).collect(),
+                voided: Lost::votes(request, voided)?,
             },
             RequestWrite::Noted(request) => Self::Noted(request.into()),
         })
@@ -250,7 +267,7 @@ impl ReviewRow {
 }
 
 impl Lost {
-    fn of(request: &Request, who: &ActorRef) -> Result<Self, StoreError> {
+    fn assignment(request: &Request, who: &ActorRef) -> Result<Self, StoreError> {
         let ended = request.assignments.iter().find_map(|assignment| {
             let is_this = Some(assignment.member) == who.member_id;
             assignment.expired_at.filter(|_| is_this).map(|at| (assignment.member, at))
@@ -260,7 +277,21 @@ impl Lost {
                 what: "an expired assignment that the request does not have",
             });
         };
-        Ok(Self { member_id: member.0, expired_at_us: at.0 })
+        Ok(Self { member_id: member.0, at_us: at.0 })
+    }
+
+    fn votes(request: &Request, voided: &[ActorRef]) -> Result<Vec<Self>, StoreError> {
+        let vote = |who: &ActorRef| {
+            let decision = request.decisions.iter().find(|decision| decision.by.member_id == who.member_id);
+            let (member, at) = (who.member_id, decision.and_then(|decision| decision.voided_at));
+            let (Some(member), Some(at)) = (member, at) else {
+                return Err(StoreError::Unstorable {
+                    what: "a voided decision that the request does not have",
+                });
+            };
+            Ok(Self { member_id: member.0, at_us: at.0 })
+        };
+        voided.iter().map(vote).collect()
     }
 }
 

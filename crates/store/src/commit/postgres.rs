@@ -36,7 +36,7 @@ use std::sync::LazyLock;
 use sea_orm::{ConnectionTrait, EntityTrait, Value};
 use uuid::Uuid;
 
-use super::{RequestRows, ReviewRow, Rows, Table, Tried, refused};
+use super::{Lost, RequestRows, ReviewRow, Rows, Table, Tried, refused};
 use crate::{
     StoreError,
     entities::{columns, decisions, history, idempotency, outbox, requests, resources, reviews, values},
@@ -59,6 +59,8 @@ enum Shape {
     Decide,
     /// The same of one with chosen approvers.
     DecideAssigned,
+    /// The same, and decisions stop to count, or one is made anew (REQ-22).
+    Revise,
     /// Other approvers are chosen.
     Reassign,
     /// A reminder was sent, or a comment made.
@@ -70,13 +72,14 @@ enum Shape {
 }
 
 impl Shape {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Register,
         Self::Change,
         Self::Submit,
         Self::SubmitTo,
         Self::Decide,
         Self::DecideAssigned,
+        Self::Revise,
         Self::Reassign,
         Self::Note,
         Self::OpenReview,
@@ -91,6 +94,9 @@ impl Shape {
             (None, Some(ReviewRow::Close(_))) => Self::CloseReview,
             (Some(RequestRows::Insert { approvers, .. }), _) if approvers.is_empty() => Self::Submit,
             (Some(RequestRows::Insert { .. }), _) => Self::SubmitTo,
+            (Some(RequestRows::Update { anew, voided, .. }), _) if *anew || !voided.is_empty() => {
+                Self::Revise
+            }
             (Some(RequestRows::Update { request, .. }), _) if request.assigned => Self::DecideAssigned,
             (Some(RequestRows::Update { .. }), _) => Self::Decide,
             (Some(RequestRows::Reassign { .. }), _) => Self::Reassign,
@@ -99,7 +105,7 @@ impl Shape {
     }
 
     fn sql(self) -> &'static str {
-        static TEXTS: LazyLock<[String; 10]> = LazyLock::new(|| Shape::ALL.map(text));
+        static TEXTS: LazyLock<[String; 11]> = LazyLock::new(|| Shape::ALL.map(text));
         &TEXTS[self as usize]
     }
 
@@ -112,6 +118,7 @@ impl Shape {
             | Self::SubmitTo
             | Self::Decide
             | Self::DecideAssigned
+            | Self::Revise
             | Self::Reassign
             | Self::Note => Some("request"),
         }
@@ -122,7 +129,7 @@ impl Shape {
 /// exclusively, and sees the row as it has left it.
 pub(super) async fn write(database: &impl ConnectionTrait, rows: Rows) -> Result<Tried, StoreError> {
     let shape = Shape::of(&rows);
-    let commit = statement(database, shape.sql(), parameters(rows));
+    let commit = statement(database, shape.sql(), parameters(shape, rows));
     match database.execute_raw(commit).await {
         // The last link, history, says whether the chain held.
         Ok(done) if done.rows_affected() == 1 => Ok(Tried::Done),
@@ -138,7 +145,7 @@ pub(super) fn rules_lock(account: Uuid) -> i64 {
 }
 
 /// The parameters, in the order in which [`text`] counts them.
-fn parameters(rows: Rows) -> Vec<Value> {
+fn parameters(shape: Shape, rows: Rows) -> Vec<Value> {
     let mut all: Vec<Value> = vec![rows.rules_version.into(), rules_lock(rows.resource.account_id).into()];
     all.extend(values(&rows.resource));
     all.extend(values(&rows.history));
@@ -152,18 +159,21 @@ fn parameters(rows: Rows) -> Vec<Value> {
                 all.push(approvers.into());
             }
         }
-        Some(RequestRows::Update { request, decision, lost }) => {
+        Some(RequestRows::Update { request, decision, lost, voided, .. }) => {
             all.extend(values(&request));
             all.extend(decision.as_ref().map_or_else(|| decisions::ABSENT.to_vec(), values));
-            if request.assigned {
-                all.push(lost.iter().map(|lost| lost.member_id).collect::<Vec<_>>().into());
-                all.push(lost.iter().map(|lost| lost.expired_at_us).collect::<Vec<_>>().into());
+            if matches!(shape, Shape::DecideAssigned | Shape::Revise) {
+                all.extend(arrays(&lost));
+            }
+            if matches!(shape, Shape::Revise) {
+                all.extend(arrays(&voided));
             }
         }
-        Some(RequestRows::Reassign { request, approvers, removed }) => {
+        Some(RequestRows::Reassign { request, approvers, removed, voided }) => {
             all.extend(values(&request));
             all.push(approvers.into());
             all.push(removed.into());
+            all.extend(arrays(&voided));
         }
         Some(RequestRows::Noted(request)) => all.extend(values(&request)),
     }
@@ -192,6 +202,13 @@ fn events(rows: &[outbox::Model]) -> Vec<Value> {
         }
     }
     shared
+}
+
+/// Who, and when.
+fn arrays(lost: &[Lost]) -> [Value; 2] {
+    let members: Vec<Uuid> = lost.iter().map(|lost| lost.member_id).collect();
+    let times: Vec<i64> = lost.iter().map(|lost| lost.at_us).collect();
+    [members.into(), times.into()]
 }
 
 fn text(shape: Shape) -> String {
@@ -224,6 +241,11 @@ fn text(shape: Shape) -> String {
             let request = Row::of::<requests::Entity>("requests", &mut next);
             parts.extend([submit(&request), choose(&request, next)]);
         }
+        Shape::Revise => {
+            let request = Row::of::<requests::Entity>("requests", &mut next);
+            parts.extend([change(&request), decide_anew(&mut next)]);
+            parts.extend([end_assignments(&request, next), void(&request, next + 2)]);
+        }
         Shape::Decide | Shape::DecideAssigned => {
             let request = Row::of::<requests::Entity>("requests", &mut next);
             parts.extend([change(&request), decide(&mut next)]);
@@ -234,6 +256,7 @@ fn text(shape: Shape) -> String {
         Shape::Reassign => {
             let request = Row::of::<requests::Entity>("requests", &mut next);
             parts.extend([change(&request), choose(&request, next), dismiss(&request, next + 1)]);
+            parts.push(void(&request, next + 2));
         }
         Shape::Note => parts.push(note(&Row::of::<requests::Entity>("requests", &mut next))),
         Shape::OpenReview => {
@@ -329,6 +352,43 @@ fn decide(next: &mut usize) -> String {
     let decision = Row::of::<decisions::Entity>("decisions", next);
     let given = format!("WHERE {} IS NOT NULL", decision.at("member_id"));
     format!("decision AS ({})", decision.insert("resource", &given))
+}
+
+/// As [`decide`], in the place of a decision that does not count any more. Where the earlier one still counts, the null verdict fails
+/// the statement (POL-3).
+fn decide_anew(next: &mut usize) -> String {
+    let decision = Row::of::<decisions::Entity>("decisions", next);
+    let set =
+        decision.columns.iter().filter(|column| !decisions::KEY.contains(column)).map(
+            |column| match *column {
+                "verdict" => {
+                    "verdict = CASE WHEN decisions.voided_at_us IS NOT NULL THEN excluded.verdict END"
+                        .to_owned()
+                }
+                column => format!("{column} = excluded.{column}"),
+            },
+        );
+    let anew = format!(
+        "WHERE {} IS NOT NULL ON CONFLICT ({}) DO UPDATE SET {}",
+        decision.at("member_id"),
+        decisions::KEY.join(", "),
+        set.collect::<Vec<_>>().join(", ")
+    );
+    format!("decision AS ({})", decision.insert("resource", &anew))
+}
+
+/// Notes that decisions don't count any more.
+fn void(request: &Row, parameter: usize) -> String {
+    format!(
+        "voided AS (UPDATE decisions AS d SET voided_at_us = gone.at_us \
+         FROM resource, unnest(${members}, ${times}) AS gone (member_id, at_us) \
+         WHERE d.account_id = {account} AND d.request_id = {id} AND d.member_id = gone.member_id \
+         AND d.voided_at_us IS NULL)",
+        members = parameter,
+        times = parameter + 1,
+        account = request.at("account_id"),
+        id = request.at("request_id"),
+    )
 }
 
 /// Ends the assignments of those who lost the right to decide, and closes all of them where the request has ended.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{Lost, RequestRows, ReviewRow, Rows, Table, Tried, insert, refused};
 use crate::{
     Store, StoreError,
-    entities::{columns, history, request_approvers, requests, resources, reviews, values},
+    entities::{columns, decisions, history, request_approvers, requests, resources, reviews, values},
     error::failed,
     store::statement,
 };
@@ -101,10 +101,17 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
             }
             Ok(tried)
         }
-        RequestRows::Update { request, decision, lost } => {
+        RequestRows::Update { request, decision, anew, lost, voided } => {
             let mut tried = update_request(transaction, &request).await?;
             if let (Tried::Done, Some(decision)) = (tried, decision) {
-                tried = insert(transaction, decision, Table::Decisions).await?;
+                tried = if anew {
+                    decide_anew(transaction, decision).await?
+                } else {
+                    insert(transaction, decision, Table::Decisions).await?
+                };
+            }
+            if tried == Tried::Done {
+                void(transaction, &request, voided).await?;
             }
             if tried == Tried::Done && request.assigned {
                 for lost in lost {
@@ -116,7 +123,7 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
             }
             Ok(tried)
         }
-        RequestRows::Reassign { request, approvers, .. } => {
+        RequestRows::Reassign { request, approvers, voided, .. } => {
             let (account_id, request_id) = (request.account_id, request.request_id);
             let mut tried = update_request(transaction, &request).await?;
             if tried == Tried::Done {
@@ -124,6 +131,7 @@ async fn write_request(transaction: &DatabaseTransaction, request: RequestRows) 
                 let sql = "DELETE FROM request_approvers WHERE account_id = $1 AND request_id = $2";
                 execute(transaction, sql, vec![account_id.into(), request_id.into()]).await?;
                 tried = insert_approvers(transaction, account_id, request_id, approvers).await?;
+                void(transaction, &request, voided).await?;
             }
             Ok(tried)
         }
@@ -200,13 +208,41 @@ async fn end_assignment(
 ) -> Result<(), StoreError> {
     let sql = "UPDATE request_approvers SET expired_at_us = $4, open = false \
         WHERE account_id = $1 AND request_id = $2 AND member_id = $3";
-    let values = vec![
-        request.account_id.into(),
-        request.request_id.into(),
-        lost.member_id.into(),
-        lost.expired_at_us.into(),
-    ];
+    let values =
+        vec![request.account_id.into(), request.request_id.into(), lost.member_id.into(), lost.at_us.into()];
     execute(transaction, sql, values).await.map(|_| ())
+}
+
+/// A decision in the place of one that does not count any more; where the earlier one still counts, nothing (POL-3).
+async fn decide_anew(
+    transaction: &DatabaseTransaction,
+    decision: decisions::Model,
+) -> Result<Tried, StoreError> {
+    let updated = decisions::Entity::update_many()
+        .filter(decisions::Column::AccountId.eq(decision.account_id))
+        .filter(decisions::Column::RequestId.eq(decision.request_id))
+        .filter(decisions::Column::MemberId.eq(decision.member_id))
+        .filter(decisions::Column::VoidedAtUs.is_not_null())
+        .set(decision.into_active_model().reset_all())
+        .exec(transaction)
+        .await
+        .map_err(failed("commit"))?;
+    Ok(done_if(updated.rows_affected == 1))
+}
+
+/// Notes that decisions don't count any more.
+async fn void(
+    transaction: &DatabaseTransaction,
+    request: &requests::Model,
+    voided: Vec<Lost>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE decisions SET voided_at_us = $4 \
+        WHERE account_id = $1 AND request_id = $2 AND member_id = $3 AND voided_at_us IS NULL";
+    for Lost { member_id, at_us } in voided {
+        let key = [request.account_id.into(), request.request_id.into()];
+        execute(transaction, sql, key.into_iter().chain([member_id.into(), at_us.into()]).collect()).await?;
+    }
+    Ok(())
 }
 
 /// Nobody is asked any more.

@@ -21,6 +21,8 @@ pub struct Model {
     pub decided_at_us: i64,
     /// The version of the request that this decision made: their order.
     pub request_version: i64,
+    /// When it stopped to count, because the right to decide was lost (REQ-22).
+    pub voided_at_us: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -28,8 +30,11 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The columns of its key.
+pub(crate) const KEY: [&str; 3] = ["account_id", "request_id", "member_id"];
+
 /// The values of a decision that is not there, of the columns' types.
-pub(crate) const ABSENT: [Value; 9] = [
+pub(crate) const ABSENT: [Value; 10] = [
     Value::Uuid(None),
     Value::Uuid(None),
     Value::Uuid(None),
@@ -37,6 +42,7 @@ pub(crate) const ABSENT: [Value; 9] = [
     Value::String(None),
     Value::String(None),
     Value::String(None),
+    Value::BigInt(None),
     Value::BigInt(None),
     Value::BigInt(None),
 ];
@@ -56,6 +62,7 @@ impl Model {
             note: decision.note.clone(),
             decided_at_us: decision.at.0,
             request_version: request.version,
+            voided_at_us: decision.voided_at.map(|at| at.0),
         })
     }
 }

@@ -9,6 +9,7 @@ mod m0002_access;
 mod m0003_workflow;
 mod m0004_history;
 mod m0005_lifecycles;
+mod m0006_signatures;
 mod m0007_account_history;
 mod m0008_witnesses;
 mod m0009_staged_marks;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_workflow::Migration),
             Box::new(m0004_history::Migration),
             Box::new(m0005_lifecycles::Migration),
+            Box::new(m0006_signatures::Migration),
             Box::new(m0007_account_history::Migration),
             Box::new(m0008_witnesses::Migration),
             Box::new(m0009_staged_marks::Migration),

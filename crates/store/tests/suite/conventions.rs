@@ -175,6 +175,7 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0003_workflow".into(),
                 "m0004_history".into(),
                 "m0005_lifecycles".into(),
+                "m0006_signatures".into(),
                 "m0007_account_history".into(),
                 "m0008_witnesses".into(),
                 "m0009_staged_marks".into(),

@@ -10,13 +10,18 @@ use countersign_domain::{
     outcome::EventKind,
     request::{Ending, ExpiryReason},
 };
-use countersign_store::{About, Committed, Concerned, RulesCommit, Store, StoreError, Sweep};
+use countersign_store::{
+    About, Committed, Concerned, RequestFilter, RulesCommit, Store, StoreError, Sweep, Waiting,
+};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
 
 both_databases! {
     an_expired_assignment_comes_back,
+    a_voided_vote_comes_back_and_is_made_anew,
+    a_reassignment_voids_votes,
+    who_has_approved_is_concerned,
     a_right_goes_with_the_requests_that_it_leaves,
     a_conflict_in_the_last_settled_request_leaves_nothing,
     an_assignment_that_is_none_is_refused,
@@ -49,8 +54,33 @@ fn settled(resource: &Resource, request: &Request, who: &Member, nobody_left: bo
         outcome.event.kind = EventKind::RequestAssignmentExpired;
         outcome.history.event = HistoryEvent::AssignmentExpired;
     }
-    outcome.request =
-        Some(RequestWrite::Update { request: after_it, decision: None, lost: vec![actor(who)] });
+    outcome.request = Some(RequestWrite::Update {
+        request: after_it,
+        decision: None,
+        anew: false,
+        lost: vec![actor(who)],
+        voided: vec![],
+    });
+    outcome
+}
+
+/// What `who` approved does not count any more; an assignment of theirs stays.
+fn voided(resource: &Resource, request: &Request, who: &Member) -> Outcome {
+    let mut outcome = settled(resource, request, who, false);
+    let mut after_it = Request { version: request.version + 1, ..request.clone() };
+    for decision in &mut after_it.decisions {
+        if decision.by.member_id == Some(who.id) {
+            decision.voided_at = Some(after(7));
+        }
+    }
+    outcome.history.event = HistoryEvent::VoteVoided;
+    outcome.request = Some(RequestWrite::Update {
+        request: after_it,
+        decision: None,
+        anew: false,
+        lost: vec![],
+        voided: vec![actor(who)],
+    });
     outcome
 }
 
@@ -88,6 +118,95 @@ async fn an_expired_assignment_comes_back(db: TestDatabase) {
     let decided = approval(&outcome.resource, &expected, &second);
     world.done(decided.clone()).await;
     assert_eq!(request_of(&world, request.id).await, *decided.request.unwrap().request());
+}
+
+/// Proves REQ-22, POL-3 as far as the store goes.
+async fn a_voided_vote_comes_back_and_is_made_anew(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let [first, second] = approvers(&mut world).await;
+    for chosen in [false, true] {
+        let (mut resource, mut request) =
+            if chosen { world.submitted_to(&[&first, &second]).await } else { world.submitted().await };
+        for approver in [&first, &second] {
+            let outcome = partial_approval(&resource, &request, approver);
+            world.done(outcome.clone()).await;
+            (resource, request) = (outcome.resource, outcome.request.unwrap().request().clone());
+        }
+        let lost = voided(&resource, &request, &first);
+        world.done(lost.clone()).await;
+        let without = lost.request.as_ref().unwrap().request().clone();
+        assert_eq!(request_of(&world, request.id).await, without);
+        assert_eq!((without.approvals(), without.decisions.len()), (1, 2));
+
+        // Lists follow: what counts was decided, what does not waits again.
+        let decided = |member: &Member| RequestFilter {
+            decided_by: Some(member.id),
+            resource: Some(resource.id),
+            ..RequestFilter::default()
+        };
+        let waits = |member: &Member| RequestFilter {
+            waiting: Some(Waiting { member: member.id, areas: vec![(request.area.clone(), false)] }),
+            resource: Some(resource.id),
+            ..RequestFilter::default()
+        };
+        for (filter, found) in
+            [(decided(&first), 0), (decided(&second), 1), (waits(&first), 1), (waits(&second), 0)]
+        {
+            let listed = world.store.list_requests(world.account.id, &filter, None, 5).await.unwrap();
+            assert_eq!(listed.items.len(), found, "{filter:?}");
+        }
+
+        // Made anew it is the newest; made twice it is refused by the row itself.
+        let anew = partial_approval(&lost.resource, &without, &first);
+        world.done(anew.clone()).await;
+        let now = anew.request.unwrap().request().clone();
+        assert_eq!(request_of(&world, request.id).await, now);
+        let by: Vec<_> = now.decisions.iter().map(|decision| decision.by.member_id).collect();
+        assert_eq!((by, now.approvals()), (vec![Some(second.id), Some(first.id)], 2));
+        let twice = partial_approval(&anew.resource, &now, &first);
+        assert!(matches!(twice.request, Some(RequestWrite::Update { anew: true, .. })));
+        assert_eq!(world.store.commit(world.commit(twice)).await.unwrap(), Committed::Conflict);
+        assert_eq!(request_of(&world, request.id).await, now);
+        world.done(approval(&anew.resource, &now, &world.admin)).await;
+    }
+}
+
+/// Proves REQ-7, REQ-22 as far as the store goes.
+async fn a_reassignment_voids_votes(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let [first, second] = approvers(&mut world).await;
+    let (resource, request) = world.submitted_to(&[&first]).await;
+    let once = partial_approval(&resource, &request, &first);
+    world.done(once.clone()).await;
+    let mut outcome = reassignment(&once.resource, once.request.unwrap().request(), &[&second]);
+    if let Some(RequestWrite::Reassign { request, voided, .. }) = &mut outcome.request {
+        request.decisions[0].voided_at = Some(NOW);
+        voided.push(actor(&first));
+    }
+    world.done(outcome.clone()).await;
+    assert_eq!(request_of(&world, request.id).await, *outcome.request.unwrap().request());
+}
+
+/// Proves REQ-22: a loss finds the pending requests that who lost the right has approved, and no others.
+async fn who_has_approved_is_concerned(db: TestDatabase) {
+    let mut world = World::new(db).await;
+    let [gone, stays] = approvers(&mut world).await;
+    let concern = Concern { members: BTreeSet::from([gone.id]), ..Concern::default() };
+    let mut expected = Vec::new();
+    for (approver, concerned) in [(&gone, true), (&stays, false)] {
+        let (resource, request) = world.submitted().await;
+        let outcome = partial_approval(&resource, &request, approver);
+        world.done(outcome.clone()).await;
+        if concerned {
+            expected.push((outcome.resource, outcome.request.unwrap().request().clone()));
+        }
+    }
+    let found = world.store.concerned(world.account.id, &concern, 10).await.unwrap();
+    let requests: Vec<_> = found.into_iter().map(|(_, request)| request).collect();
+    let (resource, request) = &expected[0];
+    assert_eq!(requests, [request.clone()]);
+    world.done(voided(resource, request, &gone)).await;
+    assert_eq!(world.store.concerned(world.account.id, &concern, 10).await.unwrap(), []);
 }
 
 /// Proves REQ-10 and REQ-9: the loss and what it leaves are one.

@@ -444,9 +444,18 @@ pub(crate) fn submission_of(resource: &Resource, request: Request) -> Outcome {
 /// `approver` approves.
 pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member) -> Outcome {
     let ending = Ending { by: actor(approver), at: NOW, note: "fine".into() };
-    let decision = Decision { by: actor(approver), verdict: Verdict::Approved, note: "fine".into(), at: NOW };
+    let decision = Decision {
+        by: actor(approver),
+        verdict: Verdict::Approved,
+        note: "fine".into(),
+        at: NOW,
+        voided_at: None,
+    };
     let mut decided = request.clone();
     decided.version += 1;
+    let known = decided.decisions.len();
+    decided.decisions.retain(|earlier| earlier.by != decision.by);
+    let anew = decided.decisions.len() < known;
     decided.decisions.push(decision.clone());
     decided.state = RequestState::Approved { ending, winner: None };
     let mut after = next(resource);
@@ -457,7 +466,13 @@ pub(crate) fn approval(resource: &Resource, request: &Request, approver: &Member
     history.request_id = Some(request.id);
     history.action = Some(request.action.clone());
     history.note = "fine".into();
-    let write = RequestWrite::Update { request: decided, decision: Some(decision), lost: vec![] };
+    let write = RequestWrite::Update {
+        request: decided,
+        decision: Some(decision),
+        anew,
+        lost: vec![],
+        voided: vec![],
+    };
     outcome(after, Some(write), history, EventKind::RequestApproved)
 }
 
@@ -468,7 +483,12 @@ pub(crate) fn reassignment(resource: &Resource, request: &Request, to: &[&Member
     after.assignments = to.iter().map(|member| Assignment::new(member.id)).collect();
     let was = request.assignments.iter().map(|assignment| assignment.member);
     let removed = was.filter(|id| !to.iter().any(|member| member.id == *id)).collect();
-    told(resource, request, HistoryEvent::Reassigned, RequestWrite::Reassign { request: after, removed })
+    told(
+        resource,
+        request,
+        HistoryEvent::Reassigned,
+        RequestWrite::Reassign { request: after, removed, voided: vec![] },
+    )
 }
 
 /// Something that leaves the resource as it is, but for its version.
@@ -542,7 +562,7 @@ pub(crate) fn ended(resource: &Resource, request: &Request, state: RequestState)
     let mut decided = request.clone();
     decided.version += 1;
     decided.state = state;
-    outcome.request = Some(RequestWrite::Update { request: decided, decision: None, lost: vec![] });
+    outcome.request = Some(RequestWrite::update(decided));
     outcome
 }
 

@@ -99,6 +99,7 @@ fn args(
     args.set("expiry", request.expiry_reason.clone());
     args.set("lost", locale.list(&names(locale, request)?)?);
     args.set("count", request.lost_approvers.len());
+    args.set("voided", request.voided_approvals.len());
     Ok(args)
 }
 

@@ -89,6 +89,7 @@ const NO_CONTENT: &[&str] = &[
     "RequestEvent.state",
     "RequestEvent.submitter",
     "RequestEvent.target_state",
+    "RequestEvent.voided_approvals",
     "RequestEvent.winning_variant",
     "ResourceEvent.action",
     "ResourceEvent.change",

@@ -28,6 +28,7 @@ impl Reference {
             return Answer::Refused(why);
         }
         self.requests[number].decisions.push((by, Verdict::Approved));
+        self.requests[number].voided.remove(&by);
         if !last {
             self.record_of(number, "APPROVAL_RECORDED", Some(by), BTreeSet::new());
             return Answer::Done(Done::Decided("PENDING"));
@@ -48,6 +49,7 @@ impl Reference {
             return Answer::Refused(why);
         }
         self.requests[number].decisions.push((by, Verdict::Rejected));
+        self.requests[number].voided.remove(&by);
         self.discard_submitted_edits(number);
         self.end(number, "REJECTED", Some(by), self.told_of_decision(number));
         Answer::Done(Done::Decided("REJECTED"))

@@ -43,19 +43,32 @@ impl Reference {
         if !request.chosen.is_empty() {
             able.retain(|who| assigned.contains(who) || self.is_admin(*who));
         }
-        let approved = request.decisions.len();
+        // What somebody approved who may not decide any more does not count (REQ-22).
+        let voided: BTreeSet<Who> =
+            request.decisions.iter().map(|(by, _)| *by).filter(|by| !able.contains(by)).collect();
+        let approved = request.decisions.len() - voided.len();
         let left = able.iter().filter(|who| request.decisions.iter().all(|(by, _)| by != *who)).count();
         let too_few = approved + left < request.required;
+        let unchanged = lost.is_empty() && voided.is_empty();
+        self.void(number, &voided);
         if none_is_left || too_few {
             self.requests[number].lost.extend(lost);
             self.requests[number].expiry_reason = "NO_ELIGIBLE_APPROVERS";
             let told = self.told_of_expiry(number, false);
             self.discard_submitted_edits(number);
             self.end(number, "EXPIRED", None, told);
-        } else if !lost.is_empty() {
+        } else if !unchanged {
             self.requests[number].lost.extend(lost);
             let told = self.told_of_loss(number);
-            self.record_of(number, "ASSIGNMENT_EXPIRED", None, told);
+            let event = if voided.is_empty() { "ASSIGNMENT_EXPIRED" } else { "VOTE_VOIDED" };
+            self.record_of(number, event, None, told);
         }
+    }
+
+    /// What these approved does not count any more.
+    pub(super) fn void(&mut self, number: usize, voided: &BTreeSet<Who>) {
+        let request = &mut self.requests[number];
+        request.decisions.retain(|(by, _)| !voided.contains(by));
+        request.voided.extend(voided);
     }
 }

@@ -123,7 +123,10 @@ pub struct Request {
     pub chosen: BTreeSet<Who>,
     pub lost: BTreeSet<Who>,
     pub required: usize,
+    /// Those that count.
     pub decisions: Vec<(Who, Verdict)>,
+    /// Who gave an approval that does not count any more, and not another since (REQ-22).
+    pub voided: BTreeSet<Who>,
     pub deadline: Option<i64>,
     pub remind: Option<i64>,
     pub state: &'static str,

@@ -187,6 +187,7 @@ impl Reference {
             lost: BTreeSet::new(),
             required: policy.required,
             decisions: Vec::new(),
+            voided: BTreeSet::new(),
             deadline,
             remind: remind.filter(|at| deadline.is_none_or(|deadline| *at < deadline)),
             state: "PENDING",

@@ -52,7 +52,6 @@ impl Reference {
         if chosen.len() != approvers.len()
             || !chosen.is_subset(&able)
             || chosen == assigned
-            || !chosen.is_disjoint(&decided)
             || (hands_on && drops_others)
         {
             why.insert(ErrorReason::InvalidFields);
@@ -60,7 +59,9 @@ impl Reference {
         if !chosen.is_empty() {
             able.retain(|who| chosen.contains(who) || self.is_admin(*who));
         }
-        if decided.len() + able.difference(&decided).count() < request.required {
+        // What somebody approved who may not decide any more does not count (REQ-7, REQ-22).
+        let voided: BTreeSet<Who> = decided.difference(&able).copied().collect();
+        if able.len() < request.required {
             why.insert(ErrorReason::NoEligibleApprovers);
         }
         if !why.is_empty() {
@@ -68,6 +69,7 @@ impl Reference {
         }
         let before: BTreeSet<Who> = self.asked_now(number).into_iter().map(|it| it.who).collect();
         (self.requests[number].chosen, self.requests[number].lost) = (chosen, BTreeSet::new());
+        self.void(number, &voided);
         let told = self.awaited(number).into_iter().map(|it| Recipient {
             ribbon: RecipientRibbon::Decide,
             mail: !before.contains(&it.who),

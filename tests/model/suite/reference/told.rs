@@ -70,10 +70,11 @@ impl Reference {
             "SUBMITTED" | "REASSIGNED" => {
                 self.resources[resource].ribbon = Some(Ribbon { request, own: own(RecipientRibbon::Decide) });
             }
-            "APPROVAL_RECORDED" | "ASSIGNMENT_EXPIRED" => {
+            "APPROVAL_RECORDED" | "ASSIGNMENT_EXPIRED" | "VOTE_VOIDED" => {
                 let gone: BTreeSet<Who> = {
                     let request = &self.requests[request];
-                    request.decisions.iter().map(|decision| decision.0).chain(request.lost.clone()).collect()
+                    let decided = request.decisions.iter().map(|decision| decision.0);
+                    decided.chain(request.lost.clone()).chain(request.voided.clone()).collect()
                 };
                 if let Some(ribbon) = &mut self.resources[resource].ribbon {
                     ribbon.own.retain(|who| !gone.contains(who));

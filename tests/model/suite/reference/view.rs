@@ -42,6 +42,7 @@ pub struct RequestView {
     pub lost: BTreeSet<Who>,
     pub required: usize,
     pub decisions: Vec<(Actor, String)>,
+    pub voided: BTreeSet<Who>,
     pub deadline: Option<i64>,
     pub remind: Option<i64>,
     pub state: String,
@@ -103,6 +104,7 @@ impl Reference {
                 .iter()
                 .map(|(who, verdict)| (Some(*who), format!("{verdict:?}").to_uppercase()))
                 .collect(),
+            voided: it.voided.clone(),
             deadline: it.deadline,
             remind: it.remind.filter(|_| it.state == "PENDING"),
             state: it.state.to_owned(),

@@ -107,10 +107,17 @@ impl Account<'_> {
             decisions: it
                 .decisions
                 .iter()
+                .filter(|decision| decision.voided_time.is_none())
                 .map(|decision| {
                     let verdict = decision.verdict().as_str_name().trim_start_matches("VERDICT_");
                     (actor(&decision.actor), verdict.to_owned())
                 })
+                .collect(),
+            voided: it
+                .decisions
+                .iter()
+                .filter(|decision| decision.voided_time.is_some())
+                .filter_map(|decision| actor(&decision.actor))
                 .collect(),
             deadline: it.deadline.as_ref().map(micros),
             remind: it.remind_time.as_ref().map(micros),

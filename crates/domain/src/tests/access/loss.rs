@@ -4,10 +4,11 @@ use proptest::prelude::*;
 
 use super::{super::builders::*, CAMPAIGNS, EXPERIENCES, reaching, role, role_id, someone};
 use crate::{
-    Action, Audience, Member, MemberId, MemberState, Outcome, Resource, Rights, Role, RulesChange,
+    Action, ActorRef, Audience, Member, MemberId, MemberState, Outcome, Resource, Rights, Role, RulesChange,
     RulesWrite, SystemRole,
     loss::{Concern, concern, settle},
     perform::PerformAction,
+    request::{Decision, Verdict},
     roles,
     rules::RulesAfter,
 };
@@ -128,15 +129,21 @@ fn changed(world: &World, change: &Change) -> (World, RulesChange) {
 }
 
 fn covers(concern: &Concern, pending: &Pending) -> bool {
-    concern.everything || pending.request.assigned().any(|id| concern.members.contains(&id))
+    let voted = pending.request.votes().filter_map(|decision| decision.by.member_id);
+    concern.everything || pending.request.assigned().chain(voted).any(|id| concern.members.contains(&id))
 }
 
 fn settled(world: &World, pending: &Pending) -> Option<Outcome> {
     world.act(Who::Timer, |context| settle(context, &pending.resource, &pending.request))
 }
 
-/// A request of member 0, for `chosen` to decide, that needs so many approvals.
-fn request(world: &World, audience: Audience, chosen: [bool; MEMBERS], required: u8) -> Pending {
+/// A request of member 0, for `chosen` to decide, that needs so many approvals, of which `voted` gave theirs.
+fn request(
+    world: &World,
+    audience: Audience,
+    (chosen, voted): ([bool; MEMBERS], [bool; MEMBERS]),
+    required: u8,
+) -> Pending {
     let resource = Resource { audience, ..campaign() };
     let approvers: Vec<MemberId> =
         (0..MEMBERS).filter(|index| chosen[*index]).map(|index| world.members[index].id).collect();
@@ -146,13 +153,21 @@ fn request(world: &World, audience: Audience, chosen: [bool; MEMBERS], required:
     pending.request.submitter.member_id = Some(world.members[0].id);
     pending.request.required_approvals = required;
     pending.request.assignments = approvers.into_iter().map(crate::Assignment::new).collect();
+    let votes = world.members.iter().zip(voted).filter(|(_, voted)| *voted).map(|(member, _)| Decision {
+        by: ActorRef { member_id: Some(member.id), name: member.display_name.clone(), service: None },
+        verdict: Verdict::Approved,
+        note: String::new(),
+        at: NOW,
+        voided_at: None,
+    });
+    pending.request.decisions = votes.take(usize::from(required) - 1).collect();
     pending
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Proves REQ-9, REQ-10.
+    /// Proves REQ-9, REQ-10, REQ-22.
     #[test]
     fn every_request_that_a_change_unsettles_is_found(
         members in any_members(),
@@ -160,13 +175,13 @@ proptest! {
         (self_approval, workflow) in any::<(bool, bool)>(),
         changes in prop::collection::vec(any_change(), 1..4),
         audience in prop::sample::select(vec![&["US"][..], &["CA"], &["US", "CA"], &[]]),
-        chosen in any::<[bool; MEMBERS]>(),
+        chosen_and_voted in any::<([bool; MEMBERS], [bool; MEMBERS])>(),
         required in 1_u8..4,
     ) {
         let mut before = World { members, ..World::new() }.with_roles(&roles.iter().collect::<Vec<_>>());
         before.campaigns.allow_self_approval = self_approval;
         before.experiences.enabled = workflow;
-        let pending = request(&before, reaching("Country", audience), chosen, required);
+        let pending = request(&before, reaching("Country", audience), chosen_and_voted, required);
         let (after, change) = changed_at_once(&before, &changes);
         // Only from what is settled: whatever is left over from an earlier change was found by that.
         let pending = match settled(&before, &pending) {

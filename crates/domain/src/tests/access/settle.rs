@@ -50,7 +50,10 @@ fn an_assignment_ends_with_the_right_and_the_others_go_on() {
         vec![lost(Who::Approver), lost(Who::EditorWithRight), Assignment::new(Who::SecondApprover.id())];
     request.version = 2;
     let actors = vec![Who::Approver.as_ref(), Who::EditorWithRight.as_ref()];
-    assert_eq!(outcome.request, Some(RequestWrite::Update { request, decision: None, lost: actors }));
+    assert_eq!(
+        outcome.request,
+        Some(RequestWrite::Update { request, decision: None, anew: false, lost: actors, voided: Vec::new() })
+    );
     assert_eq!(outcome.resource, Resource { version: 9, updated_at: NOW, ..pending.resource.clone() });
     assert_eq!(outcome.history.event, HistoryEvent::AssignmentExpired);
     assert_eq!(outcome.history.note, "can't decide any more: Approver, EditorWithRight");
@@ -230,15 +233,125 @@ fn what_has_ended_is_not_settled() {
     }
 }
 
-/// Approvals that were given before the right was lost were given with it.
-///
-/// Proves POL-3, REQ-10.
+/// Proves REQ-22, REQ-10, NOT-6, HIS-1.
 #[test]
-fn a_lost_approver_s_earlier_approval_still_counts() {
+fn a_lost_approver_s_earlier_approval_does_not_count_any_more() {
     let world = World::new().with(|policy| policy.required_approvals = 2);
-    let pending =
-        Pending::after(world.approve(Who::Approver, &chosen(&world, &[Who::Approver, Who::Admin])).unwrap());
+    let asked = chosen(&world, &[Who::Approver, Who::EditorWithRight]);
+    let pending = Pending::after(world.approve(Who::Approver, &asked).unwrap());
     let after = without(&world, &[Who::Approver]);
-    let pending = Pending::after(settled(&after, &pending).unwrap());
+    let outcome = settled(&after, &pending).unwrap();
+    assert_eq!(outcome.history.event, HistoryEvent::VoteVoided);
+    let note = "no longer counted: the approval of Approver. can't decide any more: Approver";
+    assert_eq!(outcome.history.note, note);
+    assert_eq!(outcome.event.kind, EventKind::RequestAssignmentExpired);
+    assert_eq!(told(&outcome), [(Who::Creator.id(), Reason::Submitter, None)]);
+    let Some(RequestWrite::Update { request, decision: None, anew: false, lost, voided }) = &outcome.request
+    else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((lost, voided), (&vec![Who::Approver.as_ref()], &vec![Who::Approver.as_ref()]));
+    assert_eq!((request.approvals(), request.decided_by(Who::Approver.id())), (0, false));
+    assert_eq!(request.decisions.len(), 1, "it is still to be seen");
+    assert_eq!(request.decisions[0].voided_at, Some(NOW));
+
+    let pending = Pending::after(outcome);
+    assert_eq!(settled(&after, &pending), None, "settled is settled");
+    let pending = Pending::after(after.approve(Who::EditorWithRight, &pending).unwrap());
+    assert_eq!(pending.request.state, RequestState::Pending, "one of two");
     assert_eq!(after.approve(Who::Admin, &pending).unwrap().resource.state, State::SCHEDULED);
+}
+
+/// Every way to lose the right takes the vote with it, also of a request that nobody in particular was asked for.
+///
+/// Proves REQ-22, REQ-5, REQ-7, ACC-9, ACC-12.
+#[test]
+fn a_vote_goes_with_the_right_however_that_is_lost() {
+    let approves = role(1, &[(CAMPAIGNS, Rights::APPROVE)]);
+    let holder = someone(1, None, &[&approves]);
+    let before = World::new().with_roles(&[&approves]).with_member(&holder);
+    let before = before.with(|policy| policy.required_approvals = 2);
+    let us = for_countries(campaign(), &["US"]);
+    let mut pending = before.submit(Who::Creator, &us, &doing(Action::LAUNCH));
+    let vote = crate::request::Decision {
+        by: crate::ActorRef { member_id: Some(holder.id), name: holder.display_name.clone(), service: None },
+        verdict: crate::request::Verdict::Approved,
+        note: String::new(),
+        at: NOW,
+        voided_at: None,
+    };
+    pending.request.decisions.push(vote);
+    let reads = role(1, &[(CAMPAIGNS, Rights::WRITE)]);
+    let mut deleted = before.clone();
+    deleted.roles.remove(approves.id);
+    let as_member = |member: Member| before.clone().with_member(&member);
+    for (how, after, counts) in [
+        ("nothing happened", before.clone(), true),
+        ("revoked", as_member(Member { state: MemberState::Revoked, ..holder.clone() }), false),
+        ("other roles", as_member(Member { roles: Vec::new(), ..holder.clone() }), false),
+        ("role edited", before.clone().with_roles(&[&reads]), false),
+        ("role deleted", deleted, false),
+        ("scope elsewhere", before.clone().with_roles(&[&scoped(approves.clone(), &["CA"])]), false),
+        ("scope around it", before.clone().with_roles(&[&scoped(approves.clone(), &["US", "CA"])]), true),
+        ("promoted", as_member(Member { system_role: Some(SystemRole::Admin), ..holder.clone() }), true),
+    ] {
+        let left = settled(&after, &pending).map_or(1, |it| it.request.unwrap().request().approvals());
+        assert_eq!(left, usize::from(counts), "{how}");
+        // As long as it is not settled it counts no more either.
+        let outcome = after.approve(Who::Approver, &pending).unwrap();
+        let approved = outcome.resource.state == State::SCHEDULED;
+        assert_eq!(approved, counts, "{how}");
+        let last = Pending::after(outcome);
+        assert_eq!(last.request.approvals(), if counts { 2 } else { 1 }, "{how}");
+        assert_eq!(last.request.decisions.len(), 2, "{how}");
+    }
+}
+
+/// Proves REQ-22, REQ-5, REQ-7, POL-4.
+#[test]
+fn a_vote_goes_with_self_approval_and_with_the_role_of_an_admin() {
+    let trusting = World::new().with(|policy| {
+        policy.allow_self_approval = true;
+        policy.required_approvals = 2;
+    });
+    let test = ab_test(State::DRAFT);
+    let own = trusting.submit(Who::Approver, &test, &doing(Action::START));
+    let own = Pending::after(trusting.approve(Who::Approver, &own).unwrap());
+    assert_eq!(settled(&trusting, &own), None);
+    let strict = trusting.clone().with(|policy| policy.allow_self_approval = false);
+    assert_eq!(settled(&strict, &own).unwrap().request.unwrap().request().approvals(), 0);
+
+    // Of a request that others were chosen for, an Admin decided as Admin.
+    let asked = chosen(&trusting, &[Who::Approver, Who::SecondApprover]);
+    let by_admin = Pending::after(trusting.approve(Who::Admin, &asked).unwrap());
+    let demoted = Member { system_role: Some(SystemRole::Approver), ..member(Who::Admin) };
+    let outcome = settled(&trusting.clone().with_member(&demoted), &by_admin).unwrap();
+    assert_eq!(outcome.request.unwrap().request().approvals(), 0);
+}
+
+/// Proves REQ-22, POL-3.
+#[test]
+fn who_has_the_right_again_decides_anew() {
+    let world = World::new().with(|policy| policy.required_approvals = 2);
+    let pending = Pending::after(world.approve(Who::Approver, &world.launch_by_creator()).unwrap());
+    let pending = Pending::after(settled(&without(&world, &[Who::Approver]), &pending).unwrap());
+    let outcome = world.approve(Who::Approver, &pending).unwrap();
+    let Some(RequestWrite::Update { request, anew: true, voided, .. }) = &outcome.request else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((request.decisions.len(), request.approvals(), voided.len()), (1, 1, 0));
+    let again = world.approve(Who::Approver, &Pending::after(outcome));
+    assert_eq!(again, Err(crate::Refusal::AlreadyApproved { approvals: 1, required: 2 }));
+}
+
+/// Proves REQ-22, REQ-10, REQ-11.
+#[test]
+fn a_request_ends_where_nobody_could_give_the_approval_that_was_lost() {
+    let world = World::new()
+        .only(&[Who::Creator, Who::Admin, Who::Approver])
+        .with(|policy| policy.required_approvals = 2);
+    let pending = Pending::after(world.approve(Who::Approver, &world.launch_by_creator()).unwrap());
+    let outcome = settled(&without(&world, &[Who::Approver]), &pending).unwrap();
+    check_ended(&outcome, &pending, "no longer counted: the approval of Approver");
+    assert_eq!(outcome.request.unwrap().request().approvals(), 0);
 }

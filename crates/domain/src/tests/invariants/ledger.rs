@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Action, ActorRef, Area, Digest, Kind, LaunchMode, Lifecycle, Lifecycles, MemberId, MemberState, Outcome,
     Refusal, Request, RequestId, RequestState, RequestWrite, Resource, Review, ReviewWrite, RulesChange,
-    RulesWrite, Schedule, State, SystemRole,
+    RulesWrite, Schedule, State, SystemRole, Timestamp,
     decide::{self, Approve, Cancel, Reject},
     edit::Edit,
     history::{HistoryEntry, HistoryEvent, told::Told},
@@ -21,7 +21,7 @@ use crate::{
     outcome::EventKind,
     perform::PerformAction,
     policy::{self, Cancellation, PolicyChange},
-    request::ExpiryReason,
+    request::{Decision, ExpiryReason},
     resource::{ApprovalStatus, Lock},
     rules::RulesAfter,
 };
@@ -336,10 +336,12 @@ impl Ledger {
                 self.made += 1;
                 self.requests.push(request);
             }
-            Some(RequestWrite::Update { request, decision, lost }) => {
-                self.update_request(request, decision, &lost);
+            Some(RequestWrite::Update { request, decision, anew, lost, voided }) => {
+                self.update_request(request, decision, anew, (&lost, &voided));
             }
-            Some(RequestWrite::Reassign { request, removed }) => self.reassign_request(request, &removed),
+            Some(RequestWrite::Reassign { request, removed, voided }) => {
+                self.reassign_request(request, &removed, &voided);
+            }
             Some(RequestWrite::Noted(request)) => {
                 let before = self.requests.last_mut().unwrap();
                 assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
@@ -376,8 +378,8 @@ impl Ledger {
         self.check_lock();
     }
 
-    fn reassign_request(&mut self, request: Request, removed: &[MemberId]) {
-        let approvers = self.approvers();
+    fn reassign_request(&mut self, request: Request, removed: &[MemberId], voided: &[ActorRef]) {
+        let (approvers, now) = (self.approvers(), self.world.now);
         let before = self.requests.last_mut().unwrap();
         assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
         assert!(
@@ -389,20 +391,26 @@ impl Ledger {
             before.assignments.iter().map(|it| it.member).filter(|id| !kept(*id)).collect();
         assert_eq!(gone, removed);
         let (assignments, version) = (request.assignments.clone(), before.version + 1);
-        assert_eq!(request, Request { assignments, version, ..before.clone() });
+        let decisions = voided_at(before.decisions.clone(), voided, now);
+        assert_eq!(request, Request { assignments, version, decisions, ..before.clone() });
         *before = request;
     }
 
     fn update_request(
         &mut self,
         request: Request,
-        decision: Option<crate::request::Decision>,
-        lost: &[ActorRef],
+        decision: Option<Decision>,
+        anew: bool,
+        (lost, voided): (&[ActorRef], &[ActorRef]),
     ) {
         let now = self.world.now;
         let before = self.requests.last_mut().unwrap();
         assert_eq!(before.state, RequestState::Pending, "REQ-4: an ended request changed");
-        let mut decisions = before.decisions.clone();
+        let mut decisions = voided_at(before.decisions.clone(), voided, now);
+        if let Some(decision) = &decision {
+            decisions.retain(|earlier| earlier.holds() || earlier.by.member_id != decision.by.member_id);
+        }
+        assert_eq!(anew, decisions.len() < before.decisions.len(), "REQ-22: anew, or not");
         decisions.extend(decision);
         let deciders: BTreeSet<_> = decisions.iter().map(|decision| decision.by.member_id).collect();
         assert_eq!(deciders.len(), decisions.len(), "POL-3: somebody counted twice");
@@ -535,6 +543,16 @@ impl Ledger {
         expected.retain(|id| active.contains(id));
         assert_eq!(set, expected, "{:?} by {who:?}", outcome.event.kind);
     }
+}
+
+/// REQ-22: the decisions that counted until now, and don't any more.
+fn voided_at(mut decisions: Vec<Decision>, voided: &[ActorRef], now: Timestamp) -> Vec<Decision> {
+    for who in voided {
+        let theirs = decisions.iter_mut().find(|decision| decision.by.member_id == who.member_id).unwrap();
+        assert_eq!(theirs.voided_at, None, "REQ-22: a decision was voided twice");
+        theirs.voided_at = Some(now);
+    }
+    decisions
 }
 
 /// One outcome, one version, one history entry, in a chain without gaps.

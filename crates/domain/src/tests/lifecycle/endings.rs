@@ -36,7 +36,9 @@ fn check_ending(
     let request = RequestWrite::Update {
         request: request_after(pending, state, decision.clone()),
         decision,
+        anew: false,
         lost: Vec::new(),
+        voided: Vec::new(),
     };
     assert_eq!(
         got,
@@ -60,8 +62,13 @@ fn every_approval_leads_to_the_target() {
             .approve_with(Who::Approver, &pending, &Approve { note: "fine".into(), ..Approve::default() })
             .unwrap();
         let ending = Ending { by: Who::Approver.as_ref(), at: NOW, note: "fine".into() };
-        let decision =
-            Decision { by: Who::Approver.as_ref(), verdict: Verdict::Approved, note: "fine".into(), at: NOW };
+        let decision = Decision {
+            by: Who::Approver.as_ref(),
+            verdict: Verdict::Approved,
+            note: "fine".into(),
+            at: NOW,
+            voided_at: None,
+        };
         let mode = (row.3 == "LAUNCH").then_some(LaunchMode::Active);
         let after =
             Resource { approval_status: ApprovalStatus::ApprovalApproved, ..applied(&before, row, mode) };
@@ -88,7 +95,13 @@ fn every_rejection_goes_back() {
     let world = World::new();
     for (row, before, pending) in submissions(&world) {
         let by = Who::Approver.as_ref();
-        let decision = Decision { by: by.clone(), verdict: Verdict::Rejected, note: "no".into(), at: NOW };
+        let decision = Decision {
+            by: by.clone(),
+            verdict: Verdict::Rejected,
+            note: "no".into(),
+            at: NOW,
+            voided_at: None,
+        };
         let ending = Ending { by, at: NOW, note: "no".into() };
         check_ending(
             world.reject(Who::Approver, &pending).unwrap(),

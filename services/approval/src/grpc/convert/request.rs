@@ -85,5 +85,6 @@ fn decision(decision: &Decision) -> approval::Decision {
         .into(),
         note: decision.note.clone(),
         decide_time: Some(time::to_proto(decision.at)),
+        voided_time: decision.voided_at.map(time::to_proto),
     }
 }
