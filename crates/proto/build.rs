@@ -35,6 +35,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.enable_type_names();
     // In order: a message is digested to tell whether a repeated call asks for the same (REQ-18).
     config.btree_map(["."]);
-    tonic_prost_build::configure().compile_fds_with_config(set, config)?;
+    tonic_prost_build::configure().codec_path("crate::codec::Codec").compile_fds_with_config(set, config)?;
     Ok(())
 }

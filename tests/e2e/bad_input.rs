@@ -137,7 +137,8 @@ async fn content_beyond_its_limits_is_refused() {
     assert_eq!(fields(&register(nan).await.unwrap_err()), ["content"]);
     // More than is read at all is refused by the transport, before anything is parsed.
     let huge = register(content(&serde_json::json!({"a": "x".repeat(2 * 1024 * 1024)}))).await.unwrap_err();
-    assert_eq!(huge.code(), Code::OutOfRange, "{huge:?}");
+    assert_eq!(huge.code(), Code::ResourceExhausted, "{huge:?}");
+    assert_eq!(reason(&huge), "REQUEST_TOO_LARGE");
 }
 
 /// Proves POL-6, REQ-6, REQ-12, REQ-13 at the edge: each refusal has its own reason, and changes nothing.

@@ -111,8 +111,8 @@ fn word(status: &Status) -> String {
 }
 
 /// An account with every sort of member, and another one.
-struct World {
-    team: Team,
+pub struct World {
+    pub team: Team,
     approval: Channel,
     notifier: Channel,
     writer: String,
@@ -126,7 +126,7 @@ struct World {
 }
 
 impl World {
-    async fn new(system: &System) -> Self {
+    pub async fn new(system: &System) -> Self {
         let (approval, notifier) = (system.approval().await, system.notifier().await);
         let team = Team::new(system).await;
         let admin = &team.admin;
@@ -180,7 +180,7 @@ impl World {
         world
     }
 
-    fn identity(&self, who: &str) -> (String, String) {
+    pub fn identity(&self, who: &str) -> (String, String) {
         let team = &self.team;
         let actor = match who {
             "admin" => &team.admin.id,
@@ -200,7 +200,7 @@ impl World {
         (team.account.clone(), actor.to_owned())
     }
 
-    fn channel(&self, method: &str) -> Channel {
+    pub fn channel(&self, method: &str) -> Channel {
         if method.contains(".inbox.") { self.notifier.clone() } else { self.approval.clone() }
     }
 }

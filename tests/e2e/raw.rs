@@ -1,13 +1,17 @@
 //! Calls of any method by its name, with messages as bytes: for tests that go through the whole contract.
 
+use http::header;
+use http_body_util::{BodyExt as _, Full};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic::{
     Request, Status,
+    body::Body,
     client::Grpc,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     transport::Channel,
 };
+use tower::{Service as _, ServiceExt as _};
 
 /// A method of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +49,40 @@ pub async fn call(channel: Channel, method: &Method, request: Request<Vec<u8>>) 
         client.unary(request, path, Bytes).await?;
     }
     Ok(())
+}
+
+/// A call of `method` with whatever bytes as its body.
+pub fn post(method: &str, account: &str, actor: &str, body: Vec<u8>) -> http::Request<Body> {
+    http::Request::post(format!("/{method}"))
+        .header(header::CONTENT_TYPE, "application/grpc")
+        .header(header::TE, "trailers")
+        .header("countersign-account", account)
+        .header("countersign-actor", actor)
+        .body(Body::new(Full::from(body)))
+        .unwrap()
+}
+
+/// How a call ended.
+pub async fn answer(mut channel: Channel, request: http::Request<Body>) -> Status {
+    let failed = |error: &dyn std::error::Error| Status::unknown(format!("transport: {error:?}"));
+    let ready = match channel.ready().await {
+        Ok(ready) => ready,
+        Err(error) => return failed(&error),
+    };
+    let response = match ready.call(request).await {
+        Ok(response) => response,
+        Err(error) => return failed(&error),
+    };
+    if let Some(status) = Status::from_header_map(response.headers()) {
+        return status;
+    }
+    match response.into_body().collect().await {
+        Ok(body) => body
+            .trailers()
+            .and_then(Status::from_header_map)
+            .unwrap_or_else(|| Status::unknown("an answer without a status")),
+        Err(status) => status,
+    }
 }
 
 /// Messages that are bytes already.

@@ -80,9 +80,18 @@ pub enum ContentError {
         /// Where: a JSON Pointer (RFC 6901).
         at: String,
     },
-    /// A number that a double can't hold exactly, or that is none (NaN, infinity).
-    #[error("holds a number at {at} that a double can't hold exactly: write it as a string")]
+    /// A number beyond ±(2^53 − 1). A number arrives as a double, and 2^53 is also what 2^53 + 1 becomes as one: what was meant can't
+    /// be told any more.
+    #[error(
+        "holds a number at {at} beyond ±(2^53 − 1), where different integers are the same double: write it as a string"
+    )]
     Number {
+        /// Where: a JSON Pointer (RFC 6901).
+        at: String,
+    },
+    /// NaN or an infinity.
+    #[error("holds NaN or an infinity at {at}, which JSON has no way to write: write it as a string")]
+    NotANumber {
         /// Where: a JSON Pointer (RFC 6901).
         at: String,
     },
@@ -107,7 +116,7 @@ impl Content {
         }
         check(value, 1, &mut String::new())?;
         let body = serde_json_canonicalizer::to_string(value)
-            .map_err(|_| ContentError::Number { at: String::new() })?;
+            .map_err(|_| ContentError::NotANumber { at: String::new() })?;
         if body.len() > limits::CONTENT_BYTES {
             return Err(ContentError::TooLarge { size: body.len() });
         }
@@ -123,7 +132,7 @@ impl Content {
     }
 }
 
-/// The largest integer up to which every integer is a double.
+/// The largest integer that no other integer becomes as a double (2^53 − 1).
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 fn check(value: &Value, depth: usize, at: &mut String) -> Result<(), ContentError> {
@@ -143,7 +152,7 @@ fn check(value: &Value, depth: usize, at: &mut String) -> Result<(), ContentErro
         Value::Array(items) => {
             items.iter().enumerate().try_for_each(|(index, value)| child(&index.to_string(), value))
         }
-        // Beyond this every double is an integer, and not every integer a double.
+        // 2^53 is a double, and 2^53 + 1 becomes the same one.
         Value::Number(number) => match number.as_f64() {
             Some(double) if double.abs() <= MAX_SAFE_INTEGER => Ok(()),
             _ => Err(ContentError::Number { at: at.clone() }),

@@ -139,7 +139,7 @@ fn check_fields(
         violations.push(Violation::new("launch_mode", "is only for the action LAUNCH of a campaign"));
     }
     if command.winner.is_some() {
-        if way == Way::Submit {
+        if way == Way::Submit && has_winner(resource, &command.action) {
             violations.push(Violation::new(
                 "winning_variant",
                 "is named by the approver, because this FINISH needs approval",
@@ -210,7 +210,7 @@ pub(crate) fn check_winner(
     violations: &mut Vec<Violation>,
 ) {
     let Some(winner) = winner else { return };
-    if *action != Action::FINISH || resource.kind != Kind::AB_TEST {
+    if !has_winner(resource, action) {
         violations.push(Violation::new("winning_variant", "is only for the FINISH of an A/B test"));
     } else if !resource.variants.iter().any(|variant| variant == winner) {
         violations.push(Violation::new(
@@ -218,6 +218,11 @@ pub(crate) fn check_winner(
             format!("must be one of the declared variants: {}", resource.variants.join(", ")),
         ));
     }
+}
+
+/// Whether the action ends what can have a winner.
+fn has_winner(resource: &Resource, action: &Action) -> bool {
+    *action == Action::FINISH && resource.kind == Kind::AB_TEST
 }
 
 /// POL-6 for LAUNCH, and its like for SCHEDULE and whatever else leads to where the start time leads on: what is to start later must

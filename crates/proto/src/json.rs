@@ -24,7 +24,7 @@ pub enum JsonError {
     },
 }
 
-static POOL: LazyLock<Option<DescriptorPool>> =
+pub(crate) static POOL: LazyLock<Option<DescriptorPool>> =
     LazyLock::new(|| DescriptorPool::decode(crate::DESCRIPTORS).ok());
 
 fn descriptor<M: Name>() -> Result<MessageDescriptor, JsonError> {

@@ -1,8 +1,9 @@
 //! The contract: gRPC services and event messages, generated at build time from `proto/`.
 //!
-//! The modules follow the packages. [`DESCRIPTORS`] is the compiled descriptor set, for reflection; [`json`] writes and
+//! The modules follow the packages. [`codec`] reads requests; [`DESCRIPTORS`] is the compiled descriptor set, for reflection; [`json`] writes and
 //! reads messages in the canonical protobuf JSON mapping, which is what events carry over the broker.
 
+pub mod codec;
 pub mod json;
 
 /// The compiled descriptor set of every file of the contract and its imports, comments included.

@@ -14,9 +14,12 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tonic_reflection::server::{Builder, Error as ReflectionError, v1, v1alpha};
+use tower::layer::util::{Identity, Stack};
 use tower::{Layer, Service};
 
 use crate::BoxError;
+use crate::calls::CallsLayer;
+use crate::door::DoorLayer;
 use crate::readiness::Readiness;
 
 /// Descriptors of the services that every server has beside its own, and of the error details that any may send: without
@@ -28,8 +31,9 @@ pub(crate) const BUILT_IN: [&[u8]; 4] = [
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
 ];
 
-/// Calls that one connection may have in flight; a client that wants more opens another, or waits.
-const MAX_CONCURRENT_STREAMS: u32 = 256;
+/// Calls that one connection may have in flight unless the settings say otherwise; a client that wants more opens another, or
+/// waits.
+pub const MAX_STREAMS: u32 = 4096;
 /// Bytes of metadata that one call may carry.
 const MAX_HEADER_LIST_SIZE: u32 = 16 * 1024;
 /// A connection that says nothing for this long is asked whether it still lives, so that a peer that vanished doesn't
@@ -38,13 +42,22 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// … and is closed if it hasn't answered after this.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server with sane HTTP/2 limits, to which a service adds its layers and services. How large a message may be is set
-/// on each service.
-pub fn server() -> Server {
+/// A server with sane HTTP/2 limits and the two layers that every call goes through, to which a service adds its services.
+/// How large a message may be is set on each service.
+pub fn server(
+    max_streams: u32,
+    calls: CallsLayer,
+    door: DoorLayer,
+) -> Server<Stack<DoorLayer, Stack<CallsLayer, Identity>>> {
+    // The door within the measurement, so that what it says is counted and logged.
+    limited(max_streams).layer(calls).layer(door)
+}
+
+fn limited(max_streams: u32) -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
+        .max_concurrent_streams(max_streams)
         .http2_max_header_list_size(MAX_HEADER_LIST_SIZE)
 }
 
@@ -169,7 +182,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (health, mirror) = health(readiness, &["countersign.approval.v1.ApprovalService"]);
         tokio::spawn(mirror);
-        let router = server()
+        let router = limited(MAX_STREAMS)
             .add_service(health)
             .add_service(reflection_v1(&[]).unwrap())
             .add_service(reflection_v1alpha(&[]).unwrap());

@@ -19,6 +19,7 @@
 //! | [`grpc`] | the gRPC server: limits, reflection, health |
 //! | [`calls`] | one measurement, and one log line if it failed, for each gRPC call |
 //! | [`task`] | work that outlives the call that asked for it |
+//! | [`door`] | what comes before a handler: who calls, and what is wrong with the bytes |
 //! | [`shutdown`] | two-stage shutdown with tracked tasks |
 //! | [`healthcheck`] | the `healthcheck` subcommand's probe |
 
@@ -26,6 +27,7 @@ pub mod admin;
 pub mod calls;
 pub mod clock;
 pub mod console;
+pub mod door;
 pub mod grpc;
 pub mod healthcheck;
 pub mod host;

@@ -45,6 +45,7 @@ use countersign_store::Store;
 use prometheus_client::registry::Registry;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 use tonic::service::{Routes, RoutesBuilder};
 
 use crate::{grpc::Edge, metrics::Metrics, relay::Relay, road::Road, watch::Watches};
@@ -121,20 +122,27 @@ impl Approval {
             lifecycle_service_server::LifecycleServiceServer, policy_service_server::PolicyServiceServer,
             resource_service_server::ResourceServiceServer, review_service_server::ReviewServiceServer,
         };
-        let limit = grpc::MAX_REQUEST_BYTES;
-        let edge = || self.edge.clone();
+        // Reads requests up to the limit, which holds for the unpacked bytes, packed or not.
+        macro_rules! service {
+            ($server:ident) => {
+                $server::new(self.edge.clone())
+                    .max_decoding_message_size(grpc::MAX_REQUEST_BYTES)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .accept_compressed(CompressionEncoding::Zstd)
+            };
+        }
         let mut routes = RoutesBuilder::default();
         routes
-            .add_service(AccessServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(InvitationServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(PermissionServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(RoleServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(ApprovalServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(HistoryServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(LifecycleServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(PolicyServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(ResourceServiceServer::new(edge()).max_decoding_message_size(limit))
-            .add_service(ReviewServiceServer::new(edge()).max_decoding_message_size(limit));
+            .add_service(service!(AccessServiceServer))
+            .add_service(service!(InvitationServiceServer))
+            .add_service(service!(PermissionServiceServer))
+            .add_service(service!(RoleServiceServer))
+            .add_service(service!(ApprovalServiceServer))
+            .add_service(service!(HistoryServiceServer))
+            .add_service(service!(LifecycleServiceServer))
+            .add_service(service!(PolicyServiceServer))
+            .add_service(service!(ResourceServiceServer))
+            .add_service(service!(ReviewServiceServer));
         routes.routes()
     }
 

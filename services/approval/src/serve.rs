@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use countersign_broker::{RabbitConfig, check_source, rabbit_publisher};
 use countersign_proto::DESCRIPTORS;
 use countersign_runtime::{
-    BoxError, admin, calls::CallsLayer, clock::Clock, grpc, healthcheck::healthcheck,
+    BoxError, admin, calls::CallsLayer, clock::Clock, door::DoorLayer, grpc, healthcheck::healthcheck,
     identity::Authenticator, listen::bind, readiness::Readiness, service_role, settings::check_unknown_env,
     shutdown::Shutdown, telemetry,
 };
@@ -74,6 +74,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     let readiness = Readiness::new(shutdown.token(), &[DATABASE]);
     let mut registry = Registry::default();
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
+    let door = DoorLayer::new(authenticator.clone(), &[DESCRIPTORS])?;
     let approval = Approval::new(
         Parts { store, publisher, event_source: args.event_source, clock, authenticator, pages },
         &mut registry,
@@ -82,8 +83,7 @@ async fn serve(args: ServeArgs) -> Result<(), BoxError> {
     let (health, mirror) = grpc::health(&readiness, &SERVICES);
     shutdown.spawn("health", mirror);
     shutdown.spawn_supporting("admin", admin::serve(admin_listener, readiness, Arc::new(registry)));
-    let router = grpc::server()
-        .layer(calls)
+    let router = grpc::server(args.grpc.max_streams, calls, door)
         .add_routes(approval.routes())
         .add_service(health)
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)

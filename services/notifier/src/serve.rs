@@ -6,6 +6,7 @@ use countersign_broker::{RabbitConfig, rabbit_consumer};
 use countersign_proto::{DESCRIPTORS, inbox};
 use countersign_runtime::calls::CallsLayer;
 use countersign_runtime::clock::Clock;
+use countersign_runtime::door::DoorLayer;
 use countersign_runtime::identity::Authenticator;
 use countersign_runtime::listen::bind;
 use countersign_runtime::readiness::Readiness;
@@ -56,10 +57,10 @@ pub async fn run(settings: ServeArgs) -> Result<(), BoxError> {
     let mut registry = Registry::default();
     notifier.metrics().register(&mut registry);
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
+    let door = DoorLayer::new(authenticator.clone(), &[DESCRIPTORS])?;
     let readiness = Readiness::new(shutdown.token(), &[Notifier::READINESS_CHECK]);
     let (health, health_follows) = grpc::health(&readiness, &[inbox::inbox_service_server::SERVICE_NAME]);
-    let router = grpc::server()
-        .layer(calls)
+    let router = grpc::server(settings.grpc.max_streams, calls, door)
         .add_service(health)
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)
         .add_service(grpc::reflection_v1alpha(&[DESCRIPTORS])?)

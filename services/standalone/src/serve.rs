@@ -16,8 +16,9 @@ use countersign_notifier::{
 };
 use countersign_proto::{DESCRIPTORS, inbox::inbox_service_server::SERVICE_NAME as INBOX};
 use countersign_runtime::{
-    BoxError, admin, calls::CallsLayer, clock::Clock, console, grpc, identity::Authenticator, listen::bind,
-    readiness::Readiness, settings::check_unknown_env, shutdown::Shutdown, telemetry,
+    BoxError, admin, calls::CallsLayer, clock::Clock, console, door::DoorLayer, grpc,
+    identity::Authenticator, listen::bind, readiness::Readiness, settings::check_unknown_env,
+    shutdown::Shutdown, telemetry,
 };
 use countersign_store::{Store, StoreConfig};
 use prometheus_client::registry::Registry;
@@ -87,6 +88,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
     let readiness = Readiness::new(shutdown.token(), &[DATABASE, Notifier::READINESS_CHECK]);
     let mut registry = Registry::default();
     let calls = CallsLayer::new(&mut registry, &[DESCRIPTORS])?;
+    let door = DoorLayer::new(authenticator.clone(), &[DESCRIPTORS])?;
     notifier.metrics().register(&mut registry);
     let parts = Parts {
         store,
@@ -114,8 +116,7 @@ pub async fn run(settings: Settings) -> Result<(), BoxError> {
         pages,
     ));
     shutdown.spawn_supporting("mailbox", pages::serve(mailbox_listener, router, shutdown.token()));
-    let router = grpc::server()
-        .layer(calls)
+    let router = grpc::server(settings.grpc.max_streams, calls, door)
         .add_routes(approval.routes())
         .add_service(health)
         .add_service(grpc::reflection_v1(&[DESCRIPTORS])?)

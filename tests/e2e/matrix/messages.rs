@@ -22,7 +22,7 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl World {
     /// A call that is in order but for who makes it, about things of its own.
-    pub(super) async fn message(&self, method: &str, about: &str, who: &str) -> Vec<u8> {
+    pub async fn message(&self, method: &str, about: &str, who: &str) -> Vec<u8> {
         let (service, method) = method.rsplit('.').next().unwrap().split_once('/').unwrap();
         match service {
             "AccessService" => self.access(method, about).await,

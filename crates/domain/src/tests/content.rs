@@ -141,8 +141,22 @@ fn the_limit_is_in_bytes_as_written() {
     assert!(Content::new(&json!({ "a": "\u{1}".repeat(half) }), 1).is_err());
 }
 
+/// Proves SEC-11: 2^53 − 1 is the last integer that is told from its neighbours; 2^53 may have been 2^53 + 1.
 #[test]
-fn a_number_beyond_what_a_double_holds_is_refused() {
+fn integers_up_to_where_neighbours_become_the_same_double() {
+    for n in [9_007_199_254_740_991_i64, -9_007_199_254_740_991] {
+        assert_eq!(Content::new(&json!({ "n": n }), 1).unwrap().body, format!("{{\"n\":{n}}}"));
+        let beyond = n + n.signum();
+        assert_eq!(beyond as f64, (beyond + n.signum()) as f64, "{beyond} is what its neighbour becomes");
+        assert_eq!(
+            refused(&json!({ "n": beyond })).to_string(),
+            "holds a number at /n beyond ±(2^53 − 1), where different integers are the same double: write it as a string"
+        );
+    }
+}
+
+#[test]
+fn a_number_beyond_what_a_double_tells_apart_is_refused() {
     for text in [
         "9007199254740992",
         "-9007199254740992",

@@ -81,7 +81,8 @@ impl CallsLayer {
     }
 }
 
-fn methods_of(set: &FileDescriptorSet) -> impl Iterator<Item = Arc<str>> {
+/// `package.Service/Method` of every method in the set.
+pub(crate) fn methods_of(set: &FileDescriptorSet) -> impl Iterator<Item = Arc<str>> {
     set.file.iter().flat_map(|file| {
         file.service.iter().flat_map(|service| {
             service

@@ -57,6 +57,17 @@ pub struct GrpcArgs {
         value_name = "ADDRESS:PORT"
     )]
     pub listen: SocketAddr,
+    /// Calls that one connection may have in flight, open streams among them. Clients let a further call wait in silence until
+    /// one ends: who holds more streams open needs more connections, or one Watch for several members.
+    #[arg(
+        id = "grpc_max_streams",
+        long = "grpc-max-streams",
+        env = "COUNTERSIGN_GRPC_MAX_STREAMS",
+        default_value_t = crate::grpc::MAX_STREAMS,
+        value_parser = clap::value_parser!(u32).range(1..),
+        value_name = "NUMBER"
+    )]
+    pub max_streams: u32,
 }
 
 /// Where liveness, readiness and metrics are served.
@@ -225,7 +236,7 @@ pub(crate) mod tests {
     fn every_setting_has_help_and_a_variable_that_is_no_service_link() {
         let command = Everything::command();
         let settings: Vec<_> = command.get_arguments().filter(|arg| arg.get_id() != "help").collect();
-        assert_eq!(settings.len(), 14);
+        assert_eq!(settings.len(), 15);
         for arg in settings {
             let name = arg.get_env().and_then(|name| name.to_str()).expect("a variable");
             assert!(name.starts_with("COUNTERSIGN_"), "{name}");

@@ -14,6 +14,7 @@ use countersign_runtime::identity::Authenticator;
 use countersign_runtime::page_token::PageTokens;
 use countersign_runtime::task::to_its_end;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -55,7 +56,10 @@ impl Inbox {
         stop: CancellationToken,
     ) -> InboxServiceServer<Self> {
         let inbox = Self { storage, authenticator, clock, composer, tokens, changes, stop };
-        InboxServiceServer::new(inbox).max_decoding_message_size(MAX_REQUEST)
+        InboxServiceServer::new(inbox)
+            .max_decoding_message_size(MAX_REQUEST)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Zstd)
     }
 
     /// The member who calls, and what they may see: settled before anything else about the call is (ACC-16).

@@ -1,12 +1,17 @@
 //! `InboxService` over a real connection.
 
 use countersign_notifier::storage::Storage;
+use countersign_proto::DESCRIPTORS;
 use countersign_proto::inbox::inbox_service_client::InboxServiceClient;
 use countersign_proto::inbox::{
     Counts, GetCountsRequest, ListRibbonsRequest, MarkRequest, Ribbon, RibbonKind, RibbonMark, WatchRequest,
 };
+use countersign_runtime::calls::CallsLayer;
+use countersign_runtime::door::DoorLayer;
+use countersign_runtime::grpc;
 use countersign_runtime::identity::{ACCOUNT as ACCOUNT_KEY, ACTOR, Authenticator};
 use countersign_testkit::{TestDatabase, both_databases};
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -32,8 +37,10 @@ pub async fn serve(running: &Running) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service = running.notifier.inbox_service(Authenticator::None, running.stop.clone());
-    let router = countersign_runtime::grpc::server().add_service(service);
-    tokio::spawn(countersign_runtime::grpc::serve(router, listener, running.stop.clone()));
+    let calls = CallsLayer::new(&mut Registry::default(), &[DESCRIPTORS]).unwrap();
+    let door = DoorLayer::new(Authenticator::None, &[DESCRIPTORS]).unwrap();
+    let router = grpc::server(grpc::MAX_STREAMS, calls, door).add_service(service);
+    tokio::spawn(grpc::serve(router, listener, running.stop.clone()));
     InboxServiceClient::connect(url).await.unwrap()
 }
 

@@ -25,10 +25,12 @@ use countersign_notifier::{
     outbound::{Folder, Outbound},
     purge::DEFAULT_KEEP,
 };
-use countersign_proto::types::ErrorReason;
+use countersign_proto::{DESCRIPTORS, types::ErrorReason};
 use countersign_runtime::{
     BoxError,
+    calls::CallsLayer,
     clock::{Clock, ManualClock},
+    door::DoorLayer,
     grpc,
     identity::Authenticator,
     listen::bind,
@@ -112,7 +114,9 @@ impl Service {
             pages: PageTokens::new(SealingKeys::kept(&[7; 32]).unwrap()),
         };
         let approval = Approval::new(parts, &mut Registry::default());
-        let router = grpc::server()
+        let calls = CallsLayer::new(&mut Registry::default(), &[DESCRIPTORS]).unwrap();
+        let door = DoorLayer::new(Authenticator::None, &[DESCRIPTORS]).unwrap();
+        let router = grpc::server(grpc::MAX_STREAMS, calls, door)
             .add_routes(approval.routes())
             .add_service(notifier.inbox_service(Authenticator::None, stop.clone()));
         tokio::spawn(grpc::serve(router, listener, stop.clone()));

@@ -28,7 +28,7 @@ fn plain(value: Value, at: &mut String) -> Result<Json, ContentError> {
         Some(Kind::StringValue(text)) => Json::String(text),
         Some(Kind::NumberValue(number)) => match Number::from_f64(number) {
             Some(number) => Json::Number(number),
-            None => return Err(ContentError::Number { at: at.clone() }),
+            None => return Err(ContentError::NotANumber { at: at.clone() }),
         },
         Some(Kind::StructValue(inner)) => object(inner, at)?,
         Some(Kind::ListValue(list)) => {
@@ -96,6 +96,6 @@ mod tests {
         };
         let Some(Kind::StructValue(inner)) = &mut list.values[1].kind else { panic!("it holds an object") };
         inner.fields.get_mut("b/c").unwrap().kind = Some(Kind::NumberValue(f64::NAN));
-        assert_eq!(json(structure), Err(ContentError::Number { at: "/a/1/b~1c".into() }));
+        assert_eq!(json(structure), Err(ContentError::NotANumber { at: "/a/1/b~1c".into() }));
     }
 }
