@@ -17,12 +17,7 @@ fn approve(request: &str) -> ApproveRequest {
 }
 
 fn campaigns_of(level: access::AccessLevel, approve: bool) -> access::ComponentAccess {
-    access::ComponentAccess {
-        component: "engagement.campaigns".into(),
-        level: level.into(),
-        approve,
-        ..Default::default()
-    }
+    access::ComponentAccess { component: "engagement.campaigns".into(), level: level.into(), approve }
 }
 
 /// A team of which two must approve a campaign.

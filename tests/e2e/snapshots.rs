@@ -1,10 +1,13 @@
 //! Whole mails as snapshots, with only the volatile parts redacted.
 
 /// What differs from run to run, and what stands for it.
-const VOLATILE: [(&str, &str); 5] = [
+const VOLATILE: [(&str, &str); 7] = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     // An invitation's secret, in its link.
     (r"#[0-9a-f]{64}", "#<token>"),
+    // The all-in-one binary links to pages of its own, on a port of its own.
+    (r"http://127\.0\.0\.1:\d+/", "http://127.0.0.1:8080/"),
+    ("/review/<id>/<id>", "/review/<id>"),
     (r"(?m)^Date: .*$", "Date: <date>"),
     (
         r"\d{1,2} (January|February|March|April|May|June|July|August|September|October|November|December) \d{4}( at |, )\d\d:\d\d",

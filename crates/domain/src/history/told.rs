@@ -96,6 +96,7 @@ impl Told {
             HistoryEvent::Reverted => self.ends(ApprovalStatus::ApprovalCancelled),
             HistoryEvent::ApprovalRecorded
             | HistoryEvent::AssignmentExpired
+            | HistoryEvent::VoteVoided
             | HistoryEvent::Commented
             | HistoryEvent::Reminded
             | HistoryEvent::Reassigned

@@ -147,7 +147,10 @@ fn integers_up_to_where_neighbours_become_the_same_double() {
     for n in [9_007_199_254_740_991_i64, -9_007_199_254_740_991] {
         assert_eq!(Content::new(&json!({ "n": n }), 1).unwrap().body, format!("{{\"n\":{n}}}"));
         let beyond = n + n.signum();
-        assert_eq!(beyond as f64, (beyond + n.signum()) as f64, "{beyond} is what its neighbour becomes");
+        // As doubles the two are one.
+        let [read, neighbour]: [f64; 2] =
+            [beyond, beyond + n.signum()].map(|n| n.to_string().parse().unwrap());
+        assert_eq!(read.to_bits(), neighbour.to_bits(), "{beyond} is what its neighbour becomes");
         assert_eq!(
             refused(&json!({ "n": beyond })).to_string(),
             "holds a number at /n beyond ±(2^53 − 1), where different integers are the same double: write it as a string"

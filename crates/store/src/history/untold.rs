@@ -25,7 +25,7 @@ const WITNESSES: [(&str, Named); 4] = [
          AND s.resource_id = r.resource_id AND s.lock_request_id = r.request_id) IS NULL)) LIMIT 1",
         request,
     ),
-    // A decision is told with whose it is, when it was and what. Of votes that no longer count there is no row.
+    // A decision is told with whose it is, when it was and what, also one that no longer counts. One that is made anew has the row.
     (
         "SELECT d.request_id, d.member_id FROM requests AS r \
          JOIN decisions AS d ON d.account_id = r.account_id AND d.request_id = r.request_id \

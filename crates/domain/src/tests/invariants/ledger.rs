@@ -392,7 +392,7 @@ impl Ledger {
         assert_eq!(gone, removed);
         let (assignments, version) = (request.assignments.clone(), before.version + 1);
         let decisions = voided_at(before.decisions.clone(), voided, now);
-        assert_eq!(request, Request { assignments, version, decisions, ..before.clone() });
+        assert_eq!(request, Request { assignments, decisions, version, ..before.clone() });
         *before = request;
     }
 
