@@ -8,6 +8,7 @@
     reason = "tests: they are clients with a clock of their own, and fail where they stand"
 )]
 
+mod account_history;
 mod accounts;
 mod bad_access;
 mod bad_input;

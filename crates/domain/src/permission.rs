@@ -102,7 +102,7 @@ pub(crate) fn acts_as(context: &Context<'_>) -> Option<SystemRole> {
 }
 
 /// Admins only.
-pub(crate) fn require_admin(context: &Context<'_>, permission: Permission) -> Result<(), Refusal> {
+pub fn require_admin(context: &Context<'_>, permission: Permission) -> Result<(), Refusal> {
     match context.actor.active_member() {
         Some(member) if member.is_admin() => Ok(()),
         _ => Err(denied(permission, "account")),

@@ -54,6 +54,39 @@ impl Caller {
         Ok(client.verify_history(self.request(message)).await?.into_inner())
     }
 
+    pub async fn list_account_history(
+        &self,
+        mut message: approval::ListAccountHistoryRequest,
+    ) -> Result<approval::ListAccountHistoryResponse, Status> {
+        message.account_id.clone_from(&self.account);
+        let mut client = HistoryServiceClient::new(self.approval.clone());
+        Ok(client.list_account_history(self.request(message)).await?.into_inner())
+    }
+
+    /// A file, put together.
+    pub async fn export_account_history(
+        &self,
+        mut message: approval::ExportAccountHistoryRequest,
+    ) -> Result<String, Status> {
+        message.account_id.clone_from(&self.account);
+        let mut client = HistoryServiceClient::new(self.approval.clone());
+        let mut stream = client.export_account_history(self.request(message)).await?.into_inner();
+        let mut file = vec![];
+        while let Some(piece) = stream.message().await? {
+            file.extend(piece.chunk);
+        }
+        Ok(String::from_utf8(file).unwrap())
+    }
+
+    pub async fn verify_account_history(
+        &self,
+        mut message: approval::VerifyAccountHistoryRequest,
+    ) -> Result<approval::VerifyAccountHistoryResponse, Status> {
+        message.account_id.clone_from(&self.account);
+        let mut client = HistoryServiceClient::new(self.approval.clone());
+        Ok(client.verify_account_history(self.request(message)).await?.into_inner())
+    }
+
     /// What happens to requests after `cursor`, or from now on.
     pub async fn watch(&self, cursor: &str) -> Result<Watching, Status> {
         let message = approval::WatchApprovalRequestsRequest {

@@ -308,6 +308,18 @@ impl World {
                 approval::VerifyHistoryRequest { account_id, resource_id, ..Default::default() }
                     .encode_to_vec()
             }
+            "ListAccountHistory" => {
+                approval::ListAccountHistoryRequest { account_id, ..Default::default() }.encode_to_vec()
+            }
+            "ExportAccountHistory" => approval::ExportAccountHistoryRequest {
+                account_id,
+                format: approval::HistoryFormat::Csv.into(),
+                ..Default::default()
+            }
+            .encode_to_vec(),
+            "VerifyAccountHistory" => {
+                approval::VerifyAccountHistoryRequest { account_id, ..Default::default() }.encode_to_vec()
+            }
             _ => panic!("no call of {method} is made here: add it"),
         }
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on must fail where it stands")]
 
 mod access;
+mod account_history;
 mod chain;
 mod commits;
 mod conventions;

@@ -53,9 +53,11 @@ fn no_cell_is_a_formula() {
 fn a_line_has_as_many_cells_as_the_header() {
     let line = csv_line(&api::HistoryEntry::default(), "2026-05-03T03:09:37Z");
     assert_eq!(line, "2026-05-03T03:09:37Z,,0,,,,,,,,,,,\r\n");
-    assert_eq!(line.matches(',').count(), Format::Csv.header().matches(',').count());
-    assert_eq!(Format::JsonLines.header(), "");
+    assert_eq!(line.matches(',').count(), Format::Csv.header(&COLUMNS).matches(',').count());
+    assert_eq!(Format::JsonLines.header(&COLUMNS), "");
 }
+
+type Piece = Result<api::ExportHistoryResponse, Status>;
 
 /// How many requests are made: two entries each, which is five pieces and some.
 const REQUESTS: usize = 510;

@@ -1,7 +1,7 @@
 //! `HistoryService`.
 
 use countersign_domain::{
-    MemberId, RequestId, ResourceId,
+    MemberId, RequestId, ResourceId, Timestamp,
     history::{EntryHash, access::Use},
     permission,
     refusal::{Missing, Permission},
@@ -14,8 +14,9 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Edge,
+    account_history::AccountExport,
     convert::history as convert,
-    export::{Export, Format},
+    export::{self, Export},
     validate::Fields,
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
 #[tonic::async_trait]
 impl HistoryService for Edge {
     type ExportHistoryStream = ReceiverStream<Result<api::ExportHistoryResponse, Status>>;
+    type ExportAccountHistoryStream = ReceiverStream<Result<api::ExportAccountHistoryResponse, Status>>;
 
     async fn list_history(
         &self,
@@ -71,15 +73,12 @@ impl HistoryService for Edge {
             start: request.start_time,
             end: request.end_time,
         });
-        let format = Format::of(request.format);
-        if format.is_none() {
-            fields.violation("format", "must be HISTORY_FORMAT_CSV or HISTORY_FORMAT_JSON_LINES");
-        }
+        let format = fields.history_format(request.format);
         fields.finish()?;
         let call = caller.call(Fields::present("account_id", account)?)?;
         let format = Fields::present("format", format)?;
-        let export = Export { road: self.road.clone(), call, filter, format, ending: self.ending.clone() };
-        Ok(Response::new(export.stream().await?))
+        let file = Export { road: self.road.clone(), call, filter, format };
+        Ok(Response::new(export::stream(file, self.ending.clone()).await?))
     }
 
     async fn verify_history(
@@ -114,6 +113,28 @@ impl HistoryService for Edge {
             }
         };
         Ok(Response::new(convert::verified(&chain, found, masked)))
+    }
+
+    async fn list_account_history(
+        &self,
+        request: Request<api::ListAccountHistoryRequest>,
+    ) -> Result<Response<api::ListAccountHistoryResponse>, Status> {
+        Ok(Response::new(self.page_of_account_history(request).await?))
+    }
+
+    async fn export_account_history(
+        &self,
+        request: Request<api::ExportAccountHistoryRequest>,
+    ) -> Result<Response<Self::ExportAccountHistoryStream>, Status> {
+        let file: AccountExport = self.file_of_account_history(request)?;
+        Ok(Response::new(export::stream(file, self.ending.clone()).await?))
+    }
+
+    async fn verify_account_history(
+        &self,
+        request: Request<api::VerifyAccountHistoryRequest>,
+    ) -> Result<Response<api::VerifyAccountHistoryResponse>, Status> {
+        Ok(Response::new(self.account_history_verified(request).await?))
     }
 }
 
@@ -176,12 +197,7 @@ impl Fields {
         let resource = self.optional_id::<ResourceId>("resource_id", given.resource);
         let request = self.optional_id::<RequestId>("approval_request_id", given.request);
         let actor = self.optional_id::<MemberId>("actor_id", given.actor);
-        let (from, until) = (self.time("start_time", given.start), self.time("end_time", given.end));
-        if let (Some(from), Some(until)) = (from, until)
-            && until <= from
-        {
-            self.violation("end_time", "must be after start_time");
-        }
+        let (from, until) = self.span_of_time(given.start, given.end);
         let alone = match (given.resource, given.request) {
             ("", "") => return HistoryFilter::Account { actor, from, until },
             (_, "") => "resource_id",
@@ -204,8 +220,23 @@ impl Fields {
         }
     }
 
+    /// From when on, and until when.
+    pub(super) fn span_of_time(
+        &mut self,
+        start: Option<Time>,
+        end: Option<Time>,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        let (from, until) = (self.time("start_time", start), self.time("end_time", end));
+        if let (Some(from), Some(until)) = (from, until)
+            && until <= from
+        {
+            self.violation("end_time", "must be after start_time");
+        }
+        (from, until)
+    }
+
     /// A hash that was noted, and of which entry; both or none.
-    fn expected(&mut self, sequence: i64, hash: &str) -> Option<(i64, EntryHash)> {
+    pub(super) fn expected(&mut self, sequence: i64, hash: &str) -> Option<(i64, EntryHash)> {
         match (sequence, hash) {
             (0, "") => None,
             (_, "") => {

@@ -2,6 +2,7 @@
 //! [`status`]. Nothing here decides a rule.
 
 pub mod access;
+mod account_history;
 pub mod accounts;
 pub mod approval;
 mod bulk;

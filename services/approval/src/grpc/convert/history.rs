@@ -2,6 +2,7 @@
 
 use countersign_domain::history::{
     EntryHash, Recorded,
+    account::AccountEntry,
     verify::{Chain, Flaw, Misfit},
 };
 use countersign_proto::approval::{self, HistoryFlaw};
@@ -38,6 +39,36 @@ pub fn verified(
         entries: chain.entries,
         unhashed_entries: chain.unhashed,
         head_hash: text(chain.head.filter(|_| !masked)),
+        misfit: chain.misfit.map(misfit),
+        expected_hash_found,
+    }
+}
+
+/// An entry of an account's history as the contract writes it.
+pub fn account_entry(entry: &AccountEntry) -> approval::AccountHistoryEntry {
+    let change = entry.change.clone();
+    approval::AccountHistoryEntry {
+        sequence: entry.sequence,
+        event: change.event,
+        subject_kind: change.kind,
+        subject: change.subject,
+        actor: Some(actor(&entry.actor)),
+        time: Some(time::to_proto(entry.at)),
+        before_json: change.from,
+        after_json: change.to,
+        hash: text(entry.hash),
+    }
+}
+
+/// What verifying the chain of an account's history found.
+pub fn account_verified(
+    chain: &Chain,
+    expected_hash_found: Option<bool>,
+) -> approval::VerifyAccountHistoryResponse {
+    approval::VerifyAccountHistoryResponse {
+        holds: chain.misfit.is_none(),
+        entries: chain.entries,
+        head_hash: text(chain.head),
         misfit: chain.misfit.map(misfit),
         expected_hash_found,
     }
