@@ -23,6 +23,7 @@ mod garbage;
 mod history;
 mod invitations;
 mod lifecycles;
+mod listed;
 mod lost_rights;
 mod lost_votes;
 mod main_job;

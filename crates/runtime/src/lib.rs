@@ -10,6 +10,7 @@
 //! | [`identity`] | who is calling: the seam where authentication plugs in |
 //! | [`trace_context`] | the caller's W3C trace context |
 //! | [`listen`] | listeners, and errors that name what can't be had |
+//! | [`listing`] | pages of lists of which a reader may not see every row |
 //! | [`page_token`] | page tokens that can't be made up or used elsewhere |
 //! | [`sealing`] | the keys of page tokens |
 //! | [`readiness`] | what has to work before this process may be sent traffic |
@@ -34,6 +35,7 @@ pub mod host;
 pub mod identity;
 pub mod ids;
 pub mod listen;
+pub mod listing;
 pub mod page_token;
 pub mod readiness;
 pub mod sealing;

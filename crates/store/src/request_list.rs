@@ -110,8 +110,9 @@ impl Store {
     }
 }
 
-/// How many are read for a page: the smallest of these that is one more than asked for, or more.
-const LIMITS: [u32; 3] = [11, 51, 201];
+/// How many are read for a page: the smallest of these that is one more than asked for, or more. A page of 10, 50 or 200 asks for one
+/// more itself.
+const LIMITS: [u32; 3] = [12, 52, 202];
 
 /// Whether a list of some kinds is read along the index of kinds, each by itself: where no other condition leads to few requests.
 const fn kind_by_kind(filter: &RequestFilter) -> bool {

@@ -1,13 +1,15 @@
-//! The keys of page tokens: those that are given, or one that was made at random once and is kept in the database (SEC-8).
+//! Pages of lists: the keys of their tokens, which are given, or one that was made at random once and is kept in the database
+//! (SEC-8); and the rows that they are made of.
 
 use countersign_domain::Timestamp;
 use countersign_runtime::{
     BoxError,
     clock::Clock,
+    listing::Rows,
     page_token::PageTokens,
     sealing::{SealingKeys, random_secret},
 };
-use countersign_store::Store;
+use countersign_store::{Page, Store};
 
 /// What makes and opens the page tokens of every replica on this database. Where keys are given, the kept one still opens what was
 /// sealed before.
@@ -23,6 +25,11 @@ pub async fn page_tokens(
         }
     };
     Ok(PageTokens::new(keys))
+}
+
+/// A page that was read, as rows of a list of which the reader may not see every one.
+pub(crate) fn rows<T>(page: Page<T>) -> Rows<T> {
+    Rows { rows: page.items, more: page.more }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub use deliveries::{Backlog, Claim, Outcome, REMINDERS, Settled, Told};
 pub use migrations::Migrator;
 pub use preferences::{Changed, StoredPreferences};
 pub use record::{Postage, Recorded};
-pub use ribbons::{Counts, Filter, Mark, Page, Position, StoredRibbon};
+pub use ribbons::{Counts, Filter, Mark, Position, StoredRibbon};
 
 /// Connections to `PostgreSQL`. More give no more throughput, only longer waits.
 const POSTGRES_CONNECTIONS: u32 = 12;

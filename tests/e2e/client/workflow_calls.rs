@@ -93,6 +93,28 @@ impl Caller {
         answer.unwrap().into_inner().reviews
     }
 
+    pub async fn list_reviews(&self, page_size: i32, page_token: String) -> approval::ListReviewsResponse {
+        let account_id = self.account.clone();
+        let message =
+            approval::ListReviewsRequest { account_id, page_size, page_token, ..Default::default() };
+        let answer =
+            ReviewServiceClient::new(self.approval.clone()).list_reviews(self.request(message)).await;
+        answer.unwrap().into_inner()
+    }
+
+    pub async fn list_resources(
+        &self,
+        page_size: i32,
+        page_token: String,
+    ) -> approval::ListResourcesResponse {
+        let account_id = self.account.clone();
+        let message =
+            approval::ListResourcesRequest { account_id, page_size, page_token, ..Default::default() };
+        let answer =
+            ResourceServiceClient::new(self.approval.clone()).list_resources(self.request(message)).await;
+        answer.unwrap().into_inner()
+    }
+
     pub async fn close_review(&self, id: &str) -> Result<approval::Review, Status> {
         let message = approval::CloseReviewRequest {
             account_id: self.account.clone(),

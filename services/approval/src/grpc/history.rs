@@ -7,7 +7,8 @@ use countersign_domain::{
     refusal::{Missing, Permission},
 };
 use countersign_proto::approval::{self as api, history_service_server::HistoryService};
-use countersign_store::{About, HistoryFilter, HistoryItem, HistoryKey, Page};
+use countersign_runtime::listing::{self, Seen};
+use countersign_store::{About, HistoryFilter, HistoryItem, HistoryKey};
 use prost_types::Timestamp as Time;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
+    pages::rows,
     road::{Call, Road, actor_of, context_of},
 };
 
@@ -52,10 +54,7 @@ impl HistoryService for Edge {
         let (seen, page) = self.road.history_page(&call, &filter, Use::Read, after, size).await?;
         Ok(Response::new(api::ListHistoryResponse {
             entries: seen.iter().map(|item| convert::entry(&item.recorded, page.masked)).collect(),
-            next_page_token: page
-                .next
-                .map(|key| self.pages.seal(&listing, &key.to_string()))
-                .unwrap_or_default(),
+            next_page_token: self.token(&listing, page.next),
         }))
     }
 
@@ -170,13 +169,15 @@ impl Road {
             HistoryFilter::Request(id) => wanted.check(&context, resource, Missing::Request(*id))?,
             HistoryFilter::Account { .. } => wanted.check_any(&context)?,
         }
-        let Page { mut items, more } = self.store.list_history(call.account, filter, after, size).await?;
-        let next = items.last().filter(|_| more).map(HistoryItem::key);
         let access = context.actors_access();
-        items.retain(|item| match (&access, &item.kind) {
+        let (store, account) = (&self.store, call.account);
+        let read =
+            |after, limit| async move { store.list_history(account, filter, after, limit).await.map(rows) };
+        let sees = |item: &HistoryItem| match (&access, &item.kind) {
             (Some(access), Some(kind)) => wanted.includes(context.lifecycles, access, kind, &item.audience),
             _ => false,
-        });
+        };
+        let Seen { items, next } = listing::page(size, after, read, HistoryItem::key, sees).await?;
         Ok((items, Rest { next, masked: context.is_masked() }))
     }
 }

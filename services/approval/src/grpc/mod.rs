@@ -88,10 +88,12 @@ impl Edge {
         page: &Page<T>,
         cursor: impl Fn(&T) -> C,
     ) -> String {
-        match page.items.last() {
-            Some(last) if page.more => self.pages.seal(listing, &cursor(last).to_string()),
-            _ => String::new(),
-        }
+        self.token(listing, page.items.last().filter(|_| page.more).map(cursor))
+    }
+
+    /// The token for what comes after `cursor`; empty when nothing does.
+    pub fn token(&self, listing: &[&str], cursor: Option<impl ToString>) -> String {
+        cursor.map(|cursor| self.pages.seal(listing, &cursor.to_string())).unwrap_or_default()
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use countersign_domain::{Area, Component, Context, Kind, MemberId, ResourceId, Timestamp, edit, permission};
+use countersign_domain::{
+    Area, Audience, Component, Context, Kind, MemberId, ResourceId, Timestamp, edit, permission,
+};
 use countersign_proto::{approval as api, types};
+use countersign_runtime::listing;
 use countersign_store::{About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
 use prost::Message as _;
 use tonic::Request;
@@ -11,6 +14,7 @@ use tonic::Request;
 use super::{Edge, convert::request as convert, validate::Fields};
 use crate::{
     fault::Fault,
+    pages::rows,
     road::{actor_of, context_of},
 };
 
@@ -56,9 +60,15 @@ impl Edge {
             return Ok(api::ListApprovalRequestsResponse::default());
         }
         let after = after.map(|Token(cursor)| cursor);
-        let page = self.road.store.list_requests(call.account, &filter, after, size).await?;
         let access = context.actors_access();
-        let seen = page.items.iter().filter(|(request, audience)| {
+        let (store, account, filter) = (&self.road.store, call.account, &filter);
+        let read =
+            |after, limit| async move { store.list_requests(account, filter, after, limit).await.map(rows) };
+        let key = |(request, _): &(countersign_domain::Request, Audience)| RequestCursor {
+            id: request.id,
+            deadline: request.deadline,
+        };
+        let page = listing::page(size, after, read, key, |(request, audience)| {
             let component = Component::of_area(&request.area);
             access.as_ref().is_some_and(|access| {
                 let rights = access.rights_on(&component, audience);
@@ -67,14 +77,15 @@ impl Edge {
                 });
                 rights.read && waits
             })
-        });
-        let cursor = |id, deadline| Token(RequestCursor { id, deadline });
+        })
+        .await?;
         Ok(api::ListApprovalRequestsResponse {
-            approval_requests: seen
+            approval_requests: page
+                .items
+                .iter()
                 .map(|(request, _)| convert::request(request, context.is_masked()))
                 .collect(),
-            next_page_token: self
-                .next_page(&listing, &page, |(request, _)| cursor(request.id, request.deadline)),
+            next_page_token: self.token(&listing, page.next.map(Token)),
         })
     }
 }

@@ -7,13 +7,14 @@ use countersign_domain::{
     refusal::Missing,
 };
 use countersign_proto::approval::{self as api, resource_service_server::ResourceService};
-use countersign_runtime::ids;
+use countersign_runtime::{ids, listing};
 use countersign_store::About;
 use tonic::{Request, Response, Status};
 
 use super::{Edge, convert::request as requests, convert::resource as convert, gate, validate::Fields};
 use crate::{
     fault::Fault,
+    pages::rows,
     road::{Subject, actor_of, context_of},
 };
 
@@ -158,12 +159,15 @@ impl ResourceService for Edge {
         }
         fields.finish()?;
         let kinds = edit::readable_kinds(&context, kind.as_ref()).map_err(Fault::Refused)?;
+        let (store, account, kinds) = (&self.road.store, call.account, &kinds);
+        let read =
+            |after, limit| async move { store.list_resources(account, kinds, after, limit).await.map(rows) };
+        let sees = |resource: &_| context.rights_on(resource).read;
         let page =
-            self.road.store.list_resources(call.account, &kinds, after, size).await.map_err(Fault::Store)?;
-        let seen = page.items.iter().filter(|resource| context.rights_on(resource).read);
+            listing::page(size, after, read, |resource| resource.id, sees).await.map_err(Fault::Store)?;
         Ok(Response::new(api::ListResourcesResponse {
-            resources: seen.map(|resource| convert::listed(&context, resource)).collect(),
-            next_page_token: self.next_page(&listing, &page, |resource| resource.id),
+            resources: page.items.iter().map(|resource| convert::listed(&context, resource)).collect(),
+            next_page_token: self.token(&listing, page.next),
         }))
     }
 

@@ -1,15 +1,18 @@
 //! `ReviewService`.
 
 use countersign_domain::{
-    Area, Component, Context, Refusal, Resource, Review, ReviewId, edit, permission, refusal::Missing, review,
+    Area, Audience, Component, Context, Refusal, Resource, Review, ReviewId, edit, permission,
+    refusal::Missing, review,
 };
 use countersign_proto::approval::{self as api, review_service_server::ReviewService};
+use countersign_runtime::listing;
 use countersign_store::{About, Snapshot};
 use tonic::{Request, Response, Status};
 
 use super::{Edge, convert::review as convert, validate::Fields};
 use crate::{
     fault::Fault,
+    pages::rows,
     road::{Subject, actor_of, context_of},
 };
 
@@ -54,16 +57,24 @@ impl ReviewService for Edge {
         edit::readable_kinds(&context, None).map_err(Fault::Refused)?;
         let may_read = |area: &&Area| context.rights(&Component::of_area(area)).read;
         let areas: Vec<Area> = context.policies.areas().filter(may_read).cloned().collect();
-        let page = self.road.store.list_reviews(call.account, &areas, request.only_open, after, size).await;
-        let page = page.map_err(Fault::Store)?;
         let access = context.actors_access();
-        let seen = page.items.iter().filter(|(review, audience)| {
+        let (store, account, areas, open) = (&self.road.store, call.account, &areas, request.only_open);
+        let read = |after, limit| async move {
+            store.list_reviews(account, areas, open, after, limit).await.map(rows)
+        };
+        let key = |(review, _): &(Review, Audience)| review.id;
+        let page = listing::page(size, after, read, key, |(review, audience)| {
             let component = Component::of_area(&review.area);
             access.as_ref().is_some_and(|access| access.rights_on(&component, audience).read)
         });
+        let page = page.await.map_err(Fault::Store)?;
         Ok(Response::new(api::ListReviewsResponse {
-            reviews: seen.map(|(review, _)| convert::review(review, context.is_masked())).collect(),
-            next_page_token: self.next_page(&listing, &page, |(review, _)| review.id),
+            reviews: page
+                .items
+                .iter()
+                .map(|(review, _)| convert::review(review, context.is_masked()))
+                .collect(),
+            next_page_token: self.token(&listing, page.next),
         }))
     }
 

@@ -135,7 +135,7 @@ impl InboxService for Inbox {
         let language =
             self.storage.locale(viewer.account_id, viewer.member_id).await.map_err(Refusal::from)?;
         let locale = self.composer.locales().of(language.as_deref().unwrap_or_default());
-        let ribbons = found.ribbons.into_iter().map(|ribbon| self.ribbon(viewer, locale, ribbon));
+        let ribbons = found.items.into_iter().map(|ribbon| self.ribbon(viewer, locale, ribbon));
         let ribbons = ribbons.collect::<Result<_, _>>()?;
         Ok(Response::new(ListRibbonsResponse { ribbons, next_page_token }))
     }

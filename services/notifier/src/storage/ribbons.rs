@@ -2,18 +2,13 @@
 //! only what their access lets them see (ACC-12), and asked for a decision only where they can make it (NOT-12).
 
 use countersign_proto::inbox::RibbonKind;
+use countersign_runtime::listing::{self, Rows, Seen};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
 use super::members::audience;
 use super::{Storage, StorageError, failed, statement};
 use crate::plan::{Access, EVERYBODY};
-
-/// Rows read at a time for a viewer with a data scope, which the database can't compare with audiences.
-const SCOPED_STEP: u32 = 100;
-
-/// Such steps for one page. A page that they don't fill is shorter than asked.
-const SCOPED_STEPS: u32 = 5;
 
 /// Kinds of resources that one statement reads: databases limit the parts of a compound query.
 const KINDS_AT_ONCE: usize = 50;
@@ -76,15 +71,6 @@ impl Position {
     fn of(ribbon: &StoredRibbon) -> Self {
         Self { created_at: ribbon.created_at, ribbon_id: ribbon.ribbon_id }
     }
-}
-
-/// Some of a viewer's ribbons.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// The ribbons, newest first.
-    pub ribbons: Vec<StoredRibbon>,
-    /// Where the next page begins; none when nothing is left.
-    pub next: Option<Position>,
 }
 
 /// How many ribbons a viewer has.
@@ -162,7 +148,7 @@ impl Storage {
     /// At most `limit` ribbons of `viewer_id` after `after`, newest first.
     ///
     /// Each half is cut by its own index, kind by kind, before they are merged, so that a page costs what is on it. A data
-    /// scope is compared while reading, in bounded steps: such a page may be shorter than asked, and still have a next one.
+    /// scope, which the database can't compare with audiences, is compared while reading.
     pub async fn ribbons(
         &self,
         account_id: Uuid,
@@ -171,30 +157,15 @@ impl Storage {
         filter: Filter,
         after: Option<Position>,
         limit: u32,
-    ) -> Result<Page, StorageError> {
-        // One more than asked for tells whether there is a next page.
-        let (step, steps) =
-            if access.scope.is_some() { (SCOPED_STEP, SCOPED_STEPS) } else { (limit.saturating_add(1), 1) };
-        let size = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut page = Page { ribbons: Vec::new(), next: after };
-        for _ in 0..steps {
-            let rows = self.newest(account_id, viewer_id, access, filter, page.next, step).await?;
-            let last = rows.len() < usize::try_from(step).unwrap_or(usize::MAX);
-            for (ribbon, covered) in rows {
-                if covered && page.ribbons.len() == size {
-                    return Ok(page);
-                }
-                page.next = Some(Position::of(&ribbon));
-                if covered {
-                    page.ribbons.push(ribbon);
-                }
-            }
-            if last {
-                page.next = None;
-                return Ok(page);
-            }
-        }
-        Ok(page)
+    ) -> Result<Seen<StoredRibbon, Position>, StorageError> {
+        let read = |after, step| async move {
+            let rows = self.newest(account_id, viewer_id, access, filter, after, step).await?;
+            let more = rows.len() >= usize::try_from(step).unwrap_or(usize::MAX);
+            Ok::<_, StorageError>(Rows { rows, more })
+        };
+        let key = |(ribbon, _): &(StoredRibbon, bool)| Position::of(ribbon);
+        let Seen { items, next } = listing::page(limit, after, read, key, |(_, covered)| *covered).await?;
+        Ok(Seen { items: items.into_iter().map(|(ribbon, _)| ribbon).collect(), next })
     }
 
     /// The `limit` newest ribbons after `after` of the kinds that the viewer may see, each with whether its resource lies

@@ -137,7 +137,7 @@ impl Running {
     pub async fn page(&self, viewer: Uuid, access: &Access, filter: Filter) -> Vec<StoredRibbon> {
         let page = self.notifier.storage().ribbons(ACCOUNT, viewer, access, filter, None, 100).await.unwrap();
         assert_eq!(page.next, None);
-        page.ribbons
+        page.items
     }
 
     pub async fn mark(&self, viewer: Uuid, ribbon_ids: &[Uuid], mark: Mark) -> u64 {
