@@ -95,7 +95,7 @@ async fn told(team: &Team, puppet: &str) {
     let mut told: Vec<_> = whole[..13].iter().map(what).collect();
     told.reverse();
     let of_puppet = format!(
-        r#"{{"approval_right":false,"display_name":"Paul Puppet","email":"paul.puppet@acme.example","locale":"en","role_ids":["{role}"],"state":"ACTIVE","system_role":null}}"#,
+        r#"{{"approval_right":false,"display_name":"•••","email":"•••@acme.example","locale":"en","role_ids":["{role}"],"state":"ACTIVE","system_role":null}}"#,
         role = whole[10].subject,
     );
     let expected = [
@@ -228,7 +228,9 @@ async fn only_by_admins(team: &Team) {
             ..Default::default()
         };
         denied(other.export_account_history(csv).await.unwrap_err());
-        denied(other.verify_account_history(Default::default()).await.unwrap_err());
+        denied(
+            other.verify_account_history(approval::VerifyAccountHistoryRequest::default()).await.unwrap_err(),
+        );
     }
 }
 

@@ -8,7 +8,12 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    Code,
+    transport::{Channel, Endpoint},
+};
+
+use crate::raw::{answer, post};
 
 /// How long anything may take on a busy machine before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -280,10 +285,15 @@ impl System {
     }
 }
 
-/// Connects to a service on this machine, once it serves.
+/// Connects to a service on this machine, once it serves: its port is bound before it does, and answers nothing until then.
 pub async fn connect(port: u16) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
-    wait_for(&format!("gRPC on port {port}"), PATIENCE, async || endpoint.connect().await.ok()).await
+    wait_for(&format!("gRPC on port {port}"), PATIENCE, async || {
+        let channel = endpoint.connect().await.ok()?;
+        let asked = post("grpc.health.v1.Health/Check", "", "", vec![0; 5]);
+        (answer(channel.clone(), asked).await.code() == Code::Ok).then_some(channel)
+    })
+    .await
 }
 
 /// A GET over plain HTTP: status line, headers and body.

@@ -333,12 +333,18 @@ fn of_account(account: &Account) -> Object {
     }))
 }
 
+/// An address with only its domain: history outlives the account, and an address must not. Whose it is, the subject says.
+fn without_name(email: &str) -> String {
+    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    format!("{}@{domain}", crate::mask::MASK)
+}
+
 fn of_member(member: &Member) -> Object {
     let Member {
         account_id: _,
         id: _,
         email,
-        display_name,
+        display_name: _,
         locale,
         system_role,
         roles,
@@ -350,8 +356,9 @@ fn of_member(member: &Member) -> Object {
     let mut roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
     roles.sort_unstable();
     object(json!({
-        "email": email,
-        "display_name": display_name,
+        "email": without_name(email),
+        // As of an address: what people are called ends with the account.
+        "display_name": crate::mask::MASK,
         "locale": locale,
         "system_role": system_role.map(crate::SystemRole::as_str),
         "role_ids": roles,
@@ -433,7 +440,7 @@ fn of_invitation(invitation: &Invitation) -> Object {
         InvitationState::Pending | InvitationState::Withdrawn => None,
     };
     object(json!({
-        "email": email,
+        "email": without_name(email),
         "locale": locale,
         "system_role": system_role.map(crate::SystemRole::as_str),
         "role_ids": roles.iter().map(ToString::to_string).collect::<Vec<_>>(),

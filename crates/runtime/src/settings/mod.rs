@@ -58,7 +58,7 @@ pub struct GrpcArgs {
     )]
     pub listen: SocketAddr,
     /// Calls that one connection may have in flight, open streams among them. Clients let a further call wait in silence until
-    /// one ends: who holds more streams open needs more connections, or one Watch for several members.
+    /// one ends: who holds more streams open needs more connections.
     #[arg(
         id = "grpc_max_streams",
         long = "grpc-max-streams",

@@ -94,7 +94,7 @@ async fn the_history_of_an_account_is_append_only(db: TestDatabase) {
         attempts.push("INSERT OR REPLACE INTO account_history SELECT * FROM account_history");
     }
     for sql in attempts {
-        let error = raw.execute_unprepared(sql).await.expect_err(sql).to_string();
+        let error = raw.execute_unprepared(sql).await.unwrap_err().to_string();
         assert!(error.contains("append-only"), "{sql}: {error}");
     }
     assert_eq!(misfit(&world).await, None);

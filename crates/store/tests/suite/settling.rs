@@ -204,7 +204,7 @@ async fn who_has_approved_is_concerned(db: TestDatabase) {
     let found = world.store.concerned(world.account.id, &concern, 10).await.unwrap();
     let requests: Vec<_> = found.into_iter().map(|(_, request)| request).collect();
     let (resource, request) = &expected[0];
-    assert_eq!(requests, [request.clone()]);
+    assert_eq!(requests, std::slice::from_ref(request));
     world.done(voided(resource, request, &gone)).await;
     assert_eq!(world.store.concerned(world.account.id, &concern, 10).await.unwrap(), []);
 }

@@ -20,7 +20,11 @@ impl Account<'_> {
         let what = event.event_type.trim_start_matches("countersign.").trim_end_matches(".v1");
         let (resource, entry) = match told.payload.unwrap() {
             Payload::Request(it) => {
-                let what = what.trim_start_matches("request.").to_uppercase();
+                let what = match what.trim_start_matches("request.") {
+                    // One event for what is two in history: it says whose votes were lost.
+                    "assignment_expired" if !it.voided_approvals.is_empty() => "VOTE_VOIDED".to_owned(),
+                    what => what.to_uppercase(),
+                };
                 let request = self.request_number(&it.approval_request_id);
                 assert!(request.is_some(), "an event of a request that nobody was told of: {event:?}");
                 (it.resource.unwrap(), (what, it.action, it.from_state, request))
