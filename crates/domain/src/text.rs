@@ -1,6 +1,6 @@
 //! Text that people see or that is compared (ACC-18): in one form, with nothing in it that can't be seen.
 //!
-//! [`line`] and [`note`] are for what comes in, [`composed`] is the one form of what is there already, and [`key`] is what two
+//! [`line()`] and [`note`] are for what comes in, [`composed`] is the one form of what is there already, and [`key`] is what two
 //! names that must not be taken for each other have in common.
 
 use std::borrow::Cow;
