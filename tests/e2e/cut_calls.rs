@@ -2,6 +2,7 @@
 //! after or beside it.
 
 use std::{
+    error::Error,
     fmt::Debug,
     sync::{
         Arc,
@@ -298,6 +299,8 @@ impl Scissors {
                 Err(_) => _ = self.cuts.fetch_add(1, Relaxed),
                 Ok(Err(status)) => match status.code() {
                     Code::Cancelled | Code::DeadlineExceeded => _ = self.cuts.fetch_add(1, Relaxed),
+                    // A connection that broke while it was made; what a service says has no source.
+                    Code::Unknown if Error::source(&status).is_some() => _ = self.cuts.fetch_add(1, Relaxed),
                     // Too many at once.
                     Code::Aborted | Code::Unavailable | Code::ResourceExhausted => {}
                     code => panic!("{code:?}: {status:?}"),
