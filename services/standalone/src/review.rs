@@ -133,7 +133,7 @@ impl Review {
                 content => content.map(|body| format!("{body:#}")).unwrap_or_default(),
                 state => state.as_str_name().trim_start_matches("REQUEST_STATE_"),
                 open => state == RequestState::Pending,
-                approvals => found.decisions.iter().filter(|it| it.verdict() == Verdict::Approved).count(),
+                approvals => found.decisions.iter().filter(|it| counts(it)).count(),
                 approvers => asked(&approvers, &found),
                 request => Value::from(Serde(&request)),
                 changes,
@@ -141,6 +141,11 @@ impl Review {
             },
         ))
     }
+}
+
+/// Whether it is an approval, of somebody who may still decide (REQ-22).
+fn counts(decision: &approval::Decision) -> bool {
+    decision.verdict() == Verdict::Approved && decision.voided_time.is_none()
 }
 
 /// Some of those who may decide.
@@ -166,4 +171,19 @@ fn refused(status: &Status) -> Response {
 
 fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "There is no such request.\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves REQ-22 on the page: an approval whose giver lost the right is shown, and not counted.
+    #[test]
+    fn an_approval_counts_while_who_gave_it_may_decide() {
+        let approved = approval::Decision { verdict: Verdict::Approved.into(), ..Default::default() };
+        assert!(counts(&approved));
+        let voided = approval::Decision { voided_time: Some(prost_types::Timestamp::default()), ..approved };
+        assert!(!counts(&voided));
+        assert!(!counts(&approval::Decision { verdict: Verdict::Rejected.into(), ..Default::default() }));
+    }
 }
