@@ -159,7 +159,7 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
         return stage(context, resource, after, content, edit.pii_fields);
     }
     if let Some(fields) = edit.pii_fields {
-        check_added(context, &after, content.as_ref(), &fields)?;
+        check_added(context, &after, content.as_ref(), &added_to(&after, &fields))?;
         after.pii_fields = fields;
     }
     if let Some(content) = content {
@@ -199,15 +199,12 @@ fn stage(
     marks: Option<Vec<Pointer>>,
 ) -> Result<Outcome, Refusal> {
     let mut staged = content.is_some();
-    if let Some(fields) = &marks {
-        check_added(context, &after, content.as_ref(), fields)?;
-    }
+    let added = marks.as_ref().map_or_else(Vec::new, |fields| added_to(&after, fields));
+    check_added(context, &after, content.as_ref(), &added)?;
     if content.is_some() {
         after.staged = content;
     }
     if let Some(fields) = marks {
-        let added: Vec<Pointer> =
-            fields.iter().filter(|field| !after.pii_fields.contains(field)).cloned().collect();
         after.pii_fields.extend(added);
         let (count, most) = (after.pii_fields.len(), limits::PII_FIELDS);
         if count > most {
@@ -231,23 +228,26 @@ fn stage(
     Ok(changed(after, history))
 }
 
+/// Those of `fields` that are not marked yet.
+fn added_to(resource: &Resource, fields: &[Pointer]) -> Vec<Pointer> {
+    fields.iter().filter(|field| !resource.pii_fields.contains(field)).cloned().collect()
+}
+
 /// What marks hide for a masked member is not counted as content when that member edits, so that it must stay within bounds: what
 /// they hide themselves is small, and who sees all of it can't let more be hidden than content may have.
 fn check_added(
     context: &Context<'_>,
     resource: &Resource,
     content: Option<&Content>,
-    fields: &[Pointer],
+    added: &[Pointer],
 ) -> Result<(), Refusal> {
-    let added: Vec<Pointer> =
-        fields.iter().filter(|field| !resource.pii_fields.contains(field)).cloned().collect();
     if added.is_empty() {
         return Ok(());
     }
     let contents = [content, Some(&resource.live), resource.staged.as_ref()].into_iter().flatten();
     let violations: Vec<Violation> = if context.is_masked() {
         let seen = contents.map(|content| mask::shown(content, &resource.pii_fields));
-        seen.flat_map(|seen| mask::added_violations(&seen, &added)).collect()
+        seen.flat_map(|seen| mask::added_violations(&seen, added)).collect()
     } else {
         let large = contents.filter(|content| content.body.len() > limits::CONTENT_BYTES);
         let text = |content: &Content| {

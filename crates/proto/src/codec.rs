@@ -15,7 +15,7 @@ use tonic::{Code, Status};
 use tonic_prost::{ProstCodec, ProstEncoder};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::{json::POOL, types::ErrorReason};
+use crate::{json::POOL, reason, types::ErrorReason};
 
 /// So many fields are listed; the details travel in a trailer, which has little room.
 const LISTED: usize = 30;
@@ -70,14 +70,17 @@ impl<U: Message + Name + Default> Decoder for Reader<U> {
 }
 
 fn refusal(fields: Vec<String>) -> Status {
-    let reason = ErrorReason::InvalidFields.as_str_name().trim_start_matches("ERROR_REASON_");
     let description = "must not hold the character U+0000";
     let message = match fields.as_slice() {
         [one] => format!("{one} {description}"),
         many => format!("{} fields are not acceptable", many.len()),
     };
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason, "countersign", [] as [(String, String); 0]);
+    details.set_error_info(
+        reason::name(ErrorReason::InvalidFields),
+        reason::DOMAIN,
+        [] as [(String, String); 0],
+    );
     for field in fields {
         details.add_bad_request_violation(field, description);
     }

@@ -1,10 +1,12 @@
 //! The contract: gRPC services and event messages, generated at build time from `proto/`.
 //!
-//! The modules follow the packages. [`codec`] reads requests; [`DESCRIPTORS`] is the compiled descriptor set, for reflection; [`json`] writes and
-//! reads messages in the canonical protobuf JSON mapping, which is what events carry over the broker.
+//! The modules follow the packages. [`codec`] reads requests; [`DESCRIPTORS`] is the compiled descriptor set, for reflection;
+//! [`json`] writes and reads messages in the canonical protobuf JSON mapping, which is what events carry over the broker; [`reason`]
+//! is how refusals name themselves.
 
 pub mod codec;
 pub mod json;
+pub mod reason;
 
 /// The compiled descriptor set of every file of the contract and its imports, comments included.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

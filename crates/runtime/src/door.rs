@@ -12,12 +12,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use countersign_proto::types::ErrorReason;
+use countersign_proto::{reason, types::ErrorReason};
 use http::{HeaderMap, Request, Response};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 use tonic::body::Body;
-use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tower::{Layer, Service};
@@ -25,9 +24,6 @@ use tower::{Layer, Service};
 use self::body::{Ending, Received};
 use crate::calls::methods_of;
 use crate::identity::Authenticator;
-
-/// The `domain` of every `ErrorInfo`.
-const DOMAIN: &str = "countersign";
 
 /// So many characters of what the decoder says are passed on: the path to a fault in nested content is long.
 const TOLD: usize = 300;
@@ -54,8 +50,7 @@ impl DoorLayer {
         if !path.strip_prefix('/').is_some_and(|method| self.guarded.contains(method)) {
             return Ok(());
         }
-        let metadata = MetadataMap::from_headers(headers.clone());
-        match self.authenticator.identity_of(&metadata) {
+        match self.authenticator.identity_of(headers) {
             Ok(_) => Ok(()),
             Err(error) => Err(status(Code::Unauthenticated, ErrorReason::Unauthenticated, error.to_string())),
         }
@@ -140,9 +135,8 @@ fn told(message: &str) -> String {
 }
 
 fn status(code: Code, reason: ErrorReason, message: impl Into<String>) -> Status {
-    let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason, DOMAIN, [] as [(String, String); 0]);
+    details.set_error_info(reason::name(reason), reason::DOMAIN, [] as [(String, String); 0]);
     Status::with_error_details(code, message, details)
 }
 

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use http::HeaderMap;
 use tonic::Status;
-use tonic::metadata::MetadataMap;
 use uuid::Uuid;
 
 use crate::settings::AuthArgs;
@@ -117,19 +117,19 @@ impl Authenticator {
         }
     }
 
-    /// Who makes the call with this metadata.
-    pub fn identity_of(&self, metadata: &MetadataMap) -> Result<Identity, AuthError> {
+    /// Who makes the call with these headers, of which gRPC's metadata is a view.
+    pub fn identity_of(&self, headers: &HeaderMap) -> Result<Identity, AuthError> {
         match self {
-            Self::None => believed(metadata),
+            Self::None => believed(headers),
         }
     }
 }
 
-fn believed(metadata: &MetadataMap) -> Result<Identity, AuthError> {
+fn believed(headers: &HeaderMap) -> Result<Identity, AuthError> {
     let mut violations = Vec::new();
     let mut note = |key, problem| violations.push(Violation { key, problem });
 
-    let principal = match text(metadata, ACTOR) {
+    let principal = match text(headers, ACTOR) {
         Ok(Some(PLATFORM)) => Some(Principal::Platform),
         Ok(Some(member)) => {
             let member = uuid(member).map(Principal::Member);
@@ -147,7 +147,7 @@ fn believed(metadata: &MetadataMap) -> Result<Identity, AuthError> {
             None
         }
     };
-    let account_id = match text(metadata, ACCOUNT) {
+    let account_id = match text(headers, ACCOUNT) {
         Ok(Some(account)) => {
             let account = uuid(account);
             if account.is_none() {
@@ -166,7 +166,7 @@ fn believed(metadata: &MetadataMap) -> Result<Identity, AuthError> {
             None
         }
     };
-    let service = match text(metadata, SERVICE) {
+    let service = match text(headers, SERVICE) {
         Ok(Some(service)) if !is_service_name(service) => {
             note(SERVICE, "is not 1 to 64 characters of a-z, 0-9 and -");
             None
@@ -184,8 +184,8 @@ fn believed(metadata: &MetadataMap) -> Result<Identity, AuthError> {
 }
 
 /// The one value of `key`, or what is wrong with it.
-fn text<'m>(metadata: &'m MetadataMap, key: &'static str) -> Result<Option<&'m str>, &'static str> {
-    let mut values = metadata.get_all(key).iter();
+fn text<'h>(headers: &'h HeaderMap, key: &'static str) -> Result<Option<&'h str>, &'static str> {
+    let mut values = headers.get_all(key).iter();
     let value = values.next();
     if values.next().is_some() {
         return Err("is given more than once");
@@ -214,11 +214,11 @@ mod tests {
     const M: &str = "018f0000-0000-7000-8000-00000000000b";
 
     fn identity(pairs: &[(&'static str, &str)]) -> Result<Identity, AuthError> {
-        let mut metadata = MetadataMap::new();
+        let mut headers = HeaderMap::new();
         for (key, value) in pairs {
-            metadata.append(*key, value.parse().unwrap());
+            headers.append(*key, value.parse().unwrap());
         }
-        Authenticator::None.identity_of(&metadata)
+        Authenticator::None.identity_of(&headers)
     }
 
     /// The keys that a call with these pairs is refused for.

@@ -15,7 +15,7 @@ mod sealing;
 
 use std::time::Duration;
 
-use countersign_runtime::service_role;
+use countersign_runtime::{service_role, task::to_its_end};
 use sea_orm::sqlx::Connection as _;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -167,8 +167,7 @@ impl Storage {
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
         let write = self.write.clone();
         #[expect(clippy::disallowed_methods, reason = "here it can't be dropped")]
-        let begun = tokio::spawn(async move { write.begin_with_options(options).await }).await;
-        begun.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
+        to_its_end(async move { write.begin_with_options(options).await }).await
     }
 }
 

@@ -69,7 +69,7 @@ impl Edge {
     /// Takes a request apart: who calls, and what with.
     pub fn caller<T>(&self, request: Request<T>) -> Result<(Caller, T), Fault> {
         let metadata = request.metadata();
-        let identity = self.authenticator.identity_of(metadata)?;
+        let identity = self.authenticator.identity_of(metadata.as_ref())?;
         let caller = Caller {
             account: identity.account_id.map(AccountId),
             principal: identity.principal,

@@ -7,7 +7,7 @@ use countersign_domain::{
     Action, Refusal, RequestId, SystemRole, Violation,
     refusal::{Missing, Permission},
 };
-use countersign_proto::types::ErrorReason;
+use countersign_proto::{reason, types::ErrorReason};
 use countersign_runtime::{ids, telemetry};
 use countersign_store::StoreError;
 use tonic::{Code, Status};
@@ -16,8 +16,6 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::convert::time;
 use crate::fault::Fault;
 
-/// The `domain` of every `ErrorInfo`.
-const DOMAIN: &str = "countersign";
 /// After this a caller may try again when the service was busy.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
@@ -49,7 +47,7 @@ impl Draft {
     }
 
     fn finish(self) -> Status {
-        let name = self.reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        let name = reason::name(self.reason);
         let metadata: HashMap<String, String> =
             self.metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         let mut details = ErrorDetails::new();
@@ -57,7 +55,7 @@ impl Draft {
             let subject = metadata.get("approval_request_id").cloned().unwrap_or_default();
             details.add_precondition_failure_violation(name, subject, self.message.clone());
         }
-        details.set_error_info(name, DOMAIN, metadata);
+        details.set_error_info(name, reason::DOMAIN, metadata);
         for Violation { field, description } in self.violations {
             details.add_bad_request_violation(field, description);
         }
@@ -393,7 +391,7 @@ fn refused(refusal: Refusal) -> Draft {
 /// The reason and the words with which `refusal` is answered.
 pub fn reason_of(refusal: Refusal) -> (&'static str, String) {
     let draft = refused(refusal);
-    (draft.reason.as_str_name().trim_start_matches("ERROR_REASON_"), draft.message)
+    (reason::name(draft.reason), draft.message)
 }
 
 #[cfg(test)]

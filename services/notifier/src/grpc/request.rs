@@ -35,7 +35,7 @@ pub(super) fn viewer(
     metadata: &MetadataMap,
     account_id: &str,
 ) -> Result<Viewer, Refusal> {
-    let identity = authenticator.identity_of(metadata)?;
+    let identity = authenticator.identity_of(metadata.as_ref())?;
     let Principal::Member(member_id) = identity.principal else { return Err(Refusal::NotAMember) };
     let asked = Uuid::try_parse(account_id).map_err(|_| {
         let description = if account_id.is_empty() { "must be given" } else { "must be a UUID" };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_proto::types::ErrorReason;
+use countersign_proto::{reason, types::ErrorReason};
 use countersign_runtime::identity::AuthError;
 use countersign_runtime::ids;
 use countersign_runtime::telemetry::chain;
@@ -11,9 +11,6 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::storage::StorageError;
 use crate::template_error::TemplateError;
-
-/// The `domain` of every `google.rpc.ErrorInfo`.
-const DOMAIN: &str = "countersign";
 
 /// When to try again after BUSY.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -71,8 +68,8 @@ impl From<Refusal> for Status {
                 let metadata = [("permission", "read"), ("component", "account")];
                 let mut details = ErrorDetails::new();
                 details.set_error_info(
-                    reason(ErrorReason::PermissionDenied),
-                    DOMAIN,
+                    reason::name(ErrorReason::PermissionDenied),
+                    reason::DOMAIN,
                     metadata.map(|(key, value)| (key.to_owned(), value.to_owned())),
                 );
                 Status::with_error_details(Code::PermissionDenied, message, details)
@@ -80,7 +77,7 @@ impl From<Refusal> for Status {
             Refusal::EtagMismatch(current) => {
                 let metadata = [("etag".to_owned(), current.to_string())];
                 let mut details = ErrorDetails::new();
-                details.set_error_info(reason(ErrorReason::EtagMismatch), DOMAIN, metadata);
+                details.set_error_info(reason::name(ErrorReason::EtagMismatch), reason::DOMAIN, metadata);
                 Status::with_error_details(Code::Aborted, message, details)
             }
             Refusal::Invalid(violations) => {
@@ -113,20 +110,14 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     tracing::error!(%incident, error = chain(error), "internal error");
     let metadata = [("incident".to_owned(), incident.to_string())];
     let mut details = ErrorDetails::new();
-    details.set_error_info(reason(ErrorReason::Internal), DOMAIN, metadata);
+    details.set_error_info(reason::name(ErrorReason::Internal), reason::DOMAIN, metadata);
     let message = format!("internal error; quote incident {incident} when you report it");
     Status::with_error_details(Code::Internal, message, details)
 }
 
 fn status(code: Code, message: String, because: ErrorReason, mut details: ErrorDetails) -> Status {
-    details.set_error_info(reason(because), DOMAIN, []);
+    details.set_error_info(reason::name(because), reason::DOMAIN, []);
     Status::with_error_details(code, message, details)
-}
-
-/// The reason's name as `ErrorInfo` carries it.
-fn reason(reason: ErrorReason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("ERROR_REASON_").unwrap_or(name)
 }
 
 #[cfg(test)]
