@@ -10,6 +10,7 @@
 
 mod account_history;
 mod accounts;
+mod authors;
 mod bad_access;
 mod bad_input;
 mod client;

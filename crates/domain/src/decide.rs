@@ -91,6 +91,10 @@ pub fn approve(
     let mut after = next(resource, context.now);
     let (event, kind) = if last {
         apply(&mut after, transition, request.launch_mode, command.winner.clone());
+        // What was approved has its second signature. What is staged beside it has not, and keeps its authors (REQ-23).
+        if after.staged.is_none() {
+            after.authors.clear();
+        }
         unlock(&mut after, ApprovalStatus::ApprovalApproved);
         decided.state =
             RequestState::Approved { ending: ending(context, &command.note), winner: command.winner.clone() };

@@ -61,6 +61,18 @@ pub struct Edit {
     pub pii_fields: Option<Vec<Pointer>>,
 }
 
+impl Edit {
+    /// Whether it changes what an approval is about, and makes whoever did it an author (REQ-23). The variants of an A/B test are as
+    /// much of what it does as its content is; marks of personal data are staged with content (ACC-19).
+    const fn writes(&self) -> bool {
+        self.content.is_some()
+            || self.schedule.is_some()
+            || self.audience.is_some()
+            || self.variants.is_some()
+            || self.pii_fields.is_some()
+    }
+}
+
 /// Registers a resource in DRAFT.
 pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Refusal> {
     let mut violations = Vec::new();
@@ -105,6 +117,7 @@ pub fn register(context: &Context<'_>, command: Register) -> Result<Outcome, Ref
         audience: command.audience,
         pii_fields: command.pii_fields,
         staged_pii_fields: None,
+        authors: actor.into_iter().collect(),
         version: 1,
         history_hash: None,
         created_at: context.now,
@@ -144,6 +157,11 @@ pub fn update(context: &Context<'_>, resource: &Resource, edit: Edit) -> Result<
     }
 
     let mut after = next(resource, context.now);
+    if edit.writes()
+        && let Some(author) = context.actor.active_member().filter(|it| !after.authors.contains(&it.id))
+    {
+        after.authors.push(author.id);
+    }
     let revision = resource.next_revision();
     // What a masked member was shown as the mask and sends back as it was shown stays what it was.
     let content = match edit.content {

@@ -52,8 +52,9 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
         after.directory.candidates().iter().map(|member| (member.id, member)).collect();
     for area in after.policies.areas() {
         let component = &Component::of_area(area);
-        let self_approval = |context: &Context<'_>| context.policies.of(area).allow_self_approval;
-        let submitters_lost_it = self_approval(before) && !self_approval(after);
+        let (was, is) = (before.policies.of(area), after.policies.of(area));
+        let authors_lost_it = !was.exclude_authors && is.exclude_authors;
+        let some_lost_it = authors_lost_it || (was.allow_self_approval && !is.allow_self_approval);
         let mut lost = false;
         for member in before.approvers_of(component, None) {
             let now = left.get(&member.id).map(|member| after.access(member));
@@ -61,7 +62,7 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
             let keeps = now.is_some_and(|now| {
                 now.rights(component).approve && (now.scope().is_none() || now.scope() == then.scope())
             });
-            if submitters_lost_it || !keeps {
+            if some_lost_it || !keeps {
                 concern.members.insert(member.id);
                 lost = true;
             }
@@ -71,13 +72,15 @@ pub fn concern(before: &Context<'_>, after: &Context<'_>) -> Concern {
             .filter(|member| after.access(member).scope().is_none())
             .take(ALWAYS_ENOUGH)
             .count();
-        concern.everything |= lost && unlimited < ALWAYS_ENOUGH;
+        // Where authors may not decide, nobody knows how many are enough: any number can have written one thing (REQ-23).
+        concern.everything |= lost && (unlimited < ALWAYS_ENOUGH || is.exclude_authors);
     }
     // Whoever was chosen, Admins may decide as well (REQ-7), and what one approved as Admin they may not decide any more.
     let is_admin_no_more = |admin: &&Member| !left.get(&admin.id).is_some_and(|member| member.is_admin());
     let mut gone = before.directory.admins().filter(is_admin_no_more).map(|admin| admin.id).peekable();
-    concern.everything |=
-        gone.peek().is_some() && after.directory.admins().take(ALWAYS_ENOUGH).count() < ALWAYS_ENOUGH;
+    let admins_are_enough = after.directory.admins().take(ALWAYS_ENOUGH).count() == ALWAYS_ENOUGH
+        && after.policies.areas().all(|area| !after.policies.of(area).exclude_authors);
+    concern.everything |= gone.peek().is_some() && !admins_are_enough;
     concern.members.extend(gone);
     concern
 }
@@ -141,11 +144,11 @@ pub fn settle(context: &Context<'_>, resource: &Resource, request: &Request) -> 
 
 /// Whether as many are left as approvals are missing (REQ-11, POL-3).
 pub(crate) fn can_be_approved(context: &Context<'_>, resource: &Resource, request: &Request) -> bool {
-    let self_approval = context.policies.of(&request.area).allow_self_approval;
+    let policy = context.policies.of(&request.area);
     let missing = usize::from(request.required_approvals).saturating_sub(request.approvals());
     let could_approve = context
         .approvers_of(&Component::of_area(&request.area), Some(&resource.audience))
-        .filter(|member| self_approval || !request.submitted_by(member.id))
+        .filter(|member| !policy.excludes(member.id, request.submitter.member_id, &request.authors))
         .filter(|member| !request.decided_by(member.id))
         .filter(|member| {
             !request.has_chosen_approvers() || request.is_assigned(member.id) || member.is_admin()

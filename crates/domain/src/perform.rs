@@ -170,7 +170,8 @@ fn check_fields(
     }
 }
 
-/// REQ-6: chosen approvers are approvers of the area who reach the resource, and not the `submitter` (REQ-5).
+/// REQ-6: chosen approvers are approvers of the area who reach the resource, and neither the `submitter` (REQ-5)
+/// nor, where the policy excludes them, authors (REQ-23).
 pub(crate) fn approver_violations(
     context: &Context<'_>,
     lifecycle: &Lifecycle,
@@ -183,13 +184,15 @@ pub(crate) fn approver_violations(
         let problem = format!("must name at most {} approvers, names {}", limits::APPROVERS, approvers.len());
         return vec![Violation::new("approver_ids", problem)];
     }
-    let self_approval = context.policies.of(&lifecycle.area).allow_self_approval;
+    let policy = context.policies.of(&lifecycle.area);
     let mut violations = Vec::new();
     for (index, id) in approvers.iter().enumerate() {
         let problem = if approvers[..index].contains(id) {
             Some("is named twice".to_owned())
-        } else if Some(*id) == submitter && !self_approval {
+        } else if policy.excludes(*id, submitter, &[]) {
             Some("can't be the submitter: somebody else must decide".to_owned())
+        } else if policy.excludes(*id, None, &resource.authors) {
+            Some("can't be an author of what is submitted: somebody else must decide".to_owned())
         } else if context.directory.active(*id).is_none_or(|member| {
             !context.access(member).rights_on(&lifecycle.component, &resource.audience).approve
         }) {
@@ -304,6 +307,7 @@ fn submit(
         pending_label: label.clone(),
         target_state: transition.target_state(&resource.state),
         submitter: context.actor.to_ref(),
+        authors: resource.authors.clone(),
         note: command.note.clone(),
         digest: change.as_ref().unwrap_or(&resource.live).digest.clone(),
         change,
@@ -349,7 +353,7 @@ fn check_eligible(
     let submitter = context.actor.active_member().map(|member| member.id);
     let eligible = context
         .approvers_of(&lifecycle.component, Some(&resource.audience))
-        .filter(|member| policy.allow_self_approval || Some(member.id) != submitter)
+        .filter(|member| !policy.excludes(member.id, submitter, &resource.authors))
         .filter(|member| {
             chosen.is_empty() || chosen.contains(&member.id) || member.system_role == Some(SystemRole::Admin)
         })

@@ -152,7 +152,7 @@ pub fn denied(permission: Permission, component: &str) -> Refusal {
     Refusal::PermissionDenied { permission, component: component.to_owned() }
 }
 
-/// Whether the actor may decide `request` at all: REQ-5, REQ-7, ACC-10, ACC-12. Says nothing of its state.
+/// Whether the actor may decide `request` at all: REQ-5, REQ-7, REQ-23, ACC-10, ACC-12. Says nothing of its state.
 pub(crate) fn check_may_decide(
     context: &Context<'_>,
     resource: &Resource,
@@ -163,7 +163,7 @@ pub(crate) fn check_may_decide(
 }
 
 /// Whether `member` may decide `request`: the one answer for who is about to, for who did, and for who is asked (REQ-5, REQ-7,
-/// REQ-22).
+/// REQ-22, REQ-23).
 pub(crate) fn may_decide(
     context: &Context<'_>,
     member: &Member,
@@ -176,6 +176,9 @@ pub(crate) fn may_decide(
     let policy = context.policies.of(&request.area);
     if request.submitted_by(member.id) && !policy.allow_self_approval {
         return Err(Refusal::SelfApproval(request.id));
+    }
+    if policy.exclude_authors && request.written_by(member.id) {
+        return Err(Refusal::AuthorApproval(request.id));
     }
     if !member.is_admin() && request.has_chosen_approvers() && !request.is_assigned(member.id) {
         return Err(Refusal::NotAssigned(request.id));

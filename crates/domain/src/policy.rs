@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::LazyLock, time::Duratio
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Context, Refusal, Timestamp, Violation,
+    Context, MemberId, Refusal, Timestamp, Violation,
     account::Feature,
     limits,
     outcome::{Event, EventKind},
@@ -69,6 +69,7 @@ pub enum Cancellation {
 
 /// The policy of one area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting that is on or off")]
 pub struct Policy {
     /// The area.
     pub area: Area,
@@ -78,6 +79,8 @@ pub struct Policy {
     pub required_approvals: u8,
     /// Whether submitters may decide their own requests (POL-4).
     pub allow_self_approval: bool,
+    /// Whether those who wrote what a request is about may not decide it, as little as its submitter (REQ-23).
+    pub exclude_authors: bool,
     /// Whether a rejection needs a note (REQ-12).
     pub rejection_note_required: bool,
     /// Who may cancel (REQ-17).
@@ -103,6 +106,7 @@ impl Policy {
             enabled: false,
             required_approvals: 1,
             allow_self_approval: false,
+            exclude_authors: false,
             rejection_note_required: campaigns,
             cancellation: if campaigns { Cancellation::Writers } else { Cancellation::Nobody },
             request_max_age: None,
@@ -111,6 +115,13 @@ impl Policy {
             version: 0,
             updated_at: None,
         }
+    }
+
+    /// Whether `member` is kept from deciding what `submitter` submits and `authors` wrote (REQ-5, REQ-23). Self-approval does not open
+    /// to its author what is closed to authors.
+    pub fn excludes(&self, member: MemberId, submitter: Option<MemberId>, authors: &[MemberId]) -> bool {
+        (!self.allow_self_approval && submitter == Some(member))
+            || (self.exclude_authors && authors.contains(&member))
     }
 }
 
@@ -181,6 +192,8 @@ pub struct PolicyChange {
     pub required_approvals: Option<u8>,
     /// Whether submitters may decide their own requests.
     pub allow_self_approval: Option<bool>,
+    /// Whether those who wrote what a request is about may not decide it.
+    pub exclude_authors: Option<bool>,
     /// Whether a rejection needs a note.
     pub rejection_note_required: Option<bool>,
     /// Who may cancel.
@@ -212,6 +225,7 @@ pub fn change(
         enabled: change.enabled.unwrap_or(before.enabled),
         required_approvals: change.required_approvals.unwrap_or(before.required_approvals),
         allow_self_approval: change.allow_self_approval.unwrap_or(before.allow_self_approval),
+        exclude_authors: change.exclude_authors.unwrap_or(before.exclude_authors),
         rejection_note_required: change.rejection_note_required.unwrap_or(before.rejection_note_required),
         cancellation: change.cancellation.unwrap_or(before.cancellation),
         request_max_age: unless_zero(change.request_max_age, before.request_max_age),

@@ -88,7 +88,8 @@ impl Collector {
 }
 
 /// Those who are asked to decide: the chosen approvers, or every approver of the area; the submitter only where the policy
-/// allows self-approval. Of a product experience all other approvers are told as well (NOT-1, NOT-2, D8).
+/// allows self-approval, and no author where it excludes them (REQ-23). Of a product experience all other approvers are
+/// told as well (NOT-1, NOT-2, D8).
 pub fn of_submission(context: &Context<'_>, request: &Request, resource: &Resource) -> Vec<Recipient> {
     let mut to = Collector::default();
     for (member, reason) in asked(context, request, resource) {
@@ -236,8 +237,9 @@ fn asked<'a>(
     request: &'a Request,
     resource: &'a Resource,
 ) -> Box<dyn Iterator<Item = (&'a Member, Reason)> + 'a> {
-    let self_approval = context.policies.of(&request.area).allow_self_approval;
-    let may_be_asked = move |member: &&Member| self_approval || !request.submitted_by(member.id);
+    let policy = context.policies.of(&request.area);
+    let may_be_asked =
+        move |member: &&Member| !policy.excludes(member.id, request.submitter.member_id, &request.authors);
     let directory = context.directory;
     if request.has_chosen_approvers() {
         Box::new(

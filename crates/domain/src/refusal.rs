@@ -171,6 +171,9 @@ pub enum Refusal {
     /// A submitter can't decide their own request (REQ-5).
     #[error("you submitted this request; somebody else must decide it")]
     SelfApproval(RequestId),
+    /// Who wrote what a request is about can't decide it, where the policy says so (REQ-23).
+    #[error("you wrote what this request is about; somebody else must decide it")]
+    AuthorApproval(RequestId),
     /// The last emergency bypass of this Admin is not reviewed yet (POL-8).
     #[error("your last emergency bypass has still to be reviewed by another approver")]
     ReviewOpen(ReviewId),

@@ -200,6 +200,8 @@ pub struct Request {
     pub target_state: State,
     /// Who submitted it, as the name was then.
     pub submitter: ActorRef,
+    /// The members who wrote what it is about: the resource's authors at submission (REQ-23).
+    pub authors: Vec<MemberId>,
     /// The submitter's note; empty for none.
     pub note: String,
     /// The digest of the content that is to go live.
@@ -277,6 +279,11 @@ impl Request {
     /// Whether `member` is one of them.
     pub fn is_assigned(&self, member: MemberId) -> bool {
         self.assigned().any(|assigned| assigned == member)
+    }
+
+    /// Whether `member` wrote what it is about (REQ-23).
+    pub fn written_by(&self, member: MemberId) -> bool {
+        self.authors.contains(&member)
     }
 
     /// Whether `member` submitted it.

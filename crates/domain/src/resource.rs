@@ -150,6 +150,8 @@ pub struct Resource {
     /// Those of `pii_fields` that are left once the staged content is live; none: all of them. Marks are taken away from live
     /// content by the same approval as it is edited by (ACC-19).
     pub staged_pii_fields: Option<Vec<Pointer>>,
+    /// The members who wrote its content, schedule or audience since the last approval, in the order of their first edit (REQ-23).
+    pub authors: Vec<MemberId>,
     /// Counts up by one with every outcome that concerns it; its history entry and its event carry the same number.
     pub version: i64,
     /// The hash of its newest history entry (HIS-3); none where that is older than the chain. In an outcome it is still that of the

@@ -48,7 +48,7 @@ pub use list::Page;
 pub use outbox::{OutboxDepth, OutboxRow, Relayed};
 pub use policies::PolicyRevision;
 pub use recent::Recent;
-pub use request_list::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
+pub use request_list::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting, WaitingArea};
 pub use schema::SchemaState;
 pub use settling::Sweep;
 pub use snapshot::{About, Snapshot};

@@ -53,8 +53,19 @@ pub enum RequestOrder {
 pub struct Waiting {
     /// The member.
     pub member: MemberId,
-    /// The areas that they approve, each with whether those wait for them as well that they submitted (POL-4).
-    pub areas: Vec<(Area, bool)>,
+    /// The areas that they approve.
+    pub areas: Vec<WaitingArea>,
+}
+
+/// An area whose unassigned requests wait for a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingArea {
+    /// The area.
+    pub area: Area,
+    /// Whether those wait for them as well that they submitted (POL-4).
+    pub submitted_too: bool,
+    /// Whether those wait for them as well of which they are an author (REQ-23).
+    pub written_too: bool,
 }
 
 /// Which requests to list.
@@ -200,6 +211,7 @@ impl Text {
                 _ => vec![Source { from: REQUESTS, condition: String::new() }],
             };
         };
+        let author = member.0;
         let member = self.bind(member.0);
         // One value for each request, by the whole key. Of NOT EXISTS PostgreSQL makes a join, which where it takes a member to have
         // decided seldom reads all of their decisions for each request.
@@ -211,14 +223,20 @@ impl Text {
             from: "request_approvers AS w JOIN requests AS q ON q.account_id = w.account_id AND q.request_id = w.request_id",
             condition: format!(" AND w.account_id = $1 AND w.member_id = {member} AND w.open{undecided}"),
         }];
-        for (area, submitters_too) in areas {
+        for WaitingArea { area, submitted_too, written_too } in areas {
             let area = self.bind(area.as_str());
-            let others = if *submitters_too {
+            let of_others = if *submitted_too {
                 String::new()
             } else {
                 format!(" AND (q.submitter_id IS NULL OR q.submitter_id <> {member})")
             };
-            let condition = format!(" AND q.area = {area} AND NOT q.assigned{undecided}{others}");
+            let by_others = if *written_too {
+                String::new()
+            } else {
+                format!(" AND q.authors NOT LIKE {}", self.bind(format!("%{author}%")))
+            };
+            let condition =
+                format!(" AND q.area = {area} AND NOT q.assigned{undecided}{of_others}{by_others}");
             sources.push(Source { from: REQUESTS, condition });
         }
         sources

@@ -108,6 +108,7 @@ fn policy() -> impl Strategy<Value = Command> {
         6 => one_of(&[(2, true), (1, false)]).prop_map(PolicyChange::Enabled),
         5 => one_of(&[(3, 1), (6, 2), (3, 3), (1, 10)]).prop_map(PolicyChange::RequiredApprovals),
         2 => any::<bool>().prop_map(PolicyChange::SelfApproval),
+        2 => any::<bool>().prop_map(PolicyChange::ExcludeAuthors),
         1 => any::<bool>().prop_map(PolicyChange::NoteRequired),
         2 => any::<bool>().prop_map(PolicyChange::WritersCancel),
         2 => one_of(&[(1, 0), (2, 5)]).prop_map(PolicyChange::MaxAge),

@@ -138,6 +138,7 @@ pub enum PolicyChange {
     Enabled(bool),
     RequiredApprovals(u8),
     SelfApproval(bool),
+    ExcludeAuthors(bool),
     NoteRequired(bool),
     WritersCancel(bool),
     /// In hours; zero is never.

@@ -465,6 +465,7 @@ pub(super) fn resource(kind: Kind, state: State) -> Resource {
         audience: Audience::default(),
         pii_fields: Vec::new(),
         staged_pii_fields: None,
+        authors: vec![Who::Editor.id()],
         version: 7,
         history_hash: None,
         created_at: CREATED,

@@ -118,7 +118,7 @@ fn too_many_variants_are_one_violation() {
     assert_eq!(violated(refused), ["variants"]);
 }
 
-/// Proves LIF-21.
+/// Proves LIF-21, REQ-23.
 #[test]
 fn editing_a_draft_writes_its_content() {
     for before in [campaign(), ab_test(State::DRAFT), remote_config(State::DRAFT)] {
@@ -126,12 +126,13 @@ fn editing_a_draft_writes_its_content() {
         assert_eq!(outcome.history.event, HistoryEvent::Edited);
         assert_eq!(outcome.history.digest, content("better", 0).digest);
         let live = Content { revision: 8, ..content("better", 0) };
-        let expected = Resource { live, version: 8, updated_at: NOW, ..before };
+        let authors = vec![Who::Editor.id(), Who::Creator.id()];
+        let expected = Resource { live, authors, version: 8, updated_at: NOW, ..before };
         assert_eq!(outcome.resource, expected);
     }
 }
 
-/// Proves LIF-21.
+/// Proves LIF-21, REQ-23.
 #[test]
 fn editing_what_customers_see_writes_staged_content() {
     for before in [ab_test(State::RUNNING), ab_test(State::PAUSED), remote_config(State::LIVE)] {
@@ -140,7 +141,8 @@ fn editing_what_customers_see_writes_staged_content() {
             assert_eq!(outcome.history.event, HistoryEvent::Staged);
             assert_eq!(outcome.history.digest, content("better", 0).digest);
             let staged = Some(Content { revision: 8, ..content("better", 0) });
-            let expected = Resource { staged, version: 8, updated_at: NOW, ..before.clone() };
+            let authors = vec![Who::Editor.id(), Who::Creator.id()];
+            let expected = Resource { staged, authors, version: 8, updated_at: NOW, ..before.clone() };
             assert_eq!(outcome.resource, expected);
         }
     }

@@ -4,6 +4,7 @@
 //! random commands and checks what must hold after each of them.
 
 mod access;
+mod authors;
 mod builders;
 mod content;
 mod conversation;

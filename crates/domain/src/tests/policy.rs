@@ -22,6 +22,7 @@ fn the_defaults_are_those_of_the_rulebook() {
         enabled: false,
         required_approvals: 1,
         allow_self_approval: false,
+        exclude_authors: false,
         rejection_note_required,
         cancellation,
         request_max_age: None,
@@ -126,6 +127,7 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
     let change = PolicyChange {
         required_approvals: Some(2),
         allow_self_approval: Some(true),
+        exclude_authors: Some(true),
         rejection_note_required: Some(false),
         cancellation: Some(Cancellation::Nobody),
         request_max_age: Some(Duration::from_hours(24)),
@@ -139,6 +141,7 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
         enabled: true,
         required_approvals: 2,
         allow_self_approval: true,
+        exclude_authors: true,
         rejection_note_required: false,
         cancellation: Cancellation::Nobody,
         request_max_age: Some(Duration::from_hours(24)),

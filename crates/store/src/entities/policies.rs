@@ -10,6 +10,7 @@ use crate::error::Corruption;
 
 /// Also read from JSON, where one statement collects several.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, serde::Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column that is on or off")]
 #[sea_orm(table_name = "policies")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -26,6 +27,7 @@ pub struct Model {
     pub version: i64,
     pub updated_at_us: Option<i64>,
     pub reminder_after_us: Option<i64>,
+    pub exclude_authors: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -48,6 +50,7 @@ impl Model {
             version: policy.version,
             updated_at_us: policy.updated_at.map(|at| at.0),
             reminder_after_us: policy.reminder_after.map(microseconds),
+            exclude_authors: policy.exclude_authors,
         }
     }
 }
@@ -71,6 +74,7 @@ impl TryFrom<Model> for Policy {
                 key,
             )?,
             allow_self_approval: row.allow_self_approval,
+            exclude_authors: row.exclude_authors,
             rejection_note_required: row.rejection_note_required,
             cancellation: parsed(cancellation(&row.cancellation), "policies", "cancellation", key)?,
             request_max_age: row

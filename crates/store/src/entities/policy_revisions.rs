@@ -7,6 +7,7 @@ use super::{actor, policies};
 use crate::{error::Corruption, policies::PolicyRevision};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column that is on or off")]
 #[sea_orm(table_name = "policy_revisions")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -27,6 +28,7 @@ pub struct Model {
     pub changed_by_id: Option<Uuid>,
     pub changed_by_name: String,
     pub changed_by_service: Option<String>,
+    pub exclude_authors: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -53,6 +55,7 @@ impl Model {
             changed_by_id: by.member_id.map(|id| id.0),
             changed_by_name: by.name.clone(),
             changed_by_service: by.service.clone(),
+            exclude_authors: row.exclude_authors,
         }
     }
 }
@@ -75,6 +78,7 @@ impl TryFrom<Model> for PolicyRevision {
             version: row.version,
             updated_at_us: Some(row.changed_at_us),
             reminder_after_us: row.reminder_after_us,
+            exclude_authors: row.exclude_authors,
         };
         Ok(Self { policy: policy.try_into()?, by })
     }

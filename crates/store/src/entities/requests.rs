@@ -7,7 +7,7 @@ use countersign_domain::{
 };
 use sea_orm::entity::prelude::*;
 
-use super::{actor, content, parsed};
+use super::{actor, content, json, parsed, to_json};
 use crate::error::Corruption;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -50,6 +50,8 @@ pub struct Model {
     pub comments: i16,
     /// Whether approvers are chosen: for lists.
     pub assigned: bool,
+    /// A JSON array of members' ids (REQ-23).
+    pub authors: String,
 }
 
 /// The columns that a change of a request can touch; the rest is settled at its submission (REQ-3).
@@ -119,6 +121,7 @@ impl From<&Request> for Model {
             remind_at_us: request.remind_at.map(|at| at.0),
             comments: i16::try_from(request.comments).unwrap_or(i16::MAX),
             assigned: request.has_chosen_approvers(),
+            authors: to_json(&request.authors),
         }
     }
 }
@@ -153,6 +156,7 @@ impl Model {
             pending_label: PendingLabel::given(self.pending_label),
             target_state: State::given(self.target_state),
             submitter: actor(self.submitter_id, self.submitter_name, self.submitter_service),
+            authors: json(&self.authors, "requests", "authors", key)?,
             note: self.note,
             digest: Digest::from_text(self.digest),
             change,

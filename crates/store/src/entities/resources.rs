@@ -55,6 +55,8 @@ pub struct Model {
     pub lifecycle_version: i64,
     /// A JSON array of JSON Pointers: the marks that are left once the staged content is live (ACC-19).
     pub staged_pii_fields: Option<String>,
+    /// A JSON array of members' ids (REQ-23).
+    pub authors: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -99,6 +101,7 @@ impl Model {
             history_hash: resource.history_hash.map(|hash| hash.as_bytes().to_vec()),
             lifecycle_version: resource.lifecycle_version,
             staged_pii_fields: resource.staged_pii_fields.as_ref().map(to_json),
+            authors: to_json(&resource.authors),
         }
     }
 }
@@ -160,6 +163,7 @@ impl TryFrom<Model> for Resource {
             audience: json(&row.audience, "resources", "audience", key)?,
             pii_fields: json(&row.pii_fields, "resources", "pii_fields", key)?,
             staged_pii_fields,
+            authors: json(&row.authors, "resources", "authors", key)?,
             history_hash: entry_hash(row.history_hash.as_deref(), "resources", "history_hash", key)?,
             variants,
             winner: row.winner,

@@ -15,6 +15,7 @@ mod m0008_witnesses;
 mod m0009_staged_marks;
 mod m0010_sealing_key;
 mod m0011_name_keys;
+mod m0012_authors;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_staged_marks::Migration),
             Box::new(m0010_sealing_key::Migration),
             Box::new(m0011_name_keys::Migration),
+            Box::new(m0012_authors::Migration),
         ]
     }
 }

@@ -21,8 +21,9 @@ async fn every_list_is_read_along_indexes() {
     let store = Store::connect(&StoreConfig::new(db.url())).await.unwrap();
     store.migrate().await.unwrap();
     let (member, any) = (MemberId(Uuid::nil()), RequestFilter::default());
-    let areas = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
-    let waiting = Some(Waiting { member, areas });
+    let areas = [(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
+    let areas = areas.map(|(area, too)| WaitingArea { area, submitted_too: too, written_too: too });
+    let waiting = Some(Waiting { member, areas: areas.into() });
     let kinds = Some(vec![Kind::CAMPAIGN, Kind::AB_TEST]);
     let pending = Some(RequestStateName::Pending);
     let waits = RequestFilter { waiting, state: pending, ..any.clone() };

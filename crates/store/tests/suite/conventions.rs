@@ -181,6 +181,7 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0009_staged_marks".into(),
                 "m0010_sealing_key".into(),
                 "m0011_name_keys".into(),
+                "m0012_authors".into(),
             ]
         }
     );

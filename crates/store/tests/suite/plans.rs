@@ -8,7 +8,7 @@ use countersign_domain::{
 };
 use countersign_store::{
     About, Committed, Due, Erased, Feed, HistoryFilter, HistoryKey, RequestCursor, RequestFilter,
-    RequestOrder, RequestStateName, RulesCommit, Waiting,
+    RequestOrder, RequestStateName, RulesCommit, Waiting, WaitingArea,
 };
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
@@ -128,7 +128,11 @@ async fn no_table_is_read_through() {
         }
     }
     let admin = world.admin.id;
-    let areas = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
+    let waiting_area = |area, submitted_too, written_too| WaitingArea { area, submitted_too, written_too };
+    let areas = vec![
+        waiting_area(Area::CAMPAIGNS, false, false),
+        waiting_area(Area::PRODUCT_EXPERIENCES, true, true),
+    ];
     for filter in [
         RequestFilter { kinds: Some(vec![Kind::AB_TEST, Kind::REMOTE_CONFIG]), ..RequestFilter::default() },
         RequestFilter {

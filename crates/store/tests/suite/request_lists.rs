@@ -3,7 +3,7 @@
 use countersign_domain::{
     AccountId, Area, Assignment, Kind, Member, Request, RequestId, Resource, SystemRole, Timestamp,
 };
-use countersign_store::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
+use countersign_store::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting, WaitingArea};
 use countersign_testkit::{TestDatabase, both_databases};
 
 use crate::support::*;
@@ -36,13 +36,14 @@ struct Case {
 struct Making<'a> {
     kind: Kind,
     submitter: &'a Member,
+    authors: &'a [&'a Member],
     chosen: &'a [&'a Member],
     deadline: Option<Timestamp>,
     required: u8,
 }
 
 async fn make(world: &World, making: Making<'_>) -> (Resource, Request) {
-    let Making { kind, submitter, chosen, deadline, required } = making;
+    let Making { kind, submitter, authors, chosen, deadline, required } = making;
     let resource = Resource { kind: kind.clone(), ..campaign(&world.account, &world.admin) };
     world.done(registration(&resource)).await;
     let mut request = request(&resource, submitter);
@@ -50,6 +51,7 @@ async fn make(world: &World, making: Making<'_>) -> (Resource, Request) {
         request.area = Area::PRODUCT_EXPERIENCES;
     }
     (request.deadline, request.required_approvals) = (deadline, required);
+    request.authors = authors.iter().map(|member| member.id).collect();
     request.assignments = chosen.iter().map(|member| Assignment::new(member.id)).collect();
     let outcome = submission_of(&resource, request.clone());
     world.done(outcome.clone()).await;
@@ -71,6 +73,7 @@ async fn cases(world: &World, people: [&Member; 3]) -> Vec<Case> {
         let making = Making {
             kind,
             submitter: if number % 5 == 0 { me } else { submitter },
+            authors: if number % 3 == 2 { &[other, me] } else { &[other] },
             chosen,
             deadline: (number % 3 > 0).then(|| after(1_000 - i64::try_from(number).unwrap() % 7)),
             required: if number % 6 == 2 { 2 } else { 1 },
@@ -92,7 +95,7 @@ async fn cases(world: &World, people: [&Member; 3]) -> Vec<Case> {
 /// Whether a request is to be found.
 type Wanted<'a> = Box<dyn Fn(&Case) -> bool + 'a>;
 
-/// Proves REQ-19.
+/// Proves REQ-19, REQ-23.
 async fn every_filter_in_both_orders(db: TestDatabase) {
     let mut world = World::new(db).await;
     let me = world.joined(member(&world.account, SystemRole::Approver)).await;
@@ -101,18 +104,25 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
     let cases = Box::pin(cases(&world, [&me, &other, &submitter])).await;
 
     // What each filter is to find, said once more in other words.
-    let waits = |case: &Case, areas: &[(Area, bool)]| {
+    let waits = |case: &Case, areas: &[WaitingArea]| {
         let request = &case.request;
         let asked = if request.assignments.is_empty() {
-            areas.iter().any(|(area, own)| *area == request.area && (*own || !request.submitted_by(me.id)))
+            areas.iter().any(|it| {
+                it.area == request.area
+                    && (it.submitted_too || !request.submitted_by(me.id))
+                    && (it.written_too || !request.written_by(me.id))
+            })
         } else {
             request.is_assigned(me.id)
         };
         case.pending && asked && !case.decided_by.contains(&me.id)
     };
-    let both = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
-    let one = vec![(Area::PRODUCT_EXPERIENCES, false)];
-    let waiting = |areas: &Vec<(Area, bool)>| Some(Waiting { member: me.id, areas: areas.clone() });
+    let of = |area, submitted_too, written_too| WaitingArea { area, submitted_too, written_too };
+    let both = vec![of(Area::CAMPAIGNS, false, true), of(Area::PRODUCT_EXPERIENCES, true, true)];
+    let one = vec![of(Area::PRODUCT_EXPERIENCES, false, true)];
+    // REQ-23: what they wrote does not wait for them where authors are excluded.
+    let of_others = vec![of(Area::CAMPAIGNS, true, false), of(Area::PRODUCT_EXPERIENCES, true, false)];
+    let waiting = |areas: &Vec<WaitingArea>| Some(Waiting { member: me.id, areas: areas.clone() });
     let pending = Some(RequestStateName::Pending);
     let resource = cases[4].request.resource_id;
     let filters: Vec<(RequestFilter, Wanted<'_>)> = vec![
@@ -161,6 +171,10 @@ async fn every_filter_in_both_orders(db: TestDatabase) {
         (
             RequestFilter { waiting: waiting(&both), state: pending, ..RequestFilter::default() },
             Box::new(|it| waits(it, &both)),
+        ),
+        (
+            RequestFilter { waiting: waiting(&of_others), ..RequestFilter::default() },
+            Box::new(|it| waits(it, &of_others)),
         ),
         (
             RequestFilter {

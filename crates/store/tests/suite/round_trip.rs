@@ -43,6 +43,7 @@ fn resources(world: &World) -> Vec<Resource> {
             audience: audience(&["US", "\u{1F600}"]),
             pii_fields: vec![Pointer::from_text("/customer/na~1me"), Pointer::from_text("/ü")],
             staged_pii_fields: Some(vec![Pointer::from_text("/ü")]),
+            authors: vec![world.admin.id, MemberId(id())],
             ..plain()
         },
         Resource { schedule: Schedule::default(), title: String::new(), ..plain() },
@@ -211,6 +212,7 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
             enabled: true,
             required_approvals: 3,
             allow_self_approval: true,
+            exclude_authors: true,
             rejection_note_required: false,
             cancellation: Cancellation::Nobody,
             request_max_age: Some(Duration::from_hours(24)),

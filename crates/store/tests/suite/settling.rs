@@ -11,7 +11,7 @@ use countersign_domain::{
     request::{Ending, ExpiryReason},
 };
 use countersign_store::{
-    About, Committed, Concerned, RequestFilter, RulesCommit, Store, StoreError, Sweep, Waiting,
+    About, Committed, Concerned, RequestFilter, RulesCommit, Store, StoreError, Sweep, Waiting, WaitingArea,
 };
 use countersign_testkit::{TestDatabase, both_databases};
 
@@ -144,8 +144,9 @@ async fn a_voided_vote_comes_back_and_is_made_anew(db: TestDatabase) {
             resource: Some(resource.id),
             ..RequestFilter::default()
         };
+        let area = WaitingArea { area: request.area.clone(), submitted_too: false, written_too: true };
         let waits = |member: &Member| RequestFilter {
-            waiting: Some(Waiting { member: member.id, areas: vec![(request.area.clone(), false)] }),
+            waiting: Some(Waiting { member: member.id, areas: vec![area.clone()] }),
             resource: Some(resource.id),
             ..RequestFilter::default()
         };

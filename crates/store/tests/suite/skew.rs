@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use countersign_domain::{Area, Kind, MemberId, ResourceId};
-use countersign_store::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
+use countersign_store::{RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting, WaitingArea};
 use countersign_testkit::{TestDatabase, wait_for};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use uuid::Uuid;
@@ -66,7 +66,8 @@ async fn read_more_than(raw: &DatabaseConnection, allowed: i64) -> Vec<(String, 
 }
 
 fn lists(resource: ResourceId, submitter: MemberId) -> Vec<(&'static str, RequestFilter)> {
-    let areas = vec![(Area::CAMPAIGNS, false), (Area::PRODUCT_EXPERIENCES, true)];
+    let of = |area, submitted_too| WaitingArea { area, submitted_too, written_too: true };
+    let areas = vec![of(Area::CAMPAIGNS, false), of(Area::PRODUCT_EXPERIENCES, true)];
     let waiting = Some(Waiting { member: busy(), areas });
     let any = RequestFilter::default();
     let pending = Some(RequestStateName::Pending);

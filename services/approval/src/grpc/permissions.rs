@@ -181,10 +181,11 @@ impl PermissionService for Edge {
         let component = Component::of_area(area);
         permission::check(&context, Permission::Read, Target::Component(&component))
             .map_err(Fault::Refused)?;
-        let own = call.actor.filter(|_| !context.policies.of(area).allow_self_approval);
+        let policy = context.policies.of(area);
+        let authors = resource.map_or(&[][..], |resource| &resource.authors);
         let approvers = context
             .approvers_of(&component, resource.map(|resource| &resource.audience))
-            .filter(|member| Some(member.id) != own);
+            .filter(|member| !policy.excludes(member.id, call.actor, authors));
         let page = page_by_name(approvers, after.as_ref(), size);
         Ok(Response::new(api::ListApproversResponse {
             approvers: page.items.iter().map(|(_, member)| convert::approver(member)).collect(),

@@ -51,6 +51,7 @@ impl PolicyService for Edge {
             enabled: request.enabled,
             required_approvals: fields.required_approvals(request.required_approvals),
             allow_self_approval: request.allow_self_approval,
+            exclude_authors: request.exclude_authors,
             rejection_note_required: request.rejection_note_required,
             cancellation: fields.cancellation(request.cancellation),
             request_max_age: fields.duration(

@@ -7,7 +7,9 @@ use countersign_domain::{
 };
 use countersign_proto::{approval as api, types};
 use countersign_runtime::listing;
-use countersign_store::{About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting};
+use countersign_store::{
+    About, RequestCursor, RequestFilter, RequestOrder, RequestStateName, Waiting, WaitingArea,
+};
 use prost::Message as _;
 use tonic::Request;
 
@@ -101,8 +103,9 @@ fn for_the_actor(
     let waiting = request.waiting_for_me.then(|| {
         let may = |area: &Area| context.rights(&Component::of_area(area)).approve;
         let asked = |area: Area| {
-            let submitters_too = context.policies.of(&area).allow_self_approval;
-            (area, submitters_too)
+            let policy = context.policies.of(&area);
+            let (submitted_too, written_too) = (policy.allow_self_approval, !policy.exclude_authors);
+            WaitingArea { area, submitted_too, written_too }
         };
         let areas = context.policies.areas().filter(|area| may(area)).cloned();
         Waiting { member: member.id, areas: areas.map(asked).collect() }

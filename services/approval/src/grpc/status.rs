@@ -248,6 +248,9 @@ fn refused(refusal: Refusal) -> Draft {
         Refusal::SelfApproval(id) => {
             request(Draft::new(PermissionDenied, ErrorReason::SelfApproval, text), id)
         }
+        Refusal::AuthorApproval(id) => {
+            request(Draft::new(PermissionDenied, ErrorReason::AuthorApproval, text), id)
+        }
         Refusal::ReviewOpen(id) => {
             Draft::new(FailedPrecondition, ErrorReason::ReviewOpen, text).with("review_id", id.to_string())
         }

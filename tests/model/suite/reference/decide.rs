@@ -36,6 +36,9 @@ impl Reference {
         let request = self.requests[number].clone();
         self.requests[number].winner = winner;
         self.apply(request.resource, request.action, request.target, request.mode, winner);
+        if self.resources[request.resource].staged.is_none() {
+            self.resources[request.resource].authors.clear();
+        }
         self.end(number, "APPROVED", Some(by), self.told_of_decision(number));
         Answer::Done(Done::Decided("APPROVED"))
     }
@@ -68,6 +71,9 @@ impl Reference {
         }
         if request.submitter == by && !self.policy(request.resource).self_approval {
             why.insert(ErrorReason::SelfApproval);
+        }
+        if request.authors.contains(&by) && self.policy(request.resource).exclude_authors {
+            why.insert(ErrorReason::AuthorApproval);
         }
         let assigned = request.chosen.contains(&by) && !request.lost.contains(&by);
         if !request.chosen.is_empty() && !assigned && !self.is_admin(by) {

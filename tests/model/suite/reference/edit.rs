@@ -64,6 +64,7 @@ impl Reference {
             winner: None,
             mode: None,
             version: 0,
+            authors: vec![by],
             ribbon: None,
             review: None,
         });
@@ -120,6 +121,9 @@ impl Reference {
             Edit::Content => resource.live = content,
             Edit::Title => resource.title = format!("Title {version}"),
             Edit::Schedule(new) => (resource.start, resource.end) = (new.start, new.end),
+        }
+        if !matches!(edit, Edit::Title) && !resource.authors.contains(&by) {
+            resource.authors.push(by);
         }
         let (event, done) = match how {
             Editing::Staged => ("STAGED", Done::Staged),

@@ -34,9 +34,8 @@ impl Reference {
         }
         let resource = &self.resources[request.resource];
         let mut able = self.approvers(resource);
-        if !policy.self_approval {
-            able.remove(&request.submitter);
-        }
+        let excluded = self.excluded(request.resource, request.submitter, &request.authors);
+        able.retain(|who| !excluded.contains(who));
         let assigned: BTreeSet<Who> = request.chosen.difference(&request.lost).copied().collect();
         let lost: BTreeSet<Who> = assigned.difference(&able).copied().collect();
         let none_is_left = !request.chosen.is_empty() && lost.len() == assigned.len();

@@ -76,6 +76,7 @@ pub struct Policy {
     pub enabled: bool,
     pub required: usize,
     pub self_approval: bool,
+    pub exclude_authors: bool,
     pub note_required: bool,
     pub writers_cancel: bool,
     /// In microseconds; none: never.
@@ -104,6 +105,8 @@ pub struct Resource {
     pub mode: Option<Mode>,
     /// How many entries its history has, which is its version.
     pub version: i64,
+    /// Who edited content or schedule since the last approval, in that order (REQ-23).
+    pub authors: Vec<Who>,
     pub ribbon: Option<told::Ribbon>,
     /// The newest review of a bypass of it.
     pub review: Option<usize>,
@@ -117,6 +120,7 @@ pub struct Request {
     pub label: &'static str,
     pub target: &'static str,
     pub submitter: Who,
+    pub authors: Vec<Who>,
     pub mode: Option<Mode>,
     /// What goes live, or is live: the content that the digest is of.
     pub content: String,
@@ -188,6 +192,7 @@ impl Reference {
                 enabled: true,
                 required: 1,
                 self_approval: false,
+                exclude_authors: false,
                 note_required: area == Area::Campaigns,
                 writers_cancel: area == Area::Campaigns,
                 max_age: None,
@@ -216,6 +221,13 @@ impl Reference {
     /// The policy that a resource is under.
     fn policy(&self, resource: usize) -> &Policy {
         &self.policies[&self.resources[resource].kind.area()]
+    }
+
+    /// Who may not decide what somebody submits and somebody wrote (REQ-5, REQ-23).
+    fn excluded(&self, resource: usize, submitter: Who, authors: &[Who]) -> BTreeSet<Who> {
+        let policy = self.policy(resource);
+        let submitters = [submitter].into_iter().filter(|_| !policy.self_approval);
+        submitters.chain(authors.iter().copied().filter(|_| policy.exclude_authors)).collect()
     }
 
     /// The newest request on a resource.

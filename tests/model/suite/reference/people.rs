@@ -22,6 +22,7 @@ impl Reference {
                 PolicyChange::Enabled(on) => policy.enabled = on,
                 PolicyChange::RequiredApprovals(number) => policy.required = number.into(),
                 PolicyChange::SelfApproval(yes) => policy.self_approval = yes,
+                PolicyChange::ExcludeAuthors(yes) => policy.exclude_authors = yes,
                 PolicyChange::NoteRequired(yes) => policy.note_required = yes,
                 PolicyChange::WritersCancel(yes) => policy.writers_cancel = yes,
                 PolicyChange::MaxAge(0) => policy.max_age = None,

@@ -83,9 +83,8 @@ impl Reference {
     /// Who could decide what `by` submits.
     pub fn may_be_chosen(&self, by: Who, index: usize) -> BTreeSet<Who> {
         let mut able = self.approvers(&self.resources[index]);
-        if !self.policy(index).self_approval {
-            able.remove(&by);
-        }
+        let excluded = self.excluded(index, by, &self.resources[index].authors);
+        able.retain(|who| !excluded.contains(who));
         able
     }
 
@@ -181,6 +180,7 @@ impl Reference {
             label: row.label.unwrap_or_default(),
             target: target(resource.state, row),
             submitter: by,
+            authors: resource.authors.clone(),
             mode: launch_mode(row.action, asked),
             content,
             chosen: asked.approvers.iter().copied().collect(),

@@ -43,9 +43,8 @@ impl Reference {
         let chosen: BTreeSet<Who> = approvers.iter().copied().collect();
         let assigned: BTreeSet<Who> = request.chosen.difference(&request.lost).copied().collect();
         let mut able = self.approvers(&self.resources[request.resource]);
-        if !self.policy(request.resource).self_approval {
-            able.remove(&request.submitter);
-        }
+        let excluded = self.excluded(request.resource, request.submitter, &request.authors);
+        able.retain(|who| !excluded.contains(who));
         let decided: BTreeSet<Who> = request.decisions.iter().map(|decision| decision.0).collect();
         let hands_on = !self.is_admin(by) && request.submitter != by;
         let drops_others = assigned.iter().any(|who| *who != by && !chosen.contains(who));

@@ -132,21 +132,23 @@ impl Reference {
     pub(super) fn told_of_submission(&self, request: usize) -> BTreeSet<Recipient> {
         let request = &self.requests[request];
         let resource = &self.resources[request.resource];
-        let may_decide = |who: &Who| self.policy(request.resource).self_approval || *who != request.submitter;
-        let area: BTreeSet<Who> = self.approvers(resource).into_iter().filter(may_decide).collect();
+        let excluded = self.excluded(request.resource, request.submitter, &request.authors);
+        let area = self.approvers(resource);
+        let deciding: BTreeSet<Who> = area.difference(&excluded).copied().collect();
         let asked =
             |who: &Who, reason| Recipient { who: *who, reason, ribbon: RecipientRibbon::Decide, mail: true };
-        if request.chosen.is_empty() {
-            return area.iter().map(|who| asked(who, RecipientReason::AreaApprover)).collect();
-        }
-        let chosen = request.chosen.iter().map(|who| asked(who, RecipientReason::AssignedApprover));
+        let first: Vec<Recipient> = if request.chosen.is_empty() {
+            deciding.iter().map(|who| asked(who, RecipientReason::AreaApprover)).collect()
+        } else {
+            request.chosen.iter().map(|who| asked(who, RecipientReason::AssignedApprover)).collect()
+        };
         // README: of a product experience the submitter is not told of what others are to decide.
         let others = area.iter().filter(|who| **who != request.submitter).map(|who| Recipient {
             ribbon: RecipientRibbon::Unspecified,
             ..asked(who, RecipientReason::AreaApprover)
         });
         let of_experience = resource.kind.area() != Area::Campaigns;
-        self.first_of(chosen.chain(others.filter(|_| of_experience)))
+        self.first_of(first.into_iter().chain(others.filter(|_| of_experience)))
     }
 
     /// NOT-3, NOT-4.

@@ -49,9 +49,12 @@ pub(super) fn done<T>(result: Result<Response<T>, Status>) -> Result<T, ErrorRea
 fn code(reason: ErrorReason) -> Code {
     use ErrorReason as Is;
     match reason {
-        Is::PermissionDenied | Is::SelfApproval | Is::SelfReview | Is::NotAssigned | Is::OutOfScope => {
-            Code::PermissionDenied
-        }
+        Is::PermissionDenied
+        | Is::SelfApproval
+        | Is::AuthorApproval
+        | Is::SelfReview
+        | Is::NotAssigned
+        | Is::OutOfScope => Code::PermissionDenied,
         Is::InvalidFields => Code::InvalidArgument,
         Is::RequestPending => Code::AlreadyExists,
         Is::DigestMismatch => Code::Aborted,

@@ -30,6 +30,7 @@ impl Account<'_> {
             PolicyChange::Enabled(on) => message.enabled = Some(on),
             PolicyChange::RequiredApprovals(number) => message.required_approvals = Some(number.into()),
             PolicyChange::SelfApproval(yes) => message.allow_self_approval = Some(yes),
+            PolicyChange::ExcludeAuthors(yes) => message.exclude_authors = Some(yes),
             PolicyChange::NoteRequired(yes) => message.rejection_note_required = Some(yes),
             PolicyChange::WritersCancel(true) => message.set_cancellation(Cancellation::Writers),
             PolicyChange::WritersCancel(false) => message.set_cancellation(Cancellation::Nobody),

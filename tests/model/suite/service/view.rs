@@ -99,6 +99,7 @@ impl Account<'_> {
             label: it.pending_label,
             target: it.target_state,
             submitter: actor(&it.submitter),
+            authors: it.author_ids.iter().filter_map(|id| self.who(id)).collect(),
             mode,
             digest: it.digest,
             chosen: who(&it.approver_ids),

@@ -65,6 +65,7 @@ enum Change {
     Role(Role),
     DeleteRole(usize),
     SelfApproval(bool),
+    ExcludeAuthors(bool),
     Workflow(bool),
 }
 
@@ -74,6 +75,7 @@ fn any_change() -> impl Strategy<Value = Change> {
         3 => (0..ROLES).prop_flat_map(any_role).prop_map(Change::Role),
         1 => (0..ROLES).prop_map(Change::DeleteRole),
         1 => any::<bool>().prop_map(Change::SelfApproval),
+        1 => any::<bool>().prop_map(Change::ExcludeAuthors),
         1 => any::<bool>().prop_map(Change::Workflow),
     ]
 }
@@ -113,6 +115,10 @@ fn changed(world: &World, change: &Change) -> (World, RulesChange) {
         }
         Change::SelfApproval(allowed) => {
             after.campaigns.allow_self_approval = *allowed;
+            policy(&after.campaigns)
+        }
+        Change::ExcludeAuthors(excluded) => {
+            after.campaigns.exclude_authors = *excluded;
             policy(&after.campaigns)
         }
         Change::Workflow(enabled) => {
@@ -167,21 +173,24 @@ fn request(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Proves REQ-9, REQ-10, REQ-22.
+    /// Proves REQ-9, REQ-10, REQ-22, REQ-23.
     #[test]
     fn every_request_that_a_change_unsettles_is_found(
         members in any_members(),
         roles in (0..ROLES).map(any_role).collect::<Vec<_>>(),
-        (self_approval, workflow) in any::<(bool, bool)>(),
+        (self_approval, exclude_authors, workflow) in any::<(bool, bool, bool)>(),
         changes in prop::collection::vec(any_change(), 1..4),
         audience in prop::sample::select(vec![&["US"][..], &["CA"], &["US", "CA"], &[]]),
-        chosen_and_voted in any::<([bool; MEMBERS], [bool; MEMBERS])>(),
+        (chosen_and_voted, wrote) in any::<(([bool; MEMBERS], [bool; MEMBERS]), [bool; MEMBERS])>(),
         required in 1_u8..4,
     ) {
         let mut before = World { members, ..World::new() }.with_roles(&roles.iter().collect::<Vec<_>>());
         before.campaigns.allow_self_approval = self_approval;
+        before.campaigns.exclude_authors = exclude_authors;
         before.experiences.enabled = workflow;
-        let pending = request(&before, reaching("Country", audience), chosen_and_voted, required);
+        let mut pending = request(&before, reaching("Country", audience), chosen_and_voted, required);
+        pending.request.authors = before.members.iter().zip(wrote).filter(|(_, wrote)| *wrote).map(|(it, _)| it.id).collect();
+        pending.resource.authors.clone_from(&pending.request.authors);
         let (after, change) = changed_at_once(&before, &changes);
         // Only from what is settled: whatever is left over from an earlier change was found by that.
         let pending = match settled(&before, &pending) {

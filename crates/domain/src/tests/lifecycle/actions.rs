@@ -70,6 +70,7 @@ fn expected_submission(before: &Resource, row: &Row, mode: Option<LaunchMode>, w
             _ => None,
         },
         remind_at: None,
+        authors: before.authors.clone(),
         comments: 0,
         state: RequestState::Pending,
         version: 1,

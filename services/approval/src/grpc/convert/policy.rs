@@ -15,6 +15,7 @@ pub fn policy(account: AccountId, policy: &Policy) -> approval::Policy {
         enabled: policy.enabled,
         required_approvals: i32::from(policy.required_approvals),
         allow_self_approval: policy.allow_self_approval,
+        exclude_authors: policy.exclude_authors,
         rejection_note_required: policy.rejection_note_required,
         cancellation: match policy.cancellation {
             Cancellation::Nobody => approval::Cancellation::Nobody,

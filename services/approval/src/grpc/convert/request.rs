@@ -25,6 +25,7 @@ pub fn request(request: &Request, masked: bool) -> approval::ApprovalRequest {
         state: state(&request.state).into(),
         expiry_reason: expiry_reason(&request.state).map(ExpiryReason::as_str).unwrap_or_default().to_owned(),
         submitter: Some(actor(&request.submitter)),
+        author_ids: request.authors.iter().map(ToString::to_string).collect(),
         note: request.note.clone(),
         digest: digest(&request.digest, masked),
         approver_ids: request.assignments.iter().map(|chosen| chosen.member.to_string()).collect(),
