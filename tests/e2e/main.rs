@@ -16,6 +16,7 @@ mod bad_input;
 mod client;
 mod crash;
 mod cut_calls;
+mod disk;
 mod documents;
 mod emergency;
 mod first_hour;

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use countersign_database::is_file_fault;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, sqlx};
 
 /// Why the store did not do what it was asked.
@@ -28,6 +29,15 @@ pub enum StoreError {
         /// What the database says.
         source: DbErr,
     },
+    /// The file of `SQLite` can't be used as it is: it was deleted, replaced or made read-only under the process, or its disk is
+    /// full or fails. A write may or may not have happened, as after `Unavailable`.
+    #[error("can't {what}: the database's file can't be used")]
+    File {
+        /// What was to be done.
+        what: &'static str,
+        /// What is wrong with it.
+        source: DbErr,
+    },
     /// The database refused a statement: a mistake of this crate, or a schema of another version.
     #[error("can't {what}")]
     Query {
@@ -51,7 +61,7 @@ impl StoreError {
     /// Whether the same call may succeed later. Every variant has to choose.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::PoolTimeout { .. } | Self::Unavailable { .. } => true,
+            Self::PoolTimeout { .. } | Self::Unavailable { .. } | Self::File { .. } => true,
             Self::UnknownDatabase
             | Self::NoRoles
             | Self::Query { .. }
@@ -100,6 +110,7 @@ pub(crate) fn failed(what: &'static str) -> impl Fn(DbErr) -> StoreError + Copy 
     move |source| match classify(&source) {
         Failure::PoolTimeout => StoreError::PoolTimeout { what },
         Failure::Unavailable => StoreError::Unavailable { what, source },
+        Failure::File => StoreError::File { what, source },
         Failure::Unique(_) | Failure::Raced | Failure::Other => StoreError::Query { what, source },
     }
 }
@@ -111,6 +122,8 @@ pub(crate) enum Failure {
     PoolTimeout,
     /// Lost connection, server starting or stopping, a lock or statement that took too long, a busy file.
     Unavailable,
+    /// The file of `SQLite` is at fault.
+    File,
     /// A key exists already.
     Unique(Unique),
     /// Another transaction won: a deadlock, a serialization failure, or a guard inside a statement.
@@ -133,6 +146,7 @@ pub(crate) enum Unique {
 /// Classifies by code and constraint, never by message.
 pub(crate) fn classify(error: &DbErr) -> Failure {
     match error {
+        error if is_file_fault(error) => Failure::File,
         DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Failure::PoolTimeout,
         DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Failure::Unavailable,
         DbErr::Conn(RuntimeErr::SqlxError(error))
@@ -188,8 +202,8 @@ fn classify_sqlite(code: &str) -> Failure {
     match code.parse::<i32>() {
         Ok(PRIMARY_KEY) => Failure::Unique(Unique::PrimaryKey),
         Ok(UNIQUE) => Failure::Unique(Unique::Index),
-        // The primary result code is in the low byte: BUSY, LOCKED, IOERR, FULL, CANTOPEN.
-        Ok(code) if matches!(code & 0xff, 5 | 6 | 10 | 13 | 14) => Failure::Unavailable,
+        // The primary result code is in the low byte: BUSY, LOCKED.
+        Ok(code) if matches!(code & 0xff, 5 | 6) => Failure::Unavailable,
         _ => Failure::Other,
     }
 }
@@ -220,7 +234,6 @@ mod tests {
         for (code, expected) in [
             ("5", Failure::Unavailable),
             ("517", Failure::Unavailable),
-            ("13", Failure::Unavailable),
             ("1555", Failure::Unique(Unique::PrimaryKey)),
             ("2067", Failure::Unique(Unique::Index)),
             ("275", Failure::Other),

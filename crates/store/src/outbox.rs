@@ -91,7 +91,7 @@ impl Store {
             "SELECT {}, o.position FROM outbox AS o ORDER BY o.position LIMIT $1 FOR UPDATE SKIP LOCKED",
             select_list::<outbox::Entity>("o", "")
         );
-        let select = statement(&transaction, &sql, vec![i64::from(limit).into()]);
+        let select = statement(&*transaction, &sql, vec![i64::from(limit).into()]);
         let rows = transaction.query_all_raw(select).await.map_err(what)?;
         let positions: Vec<i64> =
             rows.iter().map(|row| row.try_get("", "position")).collect::<Result<_, _>>().map_err(what)?;
@@ -103,7 +103,7 @@ impl Store {
         if !confirmed.is_empty() {
             let sql = "DELETE FROM outbox WHERE position = ANY ($1)";
             transaction
-                .execute_raw(statement(&transaction, sql, vec![confirmed.into()]))
+                .execute_raw(statement(&*transaction, sql, vec![confirmed.into()]))
                 .await
                 .map_err(what)?;
         }

@@ -66,11 +66,11 @@ impl Store {
                 transaction.execute_unprepared(&format!("SET LOCAL {setting} = 0")).await.map_err(what)?;
             }
             let lock = "SELECT pg_advisory_xact_lock($1)";
-            let lock = statement(&transaction, lock, vec![MIGRATION_LOCK.into()]);
+            let lock = statement(&*transaction, lock, vec![MIGRATION_LOCK.into()]);
             transaction.execute_raw(lock).await.map_err(what)?;
         }
-        if matches!(state(&transaction).await?, SchemaState::Behind { .. }) {
-            Migrator::up(&transaction, None).await.map_err(what)?;
+        if matches!(state(&*transaction).await?, SchemaState::Behind { .. }) {
+            Migrator::up(&*transaction, None).await.map_err(what)?;
         }
         if let Some(grants) = grants {
             let what = failed("grant the service's role what it needs");

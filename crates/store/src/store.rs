@@ -2,10 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value, sqlx::Connection as _,
-};
+use countersign_database::{Writer, Writing};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, Value};
 use tokio::sync::Mutex;
 
 use crate::{StoreError, error::failed, recent::RecentCache, rules::RulesCache};
@@ -76,7 +74,7 @@ pub enum Backend {
 pub struct Store {
     pub(crate) backend: Backend,
     /// On `SQLite` a pool of one connection: writers wait in line here instead of failing with BUSY in the file.
-    pub(crate) write: DatabaseConnection,
+    pub(crate) write: Writer,
     pub(crate) read: DatabaseConnection,
     pub(crate) rules: Arc<RulesCache>,
     pub(crate) recent: Arc<RecentCache>,
@@ -92,12 +90,15 @@ impl Store {
         let (write, read) = match backend {
             Backend::Postgres => {
                 let pool = Database::connect(postgres(config)).await.map_err(what)?;
-                (pool.clone(), pool)
+                (Writer::new(pool.clone()).await.map_err(what)?, pool)
             }
             Backend::Sqlite => {
                 // The writer first: it creates the file and sets its journal mode.
                 let write = Database::connect(sqlite(config, 1)).await.map_err(what)?;
-                (write, Database::connect(sqlite(config, SQLITE_READERS)).await.map_err(what)?)
+                let mut read = sqlite(config, SQLITE_READERS);
+                read.map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(false));
+                let write = Writer::new(write).await.map_err(what)?;
+                (write, Database::connect(read).await.map_err(what)?)
             }
         };
         Ok(Self {
@@ -115,36 +116,27 @@ impl Store {
         self.backend
     }
 
-    /// Whether the database answers: for readiness, never for liveness.
+    /// Whether the database answers, and the file of `SQLite` can be written: for readiness, never for liveness.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read.ping().await.map_err(failed("reach the database"))
+        let what = failed("reach the database");
+        self.write.look().await.map_err(what)?;
+        self.read.ping().await.map_err(what)
     }
 
     /// Closes the connections, after the statements in progress.
     pub async fn close(self) -> Result<(), StoreError> {
         let what = failed("close the database");
         self.read.close_by_ref().await.map_err(what)?;
-        self.write.close_by_ref().await.map_err(what)
+        self.write.close().await.map_err(what)
     }
 
     pub(crate) const fn is_postgres(&self) -> bool {
         matches!(self.backend, Backend::Postgres)
     }
 
-    /// A transaction that writes. `SQLite` takes its write lock at once: one that begins by reading and finds that another
-    /// has written since can't wait, only fail.
-    ///
-    /// It begins in a task of its own, which ends also when the caller goes away: then the transaction is dropped, and so rolled
-    /// back. sqlx counts a transaction as open only once BEGIN is answered, and would return a connection to the pool whose BEGIN
-    /// is on its way as one that has none; the next caller's writes would run in it, and be lost with it (SEC-12,
-    /// <https://github.com/transact-rs/sqlx/issues/4393>).
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        let write = self.write.clone();
-        #[expect(clippy::disallowed_methods, reason = "here it can't be dropped")]
-        let begun = tokio::spawn(async move { write.begin_with_options(options).await }).await;
-        begun.unwrap_or_else(|error| Err(DbErr::Custom(error.to_string())))
+    /// A transaction that writes.
+    pub(crate) async fn begin(&self) -> Result<Writing, DbErr> {
+        self.write.begin().await
     }
 }
 
@@ -194,23 +186,7 @@ fn postgres(config: &StoreConfig) -> ConnectOptions {
 
 fn sqlite(config: &StoreConfig, connections: u32) -> ConnectOptions {
     let mut options = options(config, connections);
-    let lock_timeout = config.lock_timeout;
-    // An idle connection costs nothing, and closing the last one would checkpoint in the middle of work.
-    options.idle_timeout(None).max_lifetime(None).map_sqlx_sqlite_opts(move |sqlite| {
-        sqlite
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(lock_timeout)
-            .pragma("journal_mode", "WAL")
-            // What was answered is on disk, also after a power cut.
-            .pragma("synchronous", "FULL")
-    });
-    // A failure such as a full disk makes SQLite roll back by itself; sqlx's own ROLLBACK then fails and it goes on counting
-    // a transaction that is none. On such a connection BEGIN becomes SAVEPOINT, and after the next failure COMMIT would end
-    // a savepoint of a transaction that never ends: answered, and not on disk. So none goes back into the pool.
-    options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-    });
+    countersign_database::sqlite(&mut options, config.lock_timeout);
     options
 }
 

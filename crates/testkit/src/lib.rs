@@ -24,7 +24,7 @@ pub use broker::{BrokerMessage, Tap, TestBroker};
 pub use database::{Roles, TestDatabase};
 pub use environment::grpcurl;
 pub use network::free_port;
-pub use process::Process;
+pub use process::{Process, binary};
 pub use proxy::Proxy;
 pub use smtp::{Fault, Mail, SmtpSink};
 pub use wait::{publish_all, wait_for};

@@ -107,8 +107,7 @@ impl Drop for Process {
 }
 
 fn spawn(name: &str, args: &[String], env: &[(String, String)], folder: &Path) -> Child {
-    let program = bin_dir().join(name);
-    assert!(program.is_file(), "{} is not built: run `cargo xtask test`", program.display());
+    let program = binary(name);
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log file");
     let errors = log.try_clone().expect("a log file");
     let mut command = Command::new(&program);
@@ -123,6 +122,13 @@ fn spawn(name: &str, args: &[String], env: &[(String, String)], folder: &Path) -
 fn read_log(folder: &Path) -> String {
     let bytes = fs::read(folder.join("log")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Where a binary of this workspace is (or any program by its absolute path).
+pub fn binary(name: &str) -> PathBuf {
+    let program = bin_dir().join(name);
+    assert!(program.is_file(), "{} is not built: run `cargo xtask test`", program.display());
+    program
 }
 
 /// `COUNTERSIGN_BIN_DIR`, else the folder above the one that holds the test binary (`target/debug/deps`).

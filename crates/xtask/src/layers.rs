@@ -17,6 +17,7 @@ struct Layer {
 const OURS: &[&str] = &[
     "countersign-approval",
     "countersign-broker",
+    "countersign-database",
     "countersign-domain",
     "countersign-notifier",
     "countersign-proto",
@@ -39,6 +40,12 @@ const LAYERS: &[Layer] = &[
     Layer { name: "countersign-broker", must_not_reach: SERVICES, because: "a library knows no service" },
     Layer { name: "countersign-broker", must_not_reach: RULES_AND_STATE, because: "events are opaque to it" },
     Layer { name: "countersign-runtime", must_not_reach: SERVICES, because: "a library knows no service" },
+    Layer { name: "countersign-database", must_not_reach: SERVICES, because: "a library knows no service" },
+    Layer {
+        name: "countersign-database",
+        must_not_reach: RULES_AND_STATE,
+        because: "schemas are the services' own",
+    },
     Layer {
         name: "countersign-runtime",
         must_not_reach: RULES_AND_STATE,

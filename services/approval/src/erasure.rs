@@ -22,7 +22,7 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
         match road.store.accounts_to_erase(road.now(), ACCOUNTS).await {
             Ok(accounts) => erase(&road, accounts, &stop).await,
             Err(error) => {
-                tracing::warn!(error = %telemetry::chain(&error), "the accounts to erase could not be read");
+                countersign_database::warn(&error, "the accounts to erase could not be read");
             }
         }
         tokio::select! {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use countersign_domain::Timestamp;
-use countersign_runtime::{BoxError, readiness::Readiness, telemetry};
+use countersign_runtime::{BoxError, readiness::Readiness};
 use tokio_util::sync::CancellationToken;
 
 use crate::{DATABASE, road::Road};
@@ -33,9 +33,8 @@ pub async fn run(road: Road, readiness: Readiness, stop: CancellationToken) -> R
 async fn look(road: &Road, readiness: &Readiness) {
     let now = road.now();
     if let Err(error) = road.store.ping().await {
-        let text = telemetry::chain(&error);
-        tracing::warn!(error = %text, "the database can't be reached");
-        readiness.set(DATABASE, false, text);
+        countersign_database::warn(&error, "the database can't be reached");
+        readiness.set(DATABASE, false, countersign_database::told(&error));
         return;
     }
     readiness.set(DATABASE, true, "");
@@ -45,13 +44,13 @@ async fn look(road: &Road, readiness: &Readiness) {
             road.metrics.outbox_depth.set(i64::try_from(depth.count).unwrap_or(i64::MAX));
             road.metrics.outbox_age.set(depth.oldest_age.unwrap_or_default().as_secs_f64());
         }
-        Err(error) => tracing::warn!(error = %telemetry::chain(&error), "the outbox could not be measured"),
+        Err(error) => countersign_database::warn(&error, "the outbox could not be measured"),
     }
     match road.store.count_sweeps().await {
         Ok(count) => {
             road.metrics.unsettled.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        Err(error) => tracing::warn!(error = %telemetry::chain(&error), "the sweeps could not be counted"),
+        Err(error) => countersign_database::warn(&error, "the sweeps could not be counted"),
     }
     let before = Timestamp(now.0.saturating_sub(i64::try_from(REMEMBER.as_micros()).unwrap_or(i64::MAX)));
     // In small steps, so that none holds up the writes of others, and as many as keep pace with them.
@@ -60,7 +59,7 @@ async fn look(road: &Road, readiness: &Readiness) {
             Ok(forgotten) if forgotten == u64::from(FORGET) => {}
             Ok(_) => return,
             Err(error) => {
-                tracing::warn!(error = %telemetry::chain(&error), "old answers could not be forgotten");
+                countersign_database::warn(&error, "old answers could not be forgotten");
                 return;
             }
         }

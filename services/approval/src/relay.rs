@@ -52,7 +52,7 @@ impl Relay {
                     None
                 }
                 Err(error) => {
-                    tracing::warn!(error = %telemetry::chain(error.as_ref()), "events wait in the outbox");
+                    countersign_database::warn(error.as_ref(), "events wait in the outbox");
                     self.metrics.relay_failures.inc();
                     let pause = backoff;
                     backoff = (backoff * 2).min(BACKOFF_MOST);

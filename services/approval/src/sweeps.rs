@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use countersign_domain::{AccountId, RequestId};
-use countersign_runtime::{BoxError, telemetry};
+use countersign_runtime::BoxError;
 use countersign_store::{About, Sweep};
 use futures_util::{StreamExt as _, stream};
 use tokio::{sync::Notify, time::timeout};
@@ -30,7 +30,7 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
         let worked = match sweep(&road, &stop).await {
             Ok(worked) => worked,
             Err(fault) => {
-                tracing::warn!(error = %telemetry::chain(&fault), "requests wait to be settled after a loss of rights");
+                countersign_database::warn(&fault, "requests wait to be settled after a loss of rights");
                 false
             }
         };
@@ -87,10 +87,8 @@ async fn settle(road: &Road, account: AccountId, request: RequestId) -> bool {
     match road.settle(account, &About::Request(request)).await {
         Ok(_) => true,
         Err(fault) => {
-            tracing::warn!(
-                %account, %request, error = %telemetry::chain(&fault),
-                "a request could not be settled after a change of the rules"
-            );
+            let _of = tracing::warn_span!("settle", %account, %request).entered();
+            countersign_database::warn(&fault, "a request could not be settled after a change of the rules");
             false
         }
     }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use countersign_runtime::{BoxError, telemetry};
+use countersign_runtime::BoxError;
 use countersign_store::{About, Due};
 use futures_util::{StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ pub async fn run(road: Road, stop: CancellationToken) -> Result<(), BoxError> {
         let more = match round(&road, &stop).await {
             Ok(claimed) => claimed == BATCH as usize,
             Err(fault) => {
-                tracing::warn!(error = %telemetry::chain(&fault), "what is due could not be looked up");
+                countersign_database::warn(&fault, "what is due could not be looked up");
                 false
             }
         };
@@ -69,10 +69,9 @@ async fn tick(road: &Road, stop: &CancellationToken, due: Due) -> Option<Due> {
     match road.tick(due.account_id, &About::Resource(due.resource_id)).await {
         Ok(did) => did.then_some(due),
         Err(fault) => {
-            tracing::warn!(
-                account = %due.account_id, resource = %due.resource_id, error = %telemetry::chain(&fault),
-                "what is due did not take effect"
-            );
+            let _of =
+                tracing::warn_span!("due", account = %due.account_id, resource = %due.resource_id).entered();
+            countersign_database::warn(&fault, "what is due did not take effect");
             None
         }
     }

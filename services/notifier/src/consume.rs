@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use countersign_broker::{Event, Handler, Verdict};
 use countersign_runtime::clock::Clock;
-use countersign_runtime::telemetry::chain;
 use tokio::sync::Notify;
 
 use crate::changes::Changes;
@@ -55,7 +54,8 @@ impl Handler for EventHandler {
             }
             Err(error) => {
                 self.metrics.event(EventOutcome::retried);
-                tracing::warn!(%event_id, error = chain(&error), "an event can't be recorded");
+                let _of = tracing::warn_span!("event", %event_id).entered();
+                countersign_database::warn(&error, "an event can't be recorded");
                 Verdict::Retry { reason: error.to_string() }
             }
         }

@@ -130,7 +130,7 @@ impl Deliveries {
             let claims = match self.storage.claim(held.num_permits(), lease, self.clock.now_us()).await {
                 Ok(claims) => claims,
                 Err(error) => {
-                    tracing::warn!(error = chain(&error), "deliveries can't be claimed");
+                    countersign_database::warn(&error, "deliveries can't be claimed");
                     drop(held);
                     let _stopped = shutdown.run_until_cancelled(sleep(DATABASE_PAUSE)).await;
                     continue;
@@ -169,11 +169,7 @@ async fn settle(this: Arc<Deliveries>, mut results: mpsc::Receiver<Done>) {
         // What can't be written would be sent again: it is tried for as long as the lease lasts.
         let deadline = settled.iter().map(|one| one.claim.lease_until).max().unwrap_or_default();
         while let Err(error) = this.storage.settle(&settled, this.clock.now_us()).await {
-            tracing::warn!(
-                error = chain(&error),
-                deliveries = settled.len(),
-                "results of deliveries can't be written"
-            );
+            countersign_database::warn(&error, "results of deliveries can't be written");
             if this.clock.now_us() > deadline {
                 break;
             }

@@ -12,7 +12,6 @@ use countersign_runtime::page_token::PageTokens;
 use countersign_runtime::readiness::Readiness;
 use countersign_runtime::sealing::{SealingKeyError, SealingKeys, random_secret};
 use countersign_runtime::shutdown::Shutdown;
-use countersign_runtime::telemetry::chain;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -209,12 +208,15 @@ impl Notifier {
             let mut ticks = interval(LOOK);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                match storage.backlog().await {
+                let looked = async { storage.ping().await.and(storage.backlog().await) };
+                match looked.await {
                     Ok(backlog) => {
                         metrics.backlog(&backlog, clock.now_us());
                         readiness.set(Self::READINESS_CHECK, true, "");
                     }
-                    Err(error) => readiness.set(Self::READINESS_CHECK, false, chain(&error)),
+                    Err(error) => {
+                        readiness.set(Self::READINESS_CHECK, false, countersign_database::told(&error));
+                    }
                 }
             }
         }

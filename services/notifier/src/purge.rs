@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_runtime::clock::Clock;
-use countersign_runtime::telemetry::chain;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +57,7 @@ async fn erase(storage: &Storage, clock: &Clock, stop: &CancellationToken) {
             Ok(None) => break,
             Ok(Some(removed)) => total += removed,
             Err(error) => {
-                tracing::warn!(error = chain(&error), "what is kept of erased accounts can't be removed");
+                countersign_database::warn(&error, "what is kept of erased accounts can't be removed");
                 break;
             }
         }
@@ -78,7 +77,7 @@ async fn remove_old(storage: &Storage, before_us: i64, stop: &CancellationToken)
             Ok(0) => break,
             Ok(purged) => total += purged,
             Err(error) => {
-                tracing::warn!(error = chain(&error), "old events can't be removed");
+                countersign_database::warn(&error, "old events can't be removed");
                 break;
             }
         }

@@ -15,11 +15,11 @@ mod sealing;
 
 use std::time::Duration;
 
-use countersign_runtime::{service_role, task::to_its_end};
-use sea_orm::sqlx::Connection as _;
+use countersign_database::{Writer, Writing, is_file_fault};
+use countersign_runtime::service_role;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
+    Value,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -34,6 +34,9 @@ const POSTGRES_CONNECTIONS: u32 = 12;
 
 /// Reading connections to `SQLite`, beside the one that writes.
 const SQLITE_READERS: u32 = 4;
+
+/// How long a writer of `SQLite` waits for another process.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Held while migrating `PostgreSQL`, so that two replicas don't.
 const MIGRATION_LOCK: i64 = 0x636f_756e_7465_7273;
@@ -61,6 +64,14 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// Whether the file of `SQLite` is at fault, which can be mended while the service runs.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            Self::Connect(source) | Self::Query { source, .. } => is_file_fault(source),
+            Self::SchemaPending(_) | Self::NoRoles => false,
+        }
+    }
+
     /// Whether the database can't be reached now, and may be later; else the statement itself is at fault.
     pub fn is_away(&self) -> bool {
         let source = match self {
@@ -87,7 +98,7 @@ pub(crate) fn failed(what: &'static str) -> impl FnOnce(DbErr) -> StorageError {
 /// The open database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    write: DatabaseConnection,
+    write: Writer,
     read: DatabaseConnection,
 }
 
@@ -95,22 +106,26 @@ impl Storage {
     /// Opens `url` (`postgres://…` or `sqlite://…`), whatever its schema.
     pub async fn connect(url: &str) -> Result<Self, StorageError> {
         if url.starts_with("sqlite:") {
-            let write = open(sqlite(url, 1)).await?;
+            let write = Writer::new(open(sqlite(url, 1)).await?).await.map_err(StorageError::Connect)?;
             // A database in memory is private to its connection.
             let read = if url.contains(":memory:") {
-                write.clone()
+                write.connection().clone()
             } else {
-                open(sqlite(url, SQLITE_READERS)).await?
+                let mut read = sqlite(url, SQLITE_READERS);
+                read.map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(false));
+                open(read).await?
             };
             Ok(Self { write, read })
         } else {
             let both = open(postgres(url, POSTGRES_CONNECTIONS)).await?;
-            Ok(Self { write: both.clone(), read: both })
+            let write = Writer::new(both.clone()).await.map_err(StorageError::Connect)?;
+            Ok(Self { write, read: both })
         }
     }
 
-    /// Says whether the database answers; a readiness probe.
+    /// Says whether the database answers, and the file of `SQLite` can be written; a readiness probe.
     pub async fn ping(&self) -> Result<(), StorageError> {
+        self.write.look().await.map_err(StorageError::Connect)?;
         self.read.ping().await.map_err(StorageError::Connect)
     }
 
@@ -141,8 +156,8 @@ impl Storage {
 
     /// Closes the connections; statements in progress are let finish.
     pub async fn close(&self) {
-        for database in [&self.read, &self.write] {
-            if let Err(error) = database.close_by_ref().await {
+        for closed in [self.read.close_by_ref().await, self.write.close().await] {
+            if let Err(error) = closed {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the database was not closed cleanly"
@@ -155,19 +170,9 @@ impl Storage {
         self.write.get_database_backend() == DbBackend::Sqlite
     }
 
-    /// A transaction that writes. `SQLite` takes its write lock at once: a transaction that begins by reading and then
-    /// finds that another has written since can't wait, only fail.
-    ///
-    /// It begins in a task of its own, which ends also when the caller goes away: then the transaction is dropped, and so rolled
-    /// back. sqlx counts a transaction as open only once BEGIN is answered, and would return a connection to the pool whose BEGIN
-    /// is on its way as one that has none; the next caller's writes would run in it, and be lost with it (SEC-12,
-    /// <https://github.com/transact-rs/sqlx/issues/4393>).
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let sqlite_transaction_mode = self.is_sqlite().then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        let write = self.write.clone();
-        #[expect(clippy::disallowed_methods, reason = "here it can't be dropped")]
-        to_its_end(async move { write.begin_with_options(options).await }).await
+    /// A transaction that writes.
+    async fn begin(&self) -> Result<Writing, DbErr> {
+        self.write.begin().await
     }
 }
 
@@ -224,22 +229,7 @@ fn postgres(url: &str, connections: u32) -> ConnectOptions {
 
 fn sqlite(url: &str, connections: u32) -> ConnectOptions {
     let mut options = options(url, connections);
-    // An idle connection costs nothing, and closing the last one would checkpoint in the middle of work.
-    options.idle_timeout(None).max_lifetime(None).map_sqlx_sqlite_opts(|sqlite| {
-        sqlite
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
-            .pragma("journal_mode", "WAL")
-            // What was answered is on disk, also after a power cut.
-            .pragma("synchronous", "FULL")
-    });
-    // A failure such as a full disk makes SQLite roll back by itself; sqlx's own ROLLBACK then fails and it goes on counting
-    // a transaction that is none. On such a connection BEGIN becomes SAVEPOINT, and after the next failure COMMIT would end
-    // a savepoint of a transaction that never ends: answered, and not on disk. So none goes back into the pool.
-    options.map_sqlx_sqlite_pool_opts(|pool| {
-        pool.after_release(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-    });
+    countersign_database::sqlite(&mut options, LOCK_TIMEOUT);
     options
 }
 

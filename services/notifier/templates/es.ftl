@@ -150,15 +150,15 @@ fact-accept-by = Aceptar antes de
 ## Approval requests
 
 submitted =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Aprobación necesaria: { deed-title }
     .headline = { $actor } pide aprobación para { deed }
     .consequence = Nada cambia para los clientes hasta que se decida, y mientras tanto no se puede editar.
 approval-recorded =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = { approvals }: { deed-title }
     .headline = { $actor } ha aprobado la solicitud de { deed }
     .consequence = Ya tiene { approvals }.
 assignment-expired =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Menos aprobadores: { deed-title }
     .headline = { $lost } ya no { $count ->
         [one] puede
        *[other] pueden
@@ -168,39 +168,39 @@ assignment-expired =
        *[other] Lo que habían aprobado ya no cuenta: la solicitud tiene ahora { approvals } y sigue a la espera de una decisión.
     }
 reassigned =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Aprobación necesaria: { deed-title }
     .headline = { $actor } le pide que decida la solicitud de { deed }
     .consequence = Se han cambiado los aprobadores y ahora usted es uno de ellos. Nada cambia para los clientes hasta que se decida.
 reminded =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Sigue pendiente: { deed-title }
     .headline = La solicitud de { deed } sigue a la espera de una decisión
     .consequence = Usted es una de las personas que pueden decidirla. Nada cambia para los clientes hasta entonces.
 commented =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Comentario: { deed-title }
     .headline = { $actor } ha comentado la solicitud de { deed }
     .consequence = La solicitud sigue a la espera de una decisión.
     .quote = Comentario de { $actor }
 approved =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Aprobado: { deed-title }
     .headline = { $actor } ha aprobado la solicitud de { deed }
     .consequence = { now }
 rejected =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Rechazado: { deed-title }
     .headline = { $actor } ha rechazado la solicitud de { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Cancelado: { deed-title }
     .headline = { $actor } ha cancelado la solicitud de { deed }
     .consequence = Ya no queda nada por decidir. { unchanged }
 expired =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Caducado: { deed-title }
     .headline = La solicitud de { deed } ha caducado
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] No quedaba nadie que pudiera decidirla.
        *[other] Nadie la decidió a tiempo.
     } { kind } se puede editar de nuevo; para continuar, envíe otra solicitud.
 reverted =
-    .subject = Solicitud de aprobación: { deed-title }
+    .subject = Ya no es necesario: { deed-title }
     .headline = La solicitud de { deed } ha terminado
     .consequence = { $actor } ha desactivado las aprobaciones para { area }. { unchanged }
 
@@ -222,13 +222,13 @@ reminders =
 ## Emergency bypasses and their reviews
 
 bypassed =
-    .subject = Omisión de emergencia: { deed-title }
+    .subject = Revisión necesaria: { deed-title }
     .headline = { $actor } ha omitido la aprobación para { deed }
     .consequence = Se aplicó de inmediato, por una emergencia. { now } Alguien distinto de { $actor } tiene que examinarlo y cerrar la revisión.
     .quote = Motivo indicado por { $actor }
     .link = Abrir la revisión
 review-closed =
-    .subject = Omisión de emergencia: { deed-title }
+    .subject = Revisión cerrada: { deed-title }
     .headline = { $actor } ha cerrado la revisión de una omisión de { $bypasser }
     .consequence = Se había omitido la aprobación para { deed }. No queda nada por hacer.
     .link = Ver la revisión

@@ -153,15 +153,15 @@ fact-accept-by = À accepter avant le
 ## Approval requests
 
 submitted =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Approbation requise : { deed-title }
     .headline = { $actor } demande l’approbation pour { deed }
     .consequence = Rien ne change pour les clients avant la décision, et aucune modification n’est possible d’ici là.
 approval-recorded =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = { approvals } : { deed-title }
     .headline = { $actor } a approuvé la demande visant à { deed }
     .consequence = Elle compte maintenant { approvals }.
 assignment-expired =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Moins d’approbateurs : { deed-title }
     .headline = { $lost } ne { $count ->
         [one] peut
        *[other] peuvent
@@ -171,39 +171,39 @@ assignment-expired =
        *[other] Ce qu’elles avaient approuvé ne compte plus : la demande compte maintenant { approvals } et reste en attente d’une décision.
     }
 reassigned =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Approbation requise : { deed-title }
     .headline = { $actor } vous demande de statuer sur la demande visant à { deed }
     .consequence = Les approbateurs ont changé et vous en faites maintenant partie. Rien ne change pour les clients avant la décision.
 reminded =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Toujours en attente : { deed-title }
     .headline = La demande visant à { deed } attend toujours une décision
     .consequence = Vous faites partie des personnes qui peuvent se prononcer. Rien ne change pour les clients d’ici là.
 commented =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Commentaire : { deed-title }
     .headline = { $actor } a commenté la demande visant à { deed }
     .consequence = La demande reste en attente d’une décision.
     .quote = { $actor } commente
 approved =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Approuvé : { deed-title }
     .headline = { $actor } a approuvé la demande visant à { deed }
     .consequence = { now }
 rejected =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Rejeté : { deed-title }
     .headline = { $actor } a rejeté la demande visant à { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Annulé : { deed-title }
     .headline = { $actor } a annulé la demande visant à { deed }
     .consequence = Il n’y a plus rien à décider. { unchanged }
 expired =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Expiré : { deed-title }
     .headline = La demande visant à { deed } a expiré
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] Il ne restait personne pour se prononcer.
        *[other] Personne ne s’est prononcé à temps.
     } { kind } accepte de nouveau les modifications ; pour continuer, soumettez une nouvelle demande.
 reverted =
-    .subject = Demande d’approbation : { deed-title }
+    .subject = Plus nécessaire : { deed-title }
     .headline = La demande visant à { deed } a pris fin
     .consequence = { $actor } a désactivé les approbations pour les { area }. { unchanged }
 
@@ -225,13 +225,13 @@ reminders =
 ## Emergency bypasses and their reviews
 
 bypassed =
-    .subject = Contournement d’urgence : { deed-title }
+    .subject = Examen requis : { deed-title }
     .headline = { $actor } a contourné l’approbation pour { deed }
     .consequence = L’effet a été immédiat, en urgence. { now } Une autre personne que { $actor } doit l’examiner et clore l’examen.
     .quote = Motif donné par { $actor }
     .link = Ouvrir l’examen
 review-closed =
-    .subject = Contournement d’urgence : { deed-title }
+    .subject = Examen clos : { deed-title }
     .headline = { $actor } a clos l’examen d’un contournement par { $bypasser }
     .consequence = L’approbation avait été contournée pour { deed }. Il ne reste rien à faire.
     .link = Voir l’examen

@@ -315,7 +315,9 @@ fn refused(error: sea_orm::DbErr, on_sqlite: Table) -> Result<Tried, StoreError>
     let unique = match classify(&error) {
         Failure::Raced => return Ok(Tried::Conflict),
         Failure::Unique(unique) => unique,
-        Failure::PoolTimeout | Failure::Unavailable | Failure::Other => return Err(failed("commit")(error)),
+        Failure::PoolTimeout | Failure::Unavailable | Failure::File | Failure::Other => {
+            return Err(failed("commit")(error));
+        }
     };
     let meaning = KEYS.iter().find(|(name, table, key, _)| match &unique {
         Unique::Named(constraint) => constraint == name,

@@ -4,12 +4,12 @@
 //! They are rare, so they are written statement by statement in a transaction on both databases. Their first statement locks
 //! the account's row exclusively: on `PostgreSQL` it waits for decisions that are being committed, and later ones wait for it.
 
+use countersign_database::Writing;
 use countersign_domain::{
     Account, AccountId, Actor, ActorRef, Area, Member, Outcome, Policy, RequestId, RulesWrite, Timestamp,
     history::account::{self, AccountChange},
     loss::Concern,
 };
-use sea_orm::DatabaseTransaction;
 
 use super::{Commit, Committed, Tried, steps::Steps};
 use crate::{
@@ -136,7 +136,7 @@ impl Store {
         let mut steps = Steps::new(&transaction, account_id);
         steps.count_up(rules_version).await?;
         if let (Tried::Done, Some(area)) = (steps.tried, &only_without_pending) {
-            let pending = count_pending_on(&transaction, account_id, area).await?;
+            let pending = count_pending_on(&*transaction, account_id, area).await?;
             if pending > 0 {
                 transaction.rollback().await.map_err(failed(WHAT))?;
                 return Ok(Committed::StillPending(pending));
@@ -168,7 +168,7 @@ impl Store {
 
     async fn finish(
         &self,
-        transaction: DatabaseTransaction,
+        transaction: Writing,
         tried: Tried,
         idempotency: Option<&IdempotencyRecord>,
     ) -> Result<Committed, StoreError> {

@@ -127,6 +127,12 @@ impl From<Fault> for Status {
             Fault::Store(StoreError::PoolTimeout { .. }) => {
                 busy(Code::ResourceExhausted, "the service is busy; try again")
             }
+            Fault::Store(error @ StoreError::File { .. }) => {
+                countersign_database::warn(&error, "a call was refused");
+                let message = "nothing can be written now; try again later, with the same request_id";
+                let draft = Draft::new(Code::Unavailable, ErrorReason::StorageFault, message);
+                Draft { retry: true, ..draft }
+            }
             Fault::Store(error) if error.is_transient() => {
                 tracing::warn!(error = %telemetry::chain(&error), "the database could not be reached in time");
                 busy(Code::Unavailable, "the database could not be reached in time; try again")

@@ -16,7 +16,6 @@ use std::{
 };
 
 use countersign_domain::AccountId;
-use countersign_runtime::telemetry::chain;
 use countersign_store::{Fed, Feed, Store};
 use tokio::{
     sync::{Notify, mpsc},
@@ -128,7 +127,7 @@ impl Watches {
                 // Its watchers find that they have lost access.
                 Ok(None) => break,
                 Err(error) => {
-                    tracing::warn!(error = chain(&error), "what happened to watched requests can't be read");
+                    countersign_database::warn(&error, "what happened to watched requests can't be read");
                     if self.is_left(account) {
                         return;
                     }

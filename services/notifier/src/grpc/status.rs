@@ -95,6 +95,12 @@ impl From<Refusal> for Status {
 
 /// A database that can't be reached in time may be back soon; anything else is a fault, and the log has it.
 fn storage(error: &StorageError) -> Status {
+    if error.is_of_file() {
+        countersign_database::warn(error, "a call was refused");
+        let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));
+        let message = "nothing can be written now; try again later".to_owned();
+        return status(Code::Unavailable, message, ErrorReason::StorageFault, details);
+    }
     if error.is_away() {
         tracing::warn!(error = chain(error), "the database is away");
         let details = ErrorDetails::with_retry_info(Some(RETRY_AFTER));

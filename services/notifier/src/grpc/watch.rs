@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use countersign_proto::inbox::WatchResponse;
-use countersign_runtime::telemetry::chain;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
@@ -53,7 +52,7 @@ pub(super) fn counts_stream(
                 // A reader that has its first counts can wait for a database that is away.
                 Err(Refusal::Storage(error)) if told.is_some() => {
                     drop(room);
-                    tracing::warn!(error = chain(&error), "a watcher's counts can't be read");
+                    countersign_database::warn(&error, "a watcher's counts can't be read");
                 }
                 Err(refusal) => {
                     room.send(Err(refusal.into()));

@@ -55,10 +55,7 @@ impl Templates {
         let quotes: Vec<_> = words
             .quotes
             .iter()
-            .map(|(label, text)| {
-                let lines: Vec<_> = sanitize::block(text).iter().map(|line| sanitize::shown(line)).collect();
-                context! { label => sanitize::line(label), lines }
-            })
+            .map(|(label, text)| context! { label => sanitize::line(label), lines => sanitize::block(text) })
             .collect();
         let (link, item_links) = match links {
             Links::One(link) => (link.as_str(), &[][..]),
@@ -138,7 +135,7 @@ fn facts(facts: &[Fact], colon: &str) -> Vec<Value> {
     facts
         .iter()
         .map(|(label, value)| {
-            let value = sanitize::value(value);
+            let value = sanitize::line(value);
             let padding = width - label.chars().count();
             let line = format!("{label}{colon}{:padding$} {value}", "");
             context! { label, value, line }

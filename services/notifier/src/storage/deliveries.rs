@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_proto::{event, json};
-use countersign_runtime::telemetry::chain;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, QueryResult, Value};
 use uuid::Uuid;
 
@@ -202,7 +201,7 @@ impl Storage {
             match self.close_digest(claim, now_us).await {
                 Ok(claim) => ready.extend(claim),
                 // It is claimed again when its lease ends; the others are not held back.
-                Err(error) => tracing::warn!(error = chain(&error), "a digest of reminders can't be closed"),
+                Err(error) => countersign_database::warn(&error, "a digest of reminders can't be closed"),
             }
         }
         Ok(ready)

@@ -23,9 +23,9 @@ impl Storage {
                 format!("DELETE FROM deliveries WHERE (account_id, event_id) IN (SELECT * FROM ({OLD}))");
             let events =
                 format!("DELETE FROM events WHERE (account_id, event_id) IN (SELECT * FROM ({OLD}))");
-            match transaction.execute_raw(statement(&transaction, &deliveries, values())).await {
+            match transaction.execute_raw(statement(&*transaction, &deliveries, values())).await {
                 Ok(_) => transaction
-                    .execute_raw(statement(&transaction, &events, values()))
+                    .execute_raw(statement(&*transaction, &events, values()))
                     .await
                     .map(|done| done.rows_affected()),
                 Err(error) => Err(error),
@@ -41,7 +41,7 @@ impl Storage {
                  WHERE e.account_id = old.account_id AND e.event_id = old.event_id"
             );
             transaction
-                .execute_raw(statement(&transaction, &both, values()))
+                .execute_raw(statement(&*transaction, &both, values()))
                 .await
                 .map(|done| done.rows_affected())
         };

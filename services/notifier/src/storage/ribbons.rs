@@ -320,7 +320,7 @@ impl Storage {
             let transaction = self.begin().await.map_err(failed(what))?;
             let sql = MARK.replace("{lock}", "");
             for values in marks {
-                let done = transaction.execute_raw(statement(&transaction, &sql, values)).await;
+                let done = transaction.execute_raw(statement(&*transaction, &sql, values)).await;
                 marked += done.map_err(failed(what))?.rows_affected();
             }
             transaction.commit().await.map_err(failed(what))?;
