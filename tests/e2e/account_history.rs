@@ -193,7 +193,7 @@ async fn exported(team: &Team) {
     let lines: Vec<&str> = csv.split_terminator("\r\n").collect();
     assert_eq!(
         lines[0],
-        "time,sequence,event,subject_kind,subject,actor_id,actor_name,actor_service,before_json,after_json,hash"
+        "\u{feff}time,sequence,event,subject_kind,subject,actor_id,actor_name,actor_service,before_json,after_json,hash"
     );
     assert_eq!(lines.len(), 22);
     assert!(

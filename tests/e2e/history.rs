@@ -157,7 +157,7 @@ async fn exported(team: &Team, campaign: &str) {
     let lines: Vec<&str> = file.split_terminator("\r\n").collect();
     assert_eq!(
         lines[0],
-        "time,resource_id,sequence,approval_request_id,event,action,actor_id,actor_name,actor_service,from_state,to_state,note,\
+        "\u{feff}time,resource_id,sequence,approval_request_id,event,action,actor_id,actor_name,actor_service,from_state,to_state,note,\
          digest,hash"
     );
     assert_eq!(lines.len(), 4);

@@ -183,7 +183,7 @@ impl Composer {
         let words = self.words(claim)?;
         let links = self.links(claim)?;
         let (text, html) = self.templates.render(&words, &links)?;
-        Ok(Rendered { subject: sanitize::line(&words.subject), text, html })
+        Ok(Rendered { subject: sanitize::title(&words.subject), text, html })
     }
 
     fn words(&self, claim: &Claim) -> Result<MailWords, ComposeError> {
@@ -223,10 +223,11 @@ impl Composer {
         if let Some(thread) = about.and_then(|event| self.settings.thread_id(event, claim.member_id)) {
             message = message.in_reply_to(thread.clone()).references(thread);
         }
-        // RFC 3834: no out-of-office reply; the second is what Exchange listens to.
+        // RFC 3834: no out-of-office reply; the second is what Exchange listens to. Bounces have to come back (NOT-16): with
+        // `All`, Exchange would keep them too.
         for (header, value) in [
             ("Auto-Submitted", "auto-generated".to_owned()),
-            ("X-Auto-Response-Suppress", "All".to_owned()),
+            ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
             ("X-Countersign-Event", claim.event_id.to_string()),
             ("X-Countersign-Event-Type", sanitize::token(&claim.event_type)),
             ("X-Countersign-Account", claim.account_id.to_string()),

@@ -164,15 +164,15 @@ fact-accept-by = Anzunehmen bis
 ## Approval requests
 
 submitted =
-    .subject = Freigabe nötig: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } bittet um Freigabe, { deed }
     .consequence = Bis zur Entscheidung ändert sich für Ihre Kundschaft nichts, und solange ist auch keine Bearbeitung möglich.
 approval-recorded =
-    .subject = { approvals }: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } hat die Anfrage genehmigt, { deed }
     .consequence = Damit liegen { approvals } vor.
 assignment-expired =
-    .subject = Weniger Freigebende: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $lost } { $count ->
         [one] kann
        *[other] können
@@ -182,39 +182,39 @@ assignment-expired =
        *[other] Eine Genehmigung, die sie erteilt hatten, zählt nicht mehr: Es liegen { approvals } vor, und die Anfrage wartet weiter.
     }
 reassigned =
-    .subject = Freigabe nötig: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } bittet Sie um die Entscheidung über die Anfrage, { deed }
     .consequence = Die Freigebenden wurden geändert, und Sie gehören jetzt dazu. Bis zur Entscheidung ändert sich für Ihre Kundschaft nichts.
 reminded =
-    .subject = Wartet noch: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = Die Anfrage, { deed }, wartet noch auf eine Entscheidung
     .consequence = Sie gehören zu denen, die entscheiden können. Bis dahin ändert sich für Ihre Kundschaft nichts.
 commented =
-    .subject = Kommentar: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } hat die Anfrage kommentiert, { deed }
     .consequence = Die Anfrage wartet weiter auf eine Entscheidung.
     .quote = Kommentar von { $actor }
 approved =
-    .subject = Genehmigt: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } hat die Anfrage genehmigt, { deed }
     .consequence = { now }
 rejected =
-    .subject = Abgelehnt: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } hat die Anfrage abgelehnt, { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Zurückgezogen: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = { $actor } hat die Anfrage zurückgezogen, { deed }
     .consequence = Es gibt nichts mehr zu entscheiden. { unchanged }
 expired =
-    .subject = Abgelaufen: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = Die Anfrage, { deed }, ist abgelaufen
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] Es gab niemanden mehr, der darüber entscheiden konnte.
        *[other] Es wurde nicht rechtzeitig entschieden.
     } { kind } kann wieder bearbeitet werden; zum Fortfahren bitte erneut einreichen.
 reverted =
-    .subject = Nicht mehr nötig: { deed-title }
+    .subject = Freigabeanfrage: { deed-title }
     .headline = Die Anfrage, { deed }, hat sich erledigt
     .consequence = { $actor } hat Freigaben für { area } ausgeschaltet. { unchanged }
 
@@ -236,13 +236,13 @@ reminders =
 ## Emergency bypasses and their reviews
 
 bypassed =
-    .subject = Nachprüfung nötig: { deed-title }
+    .subject = Notfall-Umgehung: { deed-title }
     .headline = { $actor } hat die Freigabe umgangen, um { deed }
     .consequence = Das wurde im Notfall sofort wirksam. { now } Jetzt muss jemand anderes als { $actor } es nachprüfen und die Nachprüfung abschließen.
     .quote = Begründung von { $actor }
     .link = Nachprüfung öffnen
 review-closed =
-    .subject = Nachprüfung abgeschlossen: { deed-title }
+    .subject = Notfall-Umgehung: { deed-title }
     .headline = { $actor } hat die Nachprüfung einer Umgehung durch { $bypasser } abgeschlossen
     .consequence = Die Freigabe war umgangen worden, um { deed }. Es bleibt nichts zu tun.
     .link = Nachprüfung ansehen

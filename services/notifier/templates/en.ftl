@@ -132,56 +132,59 @@ fact-accept-by = Accept by
 
 ## Approval requests
 
+# One subject for all mails about a request: mail programs put together what has the same (NOT-16). What happened is the
+# headline.
+
 submitted =
-    .subject = Approval needed: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } asks for approval to { deed }
     .consequence = Nothing changes for customers until this is decided, and it can't be edited meanwhile.
 approval-recorded =
-    .subject = { approvals }: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } approved the request to { deed }
     .consequence = It has { approvals } now.
 # $lost: names. $count: how many. $voided: how many of their approvals no longer count.
 assignment-expired =
-    .subject = Fewer approvers: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $lost } can no longer decide the request to { deed }
     .consequence = { $voided ->
         [0] The others who were asked still are, so it goes on waiting for a decision.
        *[other] What they approved does not count any more: the request has { approvals } now, and goes on waiting for a decision.
     }
 reassigned =
-    .subject = Approval needed: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } asks you to decide the request to { deed }
     .consequence = The approvers were changed, and you are one of them now. Nothing changes for customers until this is decided.
 reminded =
-    .subject = Still waiting: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = The request to { deed } still waits for a decision
     .consequence = You are one of those who can decide it. Nothing changes for customers until then.
 commented =
-    .subject = Comment: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } commented on the request to { deed }
     .consequence = The request goes on waiting for a decision.
     .quote = Comment from { $actor }
 approved =
-    .subject = Approved: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } approved the request to { deed }
     .consequence = { now }
 rejected =
-    .subject = Rejected: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } rejected the request to { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Cancelled: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = { $actor } cancelled the request to { deed }
     .consequence = There is nothing left to decide. { unchanged }
 expired =
-    .subject = Expired: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = The request to { deed } expired
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] Nobody was left who could decide it.
        *[other] Nobody decided it in time.
     } The { kind } can be edited again; to go on, submit it again.
 reverted =
-    .subject = No longer needed: { deed-title }
+    .subject = Approval request: { deed-title }
     .headline = The request to { deed } ended
     .consequence = { $actor } switched approvals off for { area }. { unchanged }
 
@@ -203,14 +206,16 @@ reminders =
 
 ## Emergency bypasses and their reviews
 
+# One subject for both, as with requests.
+
 bypassed =
-    .subject = Review needed: { deed-title }
+    .subject = Emergency bypass: { deed-title }
     .headline = { $actor } bypassed approval to { deed }
     .consequence = It took effect at once, in an emergency. { now } Another approver than { $actor } has to look at it and close the review.
     .quote = Reason given by { $actor }
     .link = Open the review
 review-closed =
-    .subject = Review closed: { deed-title }
+    .subject = Emergency bypass: { deed-title }
     .headline = { $actor } closed the review of a bypass by { $bypasser }
     .consequence = Approval was bypassed to { deed }. There is nothing left to do.
     .link = See the review

@@ -150,15 +150,15 @@ fact-accept-by = Aceptar antes de
 ## Approval requests
 
 submitted =
-    .subject = Aprobación necesaria: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } pide aprobación para { deed }
     .consequence = Nada cambia para los clientes hasta que se decida, y mientras tanto no se puede editar.
 approval-recorded =
-    .subject = { approvals }: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } ha aprobado la solicitud de { deed }
     .consequence = Ya tiene { approvals }.
 assignment-expired =
-    .subject = Menos aprobadores: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $lost } ya no { $count ->
         [one] puede
        *[other] pueden
@@ -168,39 +168,39 @@ assignment-expired =
        *[other] Lo que habían aprobado ya no cuenta: la solicitud tiene ahora { approvals } y sigue a la espera de una decisión.
     }
 reassigned =
-    .subject = Aprobación necesaria: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } le pide que decida la solicitud de { deed }
     .consequence = Se han cambiado los aprobadores y ahora usted es uno de ellos. Nada cambia para los clientes hasta que se decida.
 reminded =
-    .subject = Sigue pendiente: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = La solicitud de { deed } sigue a la espera de una decisión
     .consequence = Usted es una de las personas que pueden decidirla. Nada cambia para los clientes hasta entonces.
 commented =
-    .subject = Comentario: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } ha comentado la solicitud de { deed }
     .consequence = La solicitud sigue a la espera de una decisión.
     .quote = Comentario de { $actor }
 approved =
-    .subject = Aprobado: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } ha aprobado la solicitud de { deed }
     .consequence = { now }
 rejected =
-    .subject = Rechazado: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } ha rechazado la solicitud de { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Cancelado: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = { $actor } ha cancelado la solicitud de { deed }
     .consequence = Ya no queda nada por decidir. { unchanged }
 expired =
-    .subject = Caducado: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = La solicitud de { deed } ha caducado
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] No quedaba nadie que pudiera decidirla.
        *[other] Nadie la decidió a tiempo.
     } { kind } se puede editar de nuevo; para continuar, envíe otra solicitud.
 reverted =
-    .subject = Ya no es necesario: { deed-title }
+    .subject = Solicitud de aprobación: { deed-title }
     .headline = La solicitud de { deed } ha terminado
     .consequence = { $actor } ha desactivado las aprobaciones para { area }. { unchanged }
 
@@ -222,13 +222,13 @@ reminders =
 ## Emergency bypasses and their reviews
 
 bypassed =
-    .subject = Revisión necesaria: { deed-title }
+    .subject = Omisión de emergencia: { deed-title }
     .headline = { $actor } ha omitido la aprobación para { deed }
     .consequence = Se aplicó de inmediato, por una emergencia. { now } Alguien distinto de { $actor } tiene que examinarlo y cerrar la revisión.
     .quote = Motivo indicado por { $actor }
     .link = Abrir la revisión
 review-closed =
-    .subject = Revisión cerrada: { deed-title }
+    .subject = Omisión de emergencia: { deed-title }
     .headline = { $actor } ha cerrado la revisión de una omisión de { $bypasser }
     .consequence = Se había omitido la aprobación para { deed }. No queda nada por hacer.
     .link = Ver la revisión

@@ -153,15 +153,15 @@ fact-accept-by = À accepter avant le
 ## Approval requests
 
 submitted =
-    .subject = Approbation requise : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } demande l’approbation pour { deed }
     .consequence = Rien ne change pour les clients avant la décision, et aucune modification n’est possible d’ici là.
 approval-recorded =
-    .subject = { approvals } : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } a approuvé la demande visant à { deed }
     .consequence = Elle compte maintenant { approvals }.
 assignment-expired =
-    .subject = Moins d’approbateurs : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $lost } ne { $count ->
         [one] peut
        *[other] peuvent
@@ -171,39 +171,39 @@ assignment-expired =
        *[other] Ce qu’elles avaient approuvé ne compte plus : la demande compte maintenant { approvals } et reste en attente d’une décision.
     }
 reassigned =
-    .subject = Approbation requise : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } vous demande de statuer sur la demande visant à { deed }
     .consequence = Les approbateurs ont changé et vous en faites maintenant partie. Rien ne change pour les clients avant la décision.
 reminded =
-    .subject = Toujours en attente : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = La demande visant à { deed } attend toujours une décision
     .consequence = Vous faites partie des personnes qui peuvent se prononcer. Rien ne change pour les clients d’ici là.
 commented =
-    .subject = Commentaire : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } a commenté la demande visant à { deed }
     .consequence = La demande reste en attente d’une décision.
     .quote = { $actor } commente
 approved =
-    .subject = Approuvé : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } a approuvé la demande visant à { deed }
     .consequence = { now }
 rejected =
-    .subject = Rejeté : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } a rejeté la demande visant à { deed }
     .consequence = { unchanged }
 cancelled =
-    .subject = Annulé : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = { $actor } a annulé la demande visant à { deed }
     .consequence = Il n’y a plus rien à décider. { unchanged }
 expired =
-    .subject = Expiré : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = La demande visant à { deed } a expiré
     .consequence = { $expiry ->
         [NO_ELIGIBLE_APPROVERS] Il ne restait personne pour se prononcer.
        *[other] Personne ne s’est prononcé à temps.
     } { kind } accepte de nouveau les modifications ; pour continuer, soumettez une nouvelle demande.
 reverted =
-    .subject = Plus nécessaire : { deed-title }
+    .subject = Demande d’approbation : { deed-title }
     .headline = La demande visant à { deed } a pris fin
     .consequence = { $actor } a désactivé les approbations pour les { area }. { unchanged }
 
@@ -225,13 +225,13 @@ reminders =
 ## Emergency bypasses and their reviews
 
 bypassed =
-    .subject = Examen requis : { deed-title }
+    .subject = Contournement d’urgence : { deed-title }
     .headline = { $actor } a contourné l’approbation pour { deed }
     .consequence = L’effet a été immédiat, en urgence. { now } Une autre personne que { $actor } doit l’examiner et clore l’examen.
     .quote = Motif donné par { $actor }
     .link = Ouvrir l’examen
 review-closed =
-    .subject = Examen clos : { deed-title }
+    .subject = Contournement d’urgence : { deed-title }
     .headline = { $actor } a clos l’examen d’un contournement par { $bypasser }
     .consequence = L’approbation avait été contournée pour { deed }. Il ne reste rien à faire.
     .link = Voir l’examen

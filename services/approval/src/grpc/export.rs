@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use countersign_domain::history::access::Use;
+use countersign_domain::text::key;
 use countersign_proto::{approval as api, json};
 use countersign_store::{HistoryFilter, HistoryItem, HistoryKey};
 use prost::{Message, Name};
@@ -44,7 +45,8 @@ impl Format {
 
     pub(super) fn header(self, columns: &[&str]) -> String {
         match self {
-            Self::Csv => csv_row(columns),
+            // Without the byte order mark, spreadsheets read another encoding than UTF-8.
+            Self::Csv => format!("\u{feff}{}", csv_row(columns)),
             Self::JsonLines => String::new(),
         }
     }
@@ -110,10 +112,18 @@ pub(super) fn csv_row(cells: &[&str]) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
+/// Whether a spreadsheet may take the text for a formula: it looks past blanks and what is not seen, and reads full-width signs as
+/// the plain ones.
+fn runs(text: &str) -> bool {
+    let seen = key(text);
+    text.starts_with(['\t', '\r', '\n'])
+        || seen.trim_start_matches(|c: char| c.is_control() || c == ' ').starts_with(['=', '+', '-', '@', '\u{2212}'])
+}
+
 /// RFC 4180: quoted where it must be. Spreadsheets take a text that begins like a formula for one and run it, so that such a text, which
 /// anybody can write into a note, gets an apostrophe before it.
 fn csv_cell(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
+    let guard = if runs(text) { "'" } else { "" };
     if text.contains([',', '"', '\r', '\n']) {
         format!("\"{guard}{}\"", text.replace('"', "\"\""))
     } else {

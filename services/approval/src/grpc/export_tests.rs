@@ -32,6 +32,7 @@ fn cells_are_quoted_where_they_must_be() {
     }
 }
 
+/// Proves HIS-4: no cell runs in a spreadsheet, however its first sign is hidden.
 #[test]
 fn no_cell_is_a_formula() {
     for (text, cell) in [
@@ -43,7 +44,20 @@ fn no_cell_is_a_formula() {
         ("\r=1", "\"'\r=1\""),
         ("\n=1", "\"'\n=1\""),
         ("=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\""),
+        ("  =1", "'  =1"),
+        ("\u{a0}\u{3000}=1", "'\u{a0}\u{3000}=1"),
+        ("\u{200b}\u{2060}@SUM(A1)", "'\u{200b}\u{2060}@SUM(A1)"),
+        ("\u{feff}\u{202e}-1", "'\u{feff}\u{202e}-1"),
+        ("\u{ff1d}1+1", "'\u{ff1d}1+1"),
+        ("\u{ff0b}1", "'\u{ff0b}1"),
+        ("\u{ff0d}1", "'\u{ff0d}1"),
+        ("\u{ff20}x", "'\u{ff20}x"),
+        ("\u{fe63}1", "'\u{fe63}1"),
+        ("\u{2212}1", "'\u{2212}1"),
+        ("\u{0}=1", "'\u{0}=1"),
         ("1=1", "1=1"),
+        ("", ""),
+        ("a -1", "a -1"),
     ] {
         assert_eq!(csv_cell(text), cell);
     }
@@ -53,8 +67,10 @@ fn no_cell_is_a_formula() {
 fn a_line_has_as_many_cells_as_the_header() {
     let line = csv_line(&api::HistoryEntry::default(), "2026-05-03T03:09:37Z");
     assert_eq!(line, "2026-05-03T03:09:37Z,,0,,,,,,,,,,,\r\n");
-    assert_eq!(line.matches(',').count(), Format::Csv.header(&COLUMNS).matches(',').count());
+    let header = Format::Csv.header(&COLUMNS);
+    assert_eq!(line.matches(',').count(), header.matches(',').count());
     assert_eq!(Format::JsonLines.header(&COLUMNS), "");
+    assert!(header.starts_with("\u{feff}time,") && header.matches('\u{feff}').count() == 1, "{header}");
 }
 
 type Piece = Result<api::ExportHistoryResponse, Status>;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
 use super::check;
+use crate::mail::sanitize;
 use crate::template_error::TemplateError;
 
 /// The locales, English first, each with its words. One with a region has only what is other there.
@@ -78,8 +79,12 @@ impl Locale {
         let broken = |reason: String| TemplateError::new(file_name(tag), None, reason);
         let language = tag.parse().map_err(|error| broken(format!("`{tag}` is no language: {error:?}")))?;
         let mut bundle = FluentBundle::new_concurrent(vec![language]);
-        // Marks around each value would have to be taken out again: nothing that turns text around stays in a mail.
+        // Marks around each value would be in every mail: those that need them get them.
         bundle.set_use_isolating(false);
+        bundle.set_formatter(Some(|value, _| match value {
+            FluentValue::String(text) => Some(sanitize::value(text)),
+            _ => None,
+        }));
         for words in &layers {
             bundle.add_resource_overriding(Arc::clone(&words.resource));
         }

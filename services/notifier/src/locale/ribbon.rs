@@ -6,6 +6,7 @@ use fluent_bundle::FluentArgs;
 
 use super::Locale;
 use super::value::constant;
+use crate::mail::sanitize;
 use crate::template_error::TemplateError;
 
 /// What a ribbon's sentence is made from.
@@ -45,6 +46,6 @@ impl Locale {
             (_, RequestState::Reverted) => "ribbon-reverted",
             (_, RequestState::Pending | RequestState::Unspecified) => "ribbon-updated",
         };
-        self.text(message, &args)
+        self.text(message, &args).map(|text| sanitize::title(&text))
     }
 }

@@ -55,7 +55,10 @@ impl Templates {
         let quotes: Vec<_> = words
             .quotes
             .iter()
-            .map(|(label, text)| context! { label => sanitize::line(label), lines => sanitize::block(text) })
+            .map(|(label, text)| {
+                let lines: Vec<_> = sanitize::block(text).iter().map(|line| sanitize::shown(line)).collect();
+                context! { label => sanitize::line(label), lines }
+            })
             .collect();
         let (link, item_links) = match links {
             Links::One(link) => (link.as_str(), &[][..]),
@@ -135,7 +138,7 @@ fn facts(facts: &[Fact], colon: &str) -> Vec<Value> {
     facts
         .iter()
         .map(|(label, value)| {
-            let value = sanitize::line(value);
+            let value = sanitize::value(value);
             let padding = width - label.chars().count();
             let line = format!("{label}{colon}{:padding$} {value}", "");
             context! { label, value, line }

@@ -240,3 +240,54 @@ fn mails_are_threaded_by_request_and_member() {
     assert_eq!(references(&claim("bypassed")), references(&claim("review-closed")));
     assert_ne!(references(&claim("bypassed")), submitted);
 }
+
+/// Proves NOT-16: one subject for all mails about one request, or one review, in every language: mail programs that go by it
+/// show one conversation.
+#[test]
+fn one_subject_for_each_request() {
+    let composer = composer();
+    for locale in composer.locales().all() {
+        let subject = |name: &str| {
+            let claim = Claim { locale: locale.tag().to_owned(), ..claim(name) };
+            let Some(Payload::Request(request)) = event(&claim).payload.clone() else { panic!("{name}") };
+            let same = changed(claim, |event| {
+                let mut request = request;
+                "START".clone_into(&mut request.action);
+                request.resource.as_mut().unwrap().title = "Spring".to_owned();
+                request.resource.as_mut().unwrap().kind = "campaign".to_owned();
+                event.payload = Some(Payload::Request(request));
+            });
+            composer.render(&same).unwrap().subject
+        };
+        let asked = subject("submitted");
+        for name in ["commented", "reminded", "reassigned", "rejected", "expired"] {
+            assert_eq!(subject(name), asked, "{name} in {}", locale.tag());
+        }
+    }
+}
+
+/// Proves NOT-16: bounces come back, and no program answers by itself.
+#[test]
+fn bounces_come_back() {
+    let mail = composer().compose(&claim("submitted")).unwrap();
+    let parsed = MessageParser::default().parse(&mail.bytes).unwrap();
+    assert_eq!(parsed.header_raw("X-Auto-Response-Suppress").unwrap().trim(), "OOF, AutoReply");
+}
+
+/// Proves NOT-16: an address that somebody typed is nowhere in one piece, and right-to-left text is kept together.
+#[test]
+fn what_people_type_is_no_link_and_keeps_its_order() {
+    let typed = changed(claim("submitted"), |event| {
+        let Some(Payload::Request(request)) = &mut event.payload else { panic!("{event:?}") };
+        request.resource.as_mut().unwrap().title = "מבצע (2) www.evil.example".to_owned();
+        request.note = "https://evil.example or eve@evil.example".to_owned();
+        event.account_name = "evil.example".to_owned();
+        event.actor = Some(Actor { display_name: "mailto:eve@evil.example".to_owned(), ..Actor::default() });
+    });
+    let rendered = composer().render(&typed).unwrap();
+    for part in [&rendered.text, &rendered.html] {
+        assert!(!part.contains("evil.example") && !part.contains("eve@evil"), "{part}");
+        assert!(part.contains("\u{2068}מבצע (2) www.\u{200b}evil.\u{200b}example\u{2069}"), "{part}");
+    }
+    assert!(rendered.subject.contains("\u{2068}מבצע (2) www.evil.example\u{2069}"), "{}", rendered.subject);
+}

@@ -128,7 +128,7 @@ async fn one_reminder_is_a_mail_like_others(db: TestDatabase) {
     running.clock.advance(SPAN);
     running.deliver();
     let mail = &sink.wait_for_messages(1).await[0];
-    assert_eq!(text(mail).0, "Still waiting: launch “Sale 1”");
+    assert_eq!(text(mail).0, "Approval request: launch “Sale 1”");
     let raw = String::from_utf8_lossy(&mail.raw).into_owned();
     assert!(
         raw.contains(&format!("References: <request.{}.{ADA}@countersign.example>", request(1))),
@@ -250,7 +250,7 @@ async fn a_failed_digest_is_tried_again_unchanged(db: TestDatabase) {
     sink.wait_for_messages(2).await;
     done(&running).await;
     let mails = sink.messages_to(&address(ADA));
-    assert_eq!(text(&mails[1]).0, "Still waiting: launch “Sale 2”");
+    assert_eq!(text(&mails[1]).0, "Approval request: launch “Sale 2”");
     assert_ne!(mails[0].message_id(), mails[1].message_id());
     running.stop().await;
 }

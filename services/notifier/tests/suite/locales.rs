@@ -39,10 +39,10 @@ async fn each_mail_is_in_its_recipients_language(db: TestDatabase) {
     running.take(&speaking(about("submitted", 1, 0, asked), &["de-AT", "es", "fr", "ja"])).await;
     sink.wait_for_messages(4).await;
     for (member, subject) in [
-        (ADA, "Freigabe nötig: „Spring sale“ starten"),
-        (BO, "Aprobación necesaria: lanzar «Spring sale»"),
-        (LENA, "Approbation requise\u{a0}: lancer «\u{a0}Spring sale\u{a0}»"),
-        (ZOE, "Approval needed: launch “Spring sale”"),
+        (ADA, "Freigabeanfrage: „Spring sale“ starten"),
+        (BO, "Solicitud de aprobación: lanzar «Spring sale»"),
+        (LENA, "Demande d’approbation\u{a0}: lancer «\u{a0}Spring sale\u{a0}»"),
+        (ZOE, "Approval request: launch “Spring sale”"),
     ] {
         let mail = &sink.messages_to(&address(member))[0];
         let parsed = MessageParser::default().parse(&mail.raw).unwrap();

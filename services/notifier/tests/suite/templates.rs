@@ -59,7 +59,7 @@ fn a_message_takes_the_place_of_that_with_its_name() {
     let composer = composer(folder.path()).unwrap();
     let german = text(&composer, "rejected", "de-AT");
     assert!(german.contains("Gesendet von Acme.") && german.contains("Das Ding (campaign) ist"), "{german}");
-    assert!(german.starts_with("Abgelehnt: "), "the others stay: {german}");
+    assert!(german.starts_with("Freigabeanfrage: "), "the others stay: {german}");
     for english in ["en", "en-US", "ja"] {
         let english = text(&composer, "rejected", english);
         assert!(english.contains("Sent by Acme Approvals."), "{english}");
@@ -169,7 +169,7 @@ async fn preview_shows_what_would_be_sent() {
     names.sort();
     assert_eq!(names, ["bypassed.de.eml", "bypassed.de.html", "bypassed.de.txt"]);
     let text = fs::read_to_string(out.join("bypassed.de.txt")).unwrap();
-    assert!(text.starts_with("Nachprüfung nötig: "), "{text}");
+    assert!(text.starts_with("Notfall-Umgehung: "), "{text}");
     let mail = fs::read(out.join("bypassed.de.eml")).unwrap();
     let mail = MessageParser::default().parse(&mail).unwrap();
     let html = mail.body_html(0).unwrap().replace("\r\n", "\n");
