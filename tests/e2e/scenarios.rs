@@ -101,6 +101,8 @@ pub async fn campaign_rejected(system: &System) -> Vec<String> {
     let id = campaign.resource_id.as_str();
     let request = team.creator.submit(id, "LAUNCH").await;
     wait_for_ribbons(&team.admin, id, &[RibbonKind::Decide]).await;
+    // A mail that waits until all is decided is not sent any more.
+    system.wait_for_mails(4).await;
     let rejected = team
         .admin
         .reject(approval::RejectRequest {
@@ -142,6 +144,7 @@ pub async fn campaign_cancelled(system: &System) -> Vec<String> {
     wait_for_ribbons(&team.approver, id, &[RibbonKind::Decide]).await;
     // An Admin may decide, but was not asked.
     wait_for_ribbons(&team.admin, id, &[RibbonKind::Awaiting]).await;
+    system.wait_for_mails(3).await;
     let cancelled = team
         .editor
         .cancel(approval::CancelRequest {
@@ -176,6 +179,7 @@ pub async fn ab_test_finished(system: &System) -> Vec<String> {
     let test = team.creator.ab_test().await;
     let id = test.resource_id.as_str();
     let start = team.creator.submit(id, "START").await;
+    system.wait_for_mails(4).await;
     team.approver
         .approve(approval::ApproveRequest { approval_request_id: start, ..Default::default() })
         .await
@@ -188,6 +192,7 @@ pub async fn ab_test_finished(system: &System) -> Vec<String> {
     let finish = team.creator.submit(id, "FINISH").await;
     wait_for_ribbons(&team.approver, id, &[RibbonKind::Decide]).await;
     assert_eq!(team.creator.resource(id).await.unwrap().pending_label, "FINISH_PENDING");
+    system.wait_for_mails(8).await;
     let approved = team
         .admin
         .approve(approval::ApproveRequest {
@@ -249,11 +254,13 @@ pub async fn edits_are_staged_or_void_the_approval(system: &System) -> Vec<Strin
         .await
         .unwrap();
     let id = config.resource_id.as_str();
-    let approve = async |request: String| {
+    // Whoever is asked is told so before it is decided: `mails` then.
+    let approve = async |request: String, mails: usize| {
+        system.wait_for_mails(mails).await;
         let approval = approval::ApproveRequest { approval_request_id: request, ..Default::default() };
         team.admin.approve(approval).await.unwrap()
     };
-    approve(team.creator.submit(id, "PUBLISH").await).await;
+    approve(team.creator.submit(id, "PUBLISH").await, 4).await;
     let edit = approval::UpdateResourceRequest {
         resource_id: id.into(),
         content: Some(content(&serde_json::json!({"on": true}))),
@@ -268,17 +275,18 @@ pub async fn edits_are_staged_or_void_the_approval(system: &System) -> Vec<Strin
         team.creator.approval_request(&request).await.unwrap().digest,
         staged.staged.as_ref().unwrap().digest
     );
+    system.wait_for_mails(8).await;
     let reject = approval::RejectRequest { approval_request_id: request, ..Default::default() };
     team.admin.reject(reject).await.unwrap();
     assert_eq!(team.creator.resource(id).await.unwrap().staged, None);
     let staged = team.creator.update(edit).await.unwrap().resource.unwrap();
-    approve(team.creator.submit(id, "PUBLISH_EDITS").await).await;
+    approve(team.creator.submit(id, "PUBLISH_EDITS").await, 12).await;
     let live = team.creator.resource(id).await.unwrap();
     assert_eq!(live.live.unwrap().digest, staged.staged.unwrap().digest);
     assert_eq!((live.state.as_str(), live.staged), ("LIVE", None));
 
     let campaign = team.creator.campaign(HOUR, 2 * HOUR).await;
-    approve(team.creator.submit(&campaign.resource_id, "LAUNCH").await).await;
+    approve(team.creator.submit(&campaign.resource_id, "LAUNCH").await, 16).await;
     let voided = team
         .creator
         .update(approval::UpdateResourceRequest {

@@ -42,6 +42,8 @@ async fn what_is_pending_is_reverted() {
         .unwrap()
         .resource_id;
     let published = team.creator.submit(&remote, "PUBLISH").await;
+    // A mail that waits until all is decided is not sent any more.
+    system.wait_for_mails(4).await;
     let approve = approval::ApproveRequest { approval_request_id: published, ..Default::default() };
     team.approver.approve(approve).await.unwrap();
     let edit = approval::UpdateResourceRequest {

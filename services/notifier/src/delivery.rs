@@ -198,6 +198,10 @@ impl Deliveries {
                 self.metrics.mails_failed.inc();
                 tracing::error!(%event_id, %member_id, attempts, "mail given up; the delivery's row says why");
             }
+            Outcome::Dropped => {
+                self.metrics.mails_dropped.inc();
+                tracing::debug!(%event_id, %member_id, attempts, "mail dropped: nothing is left to decide");
+            }
             Outcome::Released => {}
         }
     }

@@ -16,6 +16,7 @@ pub struct Metrics {
     pub(crate) events: Family<EventLabels, Counter>,
     pub(crate) mails_sent: Counter,
     pub(crate) mails_failed: Counter,
+    pub(crate) mails_dropped: Counter,
     pub(crate) mail_retries: Counter,
     deliveries: Family<DeliveryLabels, Gauge>,
     oldest: Gauge<f64, AtomicU64>,
@@ -60,6 +61,11 @@ impl Metrics {
         );
         registry.register("mails_sent", "Mails that the mail server took", self.mails_sent.clone());
         registry.register("mails_failed", "Mails given up", self.mails_failed.clone());
+        registry.register(
+            "mails_dropped",
+            "Mails that asked for a decision, and waited until there was none left to make",
+            self.mails_dropped.clone(),
+        );
         registry.register("mail_retries", "Tries that failed and are repeated", self.mail_retries.clone());
         registry.register("deliveries", "Deliveries in the database, by state", self.deliveries.clone());
         registry.register_with_unit(

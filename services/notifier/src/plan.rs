@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 use access::{ACCESS_CHANGED, access_change};
 pub use access::{Access, AccessChange, Audience, MemberChange, Scope};
+pub(crate) use ribbons::reminds;
+use ribbons::ribbon_change;
 pub use ribbons::{NewRibbon, RibbonChange, RibbonEffect};
-use ribbons::{reminds, ribbon_change};
 
 use crate::preferences::{Mode, Preferences};
 
@@ -150,7 +151,7 @@ pub struct Plan {
     pub erases: bool,
 }
 
-/// The request that a reminder is about.
+/// The request that a reminder, or another mail that asks, is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reminds {
     /// The resource.

@@ -12,6 +12,7 @@ mod purge;
 mod record;
 mod ribbons;
 mod sealing;
+mod stale;
 
 use std::time::Duration;
 

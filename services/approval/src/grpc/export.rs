@@ -117,7 +117,9 @@ pub(super) fn csv_row(cells: &[&str]) -> String {
 fn runs(text: &str) -> bool {
     let seen = key(text);
     text.starts_with(['\t', '\r', '\n'])
-        || seen.trim_start_matches(|c: char| c.is_control() || c == ' ').starts_with(['=', '+', '-', '@', '\u{2212}'])
+        || seen
+            .trim_start_matches(|c: char| c.is_control() || c == ' ')
+            .starts_with(['=', '+', '-', '@', '\u{2212}'])
 }
 
 /// RFC 4180: quoted where it must be. Spreadsheets take a text that begins like a formula for one and run it, so that such a text, which

@@ -21,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The longest pause after a failure that is the server's: when it is back, mail should not wait long.
 const SERVER_TROUBLE_CAP_US: i64 = 60 * 1_000_000;
 
+/// The pause when the database can't be asked whether a mail still asks.
+const DATABASE_TROUBLE_US: i64 = 5 * 1_000_000;
+
 pub(super) struct Worker {
     deliveries: Arc<Deliveries>,
     trouble: Arc<Trouble>,
@@ -65,6 +68,15 @@ impl Worker {
     }
 
     async fn send(&mut self, claim: &Claim) -> Outcome {
+        // As late as can be: it may have waited for days.
+        match self.deliveries.storage.is_stale(claim).await {
+            Ok(true) => return Outcome::Dropped,
+            Ok(false) => {}
+            Err(error) => {
+                let due_at = self.deliveries.clock.now_us().saturating_add(DATABASE_TROUBLE_US);
+                return Outcome::Retry { due_at, error: chain(&error) };
+            }
+        }
         let mail = match self.deliveries.composer.compose(claim) {
             Ok(mail) => mail,
             Err(error) => return Outcome::Failed { error: chain(&error) },

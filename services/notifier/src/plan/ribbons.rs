@@ -69,11 +69,11 @@ pub struct NewRibbon {
 }
 
 impl RibbonChange {
-    /// The same of an event that names further recipients of another.
+    /// The same of an event that names further recipients of another. Everybody's ribbon is the same in all of them, and tells
+    /// as soon as the first has come that the request awaits its decision.
     pub(super) fn continued(mut self) -> Self {
         if let RibbonEffect::Replace(ribbons) = self.effect {
-            let own = ribbons.into_iter().filter(|ribbon| ribbon.viewer_id != EVERYBODY);
-            self.effect = RibbonEffect::Add(own.collect());
+            self.effect = RibbonEffect::Add(ribbons);
         }
         self
     }
@@ -102,8 +102,8 @@ pub(super) fn ribbon_change(
     }
 }
 
-/// The request that a reminder is about.
-pub(super) fn reminds(data: &event::Event) -> Result<Reminds, Unusable> {
+/// The request that a mail asks to decide.
+pub(crate) fn reminds(data: &event::Event) -> Result<Reminds, Unusable> {
     let request = request(data)?;
     let resource = request.resource.as_ref().ok_or(Unusable::Payload("request.resource"))?;
     Ok(Reminds {

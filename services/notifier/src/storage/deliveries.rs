@@ -95,6 +95,8 @@ pub enum Outcome {
         /// What went wrong.
         error: String,
     },
+    /// Not sent, and never to be: it asked for what there is nothing left to decide of.
+    Dropped,
     /// Not tried: the process is stopping. Does not count as a try.
     Released,
 }
@@ -221,14 +223,20 @@ impl Storage {
         settled: &[Settled],
         now_us: i64,
     ) -> Result<(), DbErr> {
+        let mut kept = Vec::with_capacity(settled.len());
+        for one in settled {
+            match one.row(now_us) {
+                Some(row) => kept.push((&one.claim, row)),
+                None => self.drop_in(transaction, &one.claim).await?,
+            }
+        }
         if self.is_sqlite() {
-            for one in settled {
-                let row = one.row(now_us);
+            for (claim, row) in kept {
                 let values: [Value; 9] = [
-                    one.claim.account_id.into(),
-                    one.claim.event_id.into(),
-                    one.claim.member_id.into(),
-                    one.claim.attempts.into(),
+                    claim.account_id.into(),
+                    claim.event_id.into(),
+                    claim.member_id.into(),
+                    claim.attempts.into(),
                     row.state.into(),
                     row.attempts.into(),
                     row.due_at.into(),
@@ -238,15 +246,15 @@ impl Storage {
                 transaction.execute_raw(statement(transaction, SETTLE_SQLITE, values)).await?;
             }
         } else {
-            let rows: Vec<Row> = settled.iter().map(|one| one.row(now_us)).collect();
+            let (claims, rows): (Vec<&Arc<Claim>>, Vec<Row>) = kept.into_iter().unzip();
             let ids = |id: fn(&Claim) -> Uuid| -> Value {
-                settled.iter().map(|one| id(&one.claim)).collect::<Vec<_>>().into()
+                claims.iter().map(|claim| id(claim)).collect::<Vec<_>>().into()
             };
             let values: [Value; 9] = [
                 ids(|claim| claim.account_id),
                 ids(|claim| claim.event_id),
                 ids(|claim| claim.member_id),
-                settled.iter().map(|one| one.claim.attempts).collect::<Vec<_>>().into(),
+                claims.iter().map(|claim| claim.attempts).collect::<Vec<_>>().into(),
                 rows.iter().map(|row| row.state.to_owned()).collect::<Vec<_>>().into(),
                 rows.iter().map(|row| row.attempts).collect::<Vec<_>>().into(),
                 rows.iter().map(|row| row.due_at).collect::<Vec<_>>().into(),
@@ -293,9 +301,11 @@ impl Storage {
 }
 
 impl Settled {
-    fn row(&self, now_us: i64) -> Row {
+    /// None of a delivery that is to go.
+    fn row(&self, now_us: i64) -> Option<Row> {
         let attempts = self.claim.attempts;
-        match &self.outcome {
+        Some(match &self.outcome {
+            Outcome::Dropped => return None,
             Outcome::Sent => Row {
                 state: "SENT",
                 attempts,
@@ -320,7 +330,7 @@ impl Settled {
                 finished_at: 0,
                 last_error: String::new(),
             },
-        }
+        })
     }
 }
 

@@ -65,10 +65,10 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
     for round in 0..5 {
         let recipients = members.iter().map(|member| approver(*member)).collect();
         let number = u128::try_from(round).unwrap() + 1;
-        let events = [
-            about("submitted", number, round * 2, recipients),
-            about("rejected", number, round * 2 + 1, vec![submitter(LENA)]),
-        ];
+        let mut submitted = about("submitted", number, round * 2, recipients);
+        // Each on a resource of its own: of what has ended nobody is asked any more.
+        submitted.data["request"]["resource"]["resourceId"] = Uuid::from_u128(number).to_string().into();
+        let events = [submitted, about("rejected", number, round * 2 + 1, vec![submitter(LENA)])];
         publish_all(&events, publish).await;
         let before = sink.messages().len();
         wait_for("a mail of this round", SOON, async || (sink.messages().len() > before).then_some(())).await;

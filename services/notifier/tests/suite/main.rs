@@ -21,6 +21,7 @@ mod purge;
 mod recording;
 mod ribbons;
 mod sealing;
+mod stale;
 mod support;
 mod templates;
 mod watch;

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use crate::inbox::{Client, by, fields, serve};
 use crate::purge::rows;
 use crate::support::{
-    ACCOUNT, ADA, BO, LENA, NOON, Running, ZOE, about, address, approver, review, reviewer, submitter,
+    ACCOUNT, ADA, BO, LENA, NOON, Running, ZOE, about, address, approver, request, review, reviewer,
+    submitter,
 };
 
 both_databases! {
@@ -255,6 +256,8 @@ async fn requests_to_act_and_notices_are_told_whatever_was_chosen(db: TestDataba
     running.take(&about("submitted", 1, 0, vec![approver(ADA)])).await;
     running.take(&about("reassigned", 1, 1, vec![approver(ADA)])).await;
     assert_eq!(running.counts(ADA).await.decide, 1);
+    running.deliver();
+    sink.wait_for_messages(2).await;
     running.take(&about("assignment_expired", 2, 2, vec![submitter(ADA)])).await;
     running.take(&review("bypassed", 3, vec![reviewer(ADA)])).await;
     assert_eq!(running.counts(ADA).await.reviews, 1);
@@ -262,8 +265,9 @@ async fn requests_to_act_and_notices_are_told_whatever_was_chosen(db: TestDataba
     nobody_left.data["request"]["expiryReason"] = "NO_ELIGIBLE_APPROVERS".into();
     running.take(&nobody_left).await;
     assert_eq!(running.counts(ADA).await.results, 1);
-    running.take(&about("reminded", 3, 5, vec![approver(ADA)])).await;
-    running.deliver();
+    let mut reminded = about("reminded", 3, 5, vec![approver(ADA)]);
+    reminded.data["request"]["resource"]["resourceId"] = request(3).to_string().into();
+    running.take(&reminded).await;
     sink.wait_for_messages(6).await;
     running.stop().await;
 }

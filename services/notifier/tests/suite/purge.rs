@@ -33,10 +33,12 @@ async fn what_was_sent_long_ago_is_removed(db: TestDatabase) {
     let mut running = Running::to(&db, &sink).await;
     let submitted = about("submitted", 1, 0, vec![approver(ADA)]);
     running.take(&submitted).await;
+    running.deliver();
+    sink.wait_for_messages(1).await;
     // Given up for one of two, told to nobody, and told later.
     running.take(&about("submitted", 2, 1, vec![approver(ADA), approver(BO)])).await;
+    sink.wait_for_messages(2).await;
     running.take(&about("approval_recorded", 2, 2, Vec::new())).await;
-    running.deliver();
     let done = Backlog { failed: 1, ..Backlog::default() };
     wait_for("every mail sent or given up", SOON, async || {
         (running.notifier.storage().backlog().await.unwrap() == done).then_some(())
