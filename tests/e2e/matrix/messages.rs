@@ -423,7 +423,7 @@ impl World {
                 mark: inbox::RibbonMark::Seen.into(),
             }
             .encode_to_vec(),
-            "Watch" => inbox::WatchRequest { account_id }.encode_to_vec(),
+            "Watch" => inbox::WatchRequest { account_id, ..Default::default() }.encode_to_vec(),
             "GetPreferences" => inbox::GetPreferencesRequest { account_id }.encode_to_vec(),
             "UpdatePreferences" => inbox::UpdatePreferencesRequest {
                 account_id,

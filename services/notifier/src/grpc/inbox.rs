@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::preferences::{self, Change};
-use super::request::{self, Viewer};
+use super::request::{self, Viewer, Watched};
 use super::status::Refusal;
 use super::watch::{self, CountsStream};
 use crate::bypass_url::Reviewed;
@@ -169,8 +169,11 @@ impl InboxService for Inbox {
     type WatchStream = CountsStream;
 
     async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<CountsStream>, Status> {
-        let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
-        let stream = watch::counts_stream(self.storage.clone(), viewer, &self.changes, self.stop.clone());
+        let watched = request::watched(&self.authenticator, request.metadata(), request.get_ref())?;
+        if let Watched::Own(viewer) = watched {
+            access(&self.storage, viewer).await?;
+        }
+        let stream = watch::counts_stream(self.storage.clone(), watched, &self.changes, self.stop.clone());
         Ok(Response::new(stream))
     }
 

@@ -1,6 +1,6 @@
 //! Reads requests. Everything that is wrong with one is found before it is refused.
 
-use countersign_proto::inbox::{ListRibbonsRequest, MarkRequest, RibbonKind, RibbonMark};
+use countersign_proto::inbox::{ListRibbonsRequest, MarkRequest, RibbonKind, RibbonMark, WatchRequest};
 use countersign_runtime::identity::{Authenticator, Principal};
 use countersign_runtime::page_token::PageTokens;
 use tonic::metadata::MetadataMap;
@@ -12,6 +12,8 @@ use crate::storage::{Filter, Mark, Position};
 const DEFAULT_PAGE: u32 = 50;
 const MAX_PAGE: u32 = 200;
 const MAX_MARKS: usize = 100;
+/// Each is looked at every second.
+const MAX_WATCHED: usize = 100;
 
 /// Whose ribbons a call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +39,67 @@ pub(super) fn viewer(
 ) -> Result<Viewer, Refusal> {
     let identity = authenticator.identity_of(metadata.as_ref())?;
     let Principal::Member(member_id) = identity.principal else { return Err(Refusal::NotAMember) };
-    let asked = Uuid::try_parse(account_id).map_err(|_| {
-        let description = if account_id.is_empty() { "must be given" } else { "must be a UUID" };
-        Refusal::Invalid(vec![violation("account_id", description)])
-    })?;
+    let asked = account(account_id).map_err(|violation| Refusal::Invalid(vec![violation]))?;
     if identity.account_id != Some(asked) {
         return Err(Refusal::OtherAccount);
     }
     Ok(Viewer { account_id: asked, member_id })
+}
+
+fn account(account_id: &str) -> Result<Uuid, Violation> {
+    Uuid::try_parse(account_id).map_err(|_| {
+        let description = if account_id.is_empty() { "must be given" } else { "must be a UUID" };
+        violation("account_id", description)
+    })
+}
+
+/// Whose counts a stream is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// The caller's own.
+    Own(Viewer),
+    /// Several members', for the platform's operator.
+    Members(Vec<Viewer>),
+}
+
+/// Only the platform's operator watches for others.
+pub(super) fn watched(
+    authenticator: &Authenticator,
+    metadata: &MetadataMap,
+    request: &WatchRequest,
+) -> Result<Watched, Refusal> {
+    let identity = authenticator.identity_of(metadata.as_ref())?;
+    let given = &request.member_ids;
+    if identity.principal != Principal::Platform || given.is_empty() {
+        let viewer = viewer(authenticator, metadata, &request.account_id)?;
+        let own = |id: &String| Uuid::try_parse(id) == Ok(viewer.member_id);
+        return if given.iter().all(own) { Ok(Watched::Own(viewer)) } else { Err(Refusal::OtherMember) };
+    }
+    let account = account(&request.account_id);
+    if let Ok(asked) = account
+        && identity.account_id != Some(asked)
+    {
+        return Err(Refusal::OtherAccount);
+    }
+    let mut violations: Vec<_> = account.as_ref().err().cloned().into_iter().collect();
+    if given.len() > MAX_WATCHED {
+        let description = format!("must be 1 to {MAX_WATCHED} members, are {}", given.len());
+        violations.push(violation("member_ids", &description));
+    }
+    let mut members: Vec<Viewer> = Vec::new();
+    for (index, id) in given.iter().enumerate().take(MAX_WATCHED) {
+        let field = format!("member_ids[{index}]");
+        match Uuid::try_parse(id) {
+            Ok(id) if members.iter().any(|member| member.member_id == id) => {
+                violations.push(violation(&field, "is given twice"));
+            }
+            Ok(member_id) => {
+                members.push(Viewer { account_id: account.as_ref().copied().unwrap_or_default(), member_id });
+            }
+            Err(_) => violations.push(violation(&field, "must be a UUID")),
+        }
+    }
+    if violations.is_empty() { Ok(Watched::Members(members)) } else { Err(Refusal::Invalid(violations)) }
 }
 
 pub(super) fn page(

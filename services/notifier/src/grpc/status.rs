@@ -27,6 +27,9 @@ pub(super) enum Refusal {
     /// The caller is no member, and so has no ribbons.
     #[error("only a member has ribbons; the platform's operator is none")]
     NotAMember,
+    /// A member asks for others' counts.
+    #[error("only the platform's operator watches for other members")]
+    OtherMember,
     /// The caller is unknown in the account, or has lost access to it: which of the two is none of their business (ACC-16).
     #[error("the caller may not act in this account")]
     NoAccess,
@@ -60,7 +63,7 @@ impl From<Refusal> for Status {
             Refusal::Unauthenticated(_) => {
                 status(Code::Unauthenticated, message, ErrorReason::Unauthenticated, ErrorDetails::new())
             }
-            Refusal::OtherAccount | Refusal::NotAMember => {
+            Refusal::OtherAccount | Refusal::NotAMember | Refusal::OtherMember => {
                 status(Code::PermissionDenied, message, ErrorReason::PermissionDenied, ErrorDetails::new())
             }
             Refusal::NoAccess => {
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn other_account_and_no_member() {
-        for refusal in [Refusal::OtherAccount, Refusal::NotAMember] {
+        for refusal in [Refusal::OtherAccount, Refusal::NotAMember, Refusal::OtherMember] {
             let (code, _, reason, _) = made(refusal);
             assert_eq!((code, reason.as_str()), (Code::PermissionDenied, "PERMISSION_DENIED"));
         }

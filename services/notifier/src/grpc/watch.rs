@@ -1,4 +1,4 @@
-//! The stream of a viewer's counts.
+//! The stream of counts.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::inbox::{access, counts};
-use super::request::Viewer;
+use super::request::{Viewer, Watched};
 use super::status::Refusal;
 use crate::changes::Changes;
 use crate::storage::{Counts, Storage};
@@ -24,39 +24,47 @@ const COALESCE: Duration = Duration::from_millis(20);
 /// What Watch answers with.
 pub(super) type CountsStream = ReceiverStream<Result<WatchResponse, Status>>;
 
-/// Streams the viewer's counts until the reader leaves, loses access to the account, or `stop` is cancelled.
+/// Streams counts until the reader leaves or `stop` is cancelled; the caller's own also until they lose access to the account.
 pub(super) fn counts_stream(
     storage: Storage,
-    viewer: Viewer,
+    watched: Watched,
     changes: &Changes,
     stop: CancellationToken,
 ) -> CountsStream {
     let (sender, receiver) = mpsc::channel(1);
+    let (viewers, several) = match watched {
+        Watched::Own(viewer) => (vec![viewer], false),
+        Watched::Members(members) => (members, true),
+    };
     // Before the first count, so that no change falls between.
-    let mut hints = changes.of(viewer.account_id);
+    let mut hints = changes.of(viewers.first().map(|viewer| viewer.account_id).unwrap_or_default());
     tokio::spawn(async move {
-        let mut told = None;
+        let mut told = vec![None; viewers.len()];
         loop {
-            // Room first, counts after: a slow reader gets the newest.
-            let room = tokio::select! {
-                () = stop.cancelled() => return,
-                room = sender.reserve() => room,
-            };
-            let Ok(room) = room else { return };
-            match look(&storage, viewer).await {
-                Ok(now) if told == Some(now) => drop(room),
-                Ok(now) => {
-                    told = Some(now);
-                    room.send(Ok(WatchResponse { counts: Some(counts(now)) }));
-                }
-                // A reader that has its first counts can wait for a database that is away.
-                Err(Refusal::Storage(error)) if told.is_some() => {
-                    drop(room);
-                    countersign_database::warn(&error, "a watcher's counts can't be read");
-                }
-                Err(refusal) => {
-                    room.send(Err(refusal.into()));
-                    return;
+            for (viewer, told) in viewers.iter().zip(&mut told) {
+                // Room first, counts after: a slow reader gets the newest.
+                let room = tokio::select! {
+                    () = stop.cancelled() => return,
+                    room = sender.reserve() => room,
+                };
+                let Ok(room) = room else { return };
+                let now = match look(&storage, *viewer).await {
+                    Ok(counts) => Some(counts),
+                    Err(Refusal::NoAccess) if several => None,
+                    // A reader that has its first counts can wait for a database that is away.
+                    Err(Refusal::Storage(error)) if told.is_some() => {
+                        countersign_database::warn(&error, "a watcher's counts can't be read");
+                        continue;
+                    }
+                    Err(refusal) => {
+                        room.send(Err(refusal.into()));
+                        return;
+                    }
+                };
+                if *told != Some(now) {
+                    *told = Some(now);
+                    let member_id = viewer.member_id.to_string();
+                    room.send(Ok(WatchResponse { counts: now.map(counts), member_id }));
                 }
             }
             tokio::select! {

@@ -66,7 +66,7 @@ fn submission(number: u128, kind: &str, audience: &[(&str, &[&str])]) -> Event {
     event
 }
 
-fn revoked(member: Uuid) -> MemberAccess {
+pub fn revoked(member: Uuid) -> MemberAccess {
     MemberAccess { member_id: member.to_string(), ..Default::default() }
 }
 
@@ -99,7 +99,7 @@ async fn whoever_has_no_access_is_refused_everything(db: TestDatabase) {
         let bad = ListRibbonsRequest { page_size: -1, ..list() };
         assert_refused(&client.list_ribbons(by(member, bad)).await.unwrap_err());
         assert_refused(&client.mark(by(member, marking(&[]))).await.unwrap_err());
-        let watch = WatchRequest { account_id: account() };
+        let watch = WatchRequest { account_id: account(), ..Default::default() };
         assert_refused(&client.watch(by(member, watch)).await.unwrap_err());
     }
     assert_eq!(counts(&mut client, ZOE).await.unwrap().awaiting, 1, "nobody else lost anything");
@@ -113,7 +113,7 @@ async fn watching(
     member: Uuid,
 ) -> tonic::Streaming<countersign_proto::inbox::WatchResponse> {
     let mut client = serve(running).await;
-    let request = by(member, WatchRequest { account_id: account() });
+    let request = by(member, WatchRequest { account_id: account(), ..Default::default() });
     let mut stream = client.watch(request).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
     stream

@@ -134,7 +134,7 @@ async fn an_erased_account_is_refused_at_once(db: TestDatabase) {
     let account_id = ACCOUNT.to_string();
     let mut streams = Vec::new();
     for one in [&running, &replica] {
-        let watch = by(BO, WatchRequest { account_id: account_id.clone() });
+        let watch = by(BO, WatchRequest { account_id: account_id.clone(), ..Default::default() });
         let mut stream = serve(one).await.watch(watch).await.unwrap().into_inner();
         stream.message().await.unwrap().unwrap();
         streams.push(stream);
@@ -146,7 +146,7 @@ async fn an_erased_account_is_refused_at_once(db: TestDatabase) {
         client.list_ribbons(by(BO, list)).await.unwrap_err(),
         client.get_counts(by(BO, GetCountsRequest { account_id: account_id.clone() })).await.unwrap_err(),
         client.mark(by(BO, mark)).await.unwrap_err(),
-        client.watch(by(BO, WatchRequest { account_id })).await.unwrap_err(),
+        client.watch(by(BO, WatchRequest { account_id, ..Default::default() })).await.unwrap_err(),
     ] {
         assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
     }

@@ -197,7 +197,7 @@ async fn whoever_is_not_the_member_is_refused(db: TestDatabase) {
         refused(&mut client, platform).await,
         (Code::PermissionDenied, "PERMISSION_DENIED".to_owned())
     );
-    let watch = WatchRequest { account_id: Uuid::from_u128(0xbad).to_string() };
+    let watch = WatchRequest { account_id: Uuid::from_u128(0xbad).to_string(), ..Default::default() };
     assert_eq!(client.watch(by(ADA, watch)).await.unwrap_err().code(), Code::PermissionDenied);
     running.stop().await;
 }
