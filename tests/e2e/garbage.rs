@@ -1,16 +1,24 @@
 //! What can't be read is told as the caller's fault, and what is packed is read.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
 use countersign_proto::approval::{RegisterResourceRequest, resource_service_client::ResourceServiceClient};
+use countersign_testkit::wait_for;
 use prost::Message as _;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
-use tonic::{Code, Status, codec::CompressionEncoding, transport::Channel};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, sync::oneshot};
+use tonic::{Code, Status, body::Body, codec::CompressionEncoding, transport::Channel};
 
 use crate::{
     bad_input::{reason, violations},
     client::{Team, content, new_id, request},
     fuzz::assert_no_errors,
     raw::{answer, post},
-    system::{Standalone, connect},
+    system::{PATIENCE, Standalone, connect, get},
 };
 
 const REGISTER: &str = "countersign.approval.v1.ResourceService/RegisterResource";
@@ -114,4 +122,77 @@ async fn packed_requests_are_read_up_to_the_limit() {
         assert_eq!(reason(&refused), "REQUEST_TOO_LARGE");
     }
     assert_no_errors(&standalone.process.log());
+}
+
+/// How many calls of the method the service has counted as cancelled.
+async fn cancelled(admin: u16) -> u64 {
+    let metrics = get(admin, "/metrics").await;
+    let labels = [&format!("rpc_method=\"{REGISTER}\""), "rpc_response_status_code=\"CANCELLED\""];
+    let of_it = metrics.lines().filter(|line| {
+        line.starts_with("rpc_server_call_duration_seconds_count")
+            && labels.iter().all(|it| line.contains(it))
+    });
+    of_it.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
+}
+
+/// Proves SEC-11: a client that resets its stream, or whose connection ends, in the middle of a request's body is no error of the
+/// service's. What was sent of it changes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_hangs_up_in_a_body_is_no_error() {
+    let standalone = Standalone::start(&[]).await;
+    let channel = connect(standalone.port).await;
+    let team = Team::on(channel.clone(), channel.clone()).await;
+    let message = registration(&team);
+    let whole = frame(0, &message.encode_to_vec());
+    for own_connection in [false, true] {
+        let enough = cancelled(standalone.admin_port).await + 10;
+        // Whether a call that is given up has been sent at all is the client's choice: until so many have come.
+        wait_for("calls that were hung up on", PATIENCE, async || {
+            let channel = if own_connection { connect(standalone.port).await } else { channel.clone() };
+            for sent in [1, 4, 5, 6, whole.len() / 2, whole.len() - 1] {
+                let (asked_for_more, is_asked) = oneshot::channel();
+                let body = Hanging {
+                    sent: Some(whole[..sent].to_vec().into()),
+                    asked_for_more: Some(asked_for_more),
+                };
+                let request =
+                    post(REGISTER, &team.account, &team.creator.id, Vec::new()).map(|_| Body::new(body));
+                let call = tokio::spawn(answer(channel.clone(), request));
+                // All that there is has been taken.
+                is_asked.await.unwrap();
+                call.abort();
+            }
+            drop(channel);
+            (cancelled(standalone.admin_port).await >= enough).then_some(())
+        })
+        .await;
+    }
+    let nothing = team.creator.resource_named(&message.kind, &message.external_id).await.unwrap_err();
+    assert_eq!(nothing.code(), Code::NotFound);
+    team.creator.register(message).await.unwrap();
+    assert_no_errors(&standalone.process.log());
+}
+
+/// A body that says what it has and never ends.
+struct Hanging {
+    sent: Option<Bytes>,
+    asked_for_more: Option<oneshot::Sender<()>>,
+}
+
+impl http_body::Body for Hanging {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        if let Some(sent) = self.sent.take() {
+            return Poll::Ready(Some(Ok(http_body::Frame::data(sent))));
+        }
+        if let Some(asked_for_more) = self.asked_for_more.take() {
+            asked_for_more.send(()).unwrap();
+        }
+        Poll::Pending
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     client::Team,
-    system::{Services, connect},
+    system::{Services, Standalone, connect},
 };
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -62,5 +62,35 @@ async fn a_watcher_outlives_its_replica() {
     assert!(status.success(), "{status}");
     while let Some(heartbeat) = watching.message().await.unwrap() {
         assert!(heartbeat.is_none(), "{heartbeat:?}");
+    }
+}
+
+/// A connection has as many calls in flight as the setting says. One more waits in the client, which knows the limit, until one of them
+/// has ended; other connections wait for nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_beyond_a_connections_limit_waits_for_another_to_end() {
+    let standalone = Standalone::start(&["--grpc-max-streams", "3"]).await;
+    let channel = connect(standalone.port).await;
+    let team = Team::on(channel.clone(), channel.clone()).await;
+    let resource = team.creator.ab_test().await.resource_id;
+    let mut watching = vec![];
+    for _ in 0..3 {
+        let mut stream = team.creator.watch("").await.unwrap();
+        assert_eq!(stream.message().await.unwrap(), Some(None), "a heartbeat first");
+        watching.push(stream);
+    }
+    let (caller, asked) = (team.creator.over(channel), resource.clone());
+    let beyond = tokio::spawn(async move { caller.resource(&asked).await });
+    let elsewhere = team.creator.over(connect(standalone.port).await);
+    for _ in 0..10 {
+        elsewhere.resource(&resource).await.unwrap();
+    }
+    assert!(!beyond.is_finished(), "more calls than the limit on one connection");
+    watching.pop();
+    assert_eq!(beyond.await.unwrap().unwrap().resource_id, resource);
+    // Those that were there all the time are served all the time.
+    team.creator.submit(&resource, "START").await;
+    for stream in &mut watching {
+        assert_eq!(stream.change().await.unwrap().1, "SUBMITTED");
     }
 }

@@ -59,6 +59,7 @@ impl<U: Message + Name + Default> Decoder for Reader<U> {
     type Item = U;
     type Error = Status;
 
+    #[expect(clippy::disallowed_methods, reason = "the door of the services says what it means")]
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
         let bytes = buf.copy_to_bytes(buf.remaining());
         let fields = fields_with_nul(&U::full_name(), &bytes);

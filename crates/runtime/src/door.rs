@@ -1,8 +1,8 @@
 //! The door: before a handler sees a call, it is settled who makes it, from the headers alone (SEC-1), and a call whose bytes can't
 //! be read is told so as the caller's fault (SEC-11).
 //!
-//! tonic reads requests before it calls a handler, and calls what it can't read INTERNAL. A handler's refusals always carry details,
-//! so a status without any is tonic's own, and the door says what it means.
+//! tonic reads a request to its end before it calls a handler, and calls what it can't read INTERNAL. So a refusal of a request that
+//! was not read to its end is tonic's own, and the door says what it means; any other is the handler's, which the door leaves alone.
 
 mod body;
 
@@ -102,9 +102,9 @@ where
     }
 }
 
-/// What a refusal that tonic made itself means; none for any other answer.
+/// What a refusal that tonic made itself means; none for any other answer. What the codec itself refuses has its details already.
 fn retold(headers: &HeaderMap, ending: &Ending) -> Option<Status> {
-    if headers.contains_key(Status::GRPC_STATUS_DETAILS) {
+    if ending.was_read() || headers.contains_key(Status::GRPC_STATUS_DETAILS) {
         return None;
     }
     let made = Status::from_header_map(headers)?;
@@ -141,7 +141,15 @@ fn status(code: Code, reason: ErrorReason, message: impl Into<String>) -> Status
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "statuses as tonic and careless handlers make them")]
 mod tests {
+    use prometheus_client::registry::Registry;
+    use tokio_util::sync::CancellationToken;
+    use tonic::transport::Channel;
+    use tonic_health::pb::health_client::HealthClient;
+    use tonic_health::pb::health_server::{Health, HealthServer};
+    use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
     use super::*;
 
     fn headers(status: &Status) -> HeaderMap {
@@ -177,8 +185,55 @@ mod tests {
     fn a_handlers_own_refusals_pass() {
         let own = status(Code::Internal, ErrorReason::Internal, "internal error");
         assert!(retold(&headers(&own), &Ending::default()).is_none());
+        for bare in [Status::internal("of its own"), Status::unknown(""), Status::out_of_range("")] {
+            assert!(retold(&headers(&bare), &Ending::of_what_was_read()).is_none(), "{bare:?}");
+        }
         assert!(retold(&headers(&Status::not_found("no")), &Ending::default()).is_none());
         assert!(retold(&headers(&Status::unimplemented("")), &Ending::default()).is_none());
         assert!(retold(&HeaderMap::new(), &Ending::default()).is_none());
+    }
+
+    /// A service whose handler fails without saying why.
+    struct Failing;
+
+    #[tonic::async_trait]
+    impl Health for Failing {
+        async fn check(
+            &self,
+            _: tonic::Request<HealthCheckRequest>,
+        ) -> Result<tonic::Response<HealthCheckResponse>, Status> {
+            Err(Status::internal("of its own"))
+        }
+
+        type WatchStream = futures_util::stream::Empty<Result<HealthCheckResponse, Status>>;
+
+        async fn watch(
+            &self,
+            _: tonic::Request<HealthCheckRequest>,
+        ) -> Result<tonic::Response<Self::WatchStream>, Status> {
+            Err(Status::unknown("of its own"))
+        }
+    }
+
+    /// Proves SEC-11: a fault of a handler is never told as the caller's, also where the handler gives no details: whether the request
+    /// was read is known, not guessed from the answer. On a connection as in earnest.
+    #[tokio::test]
+    async fn a_handlers_fault_stays_its_own() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let calls = crate::calls::CallsLayer::new(&mut Registry::default(), &[]).unwrap();
+        let door = DoorLayer::new(Authenticator::None, &[]).unwrap();
+        let router = crate::grpc::server(4, calls, door).add_service(HealthServer::new(Failing));
+        tokio::spawn(crate::grpc::serve(router, listener, CancellationToken::new()));
+        let mut client = HealthClient::new(Channel::from_shared(url).unwrap().connect().await.unwrap());
+        let request = HealthCheckRequest { service: "countersign".to_owned() };
+        let answers = [
+            (client.check(request.clone()).await.unwrap_err(), Code::Internal),
+            (client.check(HealthCheckRequest::default()).await.unwrap_err(), Code::Internal),
+            (client.watch(request).await.unwrap_err(), Code::Unknown),
+        ];
+        for (answer, code) in answers {
+            assert_eq!((answer.code(), answer.message()), (code, "of its own"));
+        }
     }
 }

@@ -16,6 +16,7 @@ pub struct Caller<'a> {
 
 impl Caller<'_> {
     /// A call of theirs.
+    #[expect(clippy::disallowed_methods, reason = "it is shown on a page of this process")]
     pub fn call<T>(&self, message: T) -> Result<Request<T>, Status> {
         let mut request = Request::new(message);
         for (key, value) in [("countersign-account", self.account), ("countersign-actor", self.actor)] {

@@ -161,6 +161,7 @@ fn asked(approvers: &[access::Approver], request: &approval::ApprovalRequest) ->
         .collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is shown on a page of this process")]
 fn written<M: Message + Name>(message: &M) -> Result<serde_json::Value, Status> {
     json::to_value(message).map_err(|error| Status::internal(error.to_string()))
 }

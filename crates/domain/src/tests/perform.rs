@@ -444,6 +444,19 @@ fn a_finish_that_needs_approval_names_no_winner() {
     assert_eq!(violated(refused), ["winning_variant"]);
 }
 
+/// Proves REQ-13: another action with a winner is told what winners are for, whether it needs approval or not; nothing of a FINISH that
+/// nobody asked for.
+#[test]
+fn a_pause_with_a_winner_is_told_of_pauses() {
+    let command = PerformAction { winner: Some("A".into()), ..doing(Action::PAUSE) };
+    for world in [World::new(), World::off()] {
+        let refused = world.perform(Who::Creator, &ab_test(State::RUNNING), &command);
+        let Err(Refusal::Invalid(violations)) = refused else { panic!("{refused:?}") };
+        let told: Vec<_> = violations.iter().map(|it| (it.field.as_str(), it.description.as_str())).collect();
+        assert_eq!(told, [("winning_variant", "is only for the FINISH of an A/B test")]);
+    }
+}
+
 /// Proves LIF-23.
 #[test]
 fn the_approval_status_is_the_newest_request_s() {

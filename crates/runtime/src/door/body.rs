@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http_body::{Frame, SizeHint};
@@ -14,16 +14,30 @@ const PREFIX: usize = 5;
 
 /// How a body ended, once it has.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ending(Arc<AtomicBool>);
+pub(super) struct Ending(Arc<AtomicU8>);
+
+const CUT_OFF: u8 = 1;
+const READ: u8 = 2;
 
 impl Ending {
     /// Whether it broke off: within a message, or with the connection or the stream.
     pub(super) fn cut_off(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) == CUT_OFF
     }
 
-    fn note_cut_off(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Whether it was read to its end, a message at least: so tonic does before it calls a handler, and not where it can't read what
+    /// it got.
+    pub(super) fn was_read(&self) -> bool {
+        self.0.load(Ordering::Acquire) == READ
+    }
+
+    fn note(&self, how: u8) {
+        self.0.store(how, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_what_was_read() -> Self {
+        Self(Arc::new(READ.into()))
     }
 }
 
@@ -56,8 +70,12 @@ impl http_body::Body for Received {
                     this.progress.take(data);
                 }
             }
-            None if this.progress.is_between_messages() => {}
-            None | Some(Err(_)) => this.ending.note_cut_off(),
+            None if this.progress.is_between_messages() => {
+                if this.progress.has_message {
+                    this.ending.note(READ);
+                }
+            }
+            None | Some(Err(_)) => this.ending.note(CUT_OFF),
         }
         Poll::Ready(frame)
     }
@@ -80,6 +98,8 @@ struct Progress {
     filled: usize,
     /// Bytes of the message that are still to come.
     missing: usize,
+    /// Whether one has come whole.
+    has_message: bool,
 }
 
 impl Progress {
@@ -88,6 +108,7 @@ impl Progress {
             if self.missing > 0 {
                 let came = self.missing.min(data.len());
                 self.missing -= came;
+                self.has_message |= self.missing == 0;
                 data = &data[came..];
                 continue;
             }
@@ -98,6 +119,7 @@ impl Progress {
                 let [_, length @ ..] = self.prefix;
                 self.missing = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
                 self.filled = 0;
+                self.has_message |= self.missing == 0;
             }
         }
     }
@@ -120,6 +142,7 @@ mod tests {
                 let mut progress = Progress::default();
                 body[..end].chunks(piece).for_each(|data| progress.take(data));
                 assert_eq!(progress.is_between_messages(), whole.contains(&end), "{end} bytes by {piece}");
+                assert_eq!(progress.has_message, end >= whole[1], "{end} bytes by {piece}");
             }
         }
     }

@@ -1,7 +1,11 @@
 //! What the process's one logger makes of calls. In a process of its own, since a logger for one thread misses lines that
 //! another thread came by first.
 
-#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as it may")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "statuses as handlers make them; and the helpers of a test may panic as it may"
+)]
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
