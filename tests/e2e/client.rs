@@ -206,6 +206,12 @@ impl Caller {
         Ok(answer.into_inner().policy.unwrap())
     }
 
+    pub async fn policy(&self, area: &str) -> approval::Policy {
+        let message = approval::GetPolicyRequest { account_id: self.account.clone(), area: area.into() };
+        let answer = PolicyServiceClient::new(self.approval.clone()).get_policy(self.request(message)).await;
+        answer.unwrap().into_inner().policy.unwrap()
+    }
+
     pub async fn register(
         &self,
         mut message: approval::RegisterResourceRequest,

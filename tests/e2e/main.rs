@@ -44,4 +44,5 @@ mod system;
 mod text;
 mod tour;
 mod watch;
+mod weaker_policy;
 mod workflow;

@@ -28,6 +28,8 @@ pub const COMMENTS: u16 = 200;
 pub const REMINDER_AFTER: Duration = Duration::from_hours(365 * 24);
 /// `minimum_lead_time`.
 pub const MINIMUM_LEAD_TIME: Duration = Duration::from_hours(30 * 24);
+/// `cooling_off` (POL-9).
+pub const COOLING_OFF: Duration = Duration::from_hours(30 * 24);
 /// An e-mail address, in bytes (RFC 5321 with its erratum 1690).
 pub const EMAIL_BYTES: usize = 254;
 /// The name of a custom role.

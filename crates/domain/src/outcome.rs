@@ -118,6 +118,8 @@ pub enum EventKind {
     WorkflowEnabled,
     /// An area's workflow was switched off.
     WorkflowDisabled,
+    /// An area's policy got weaker (POL-9).
+    PolicyWeakened,
     /// What members may see or decide changed.
     AccessChanged,
     /// Somebody is invited, or invited again.
@@ -146,6 +148,7 @@ impl EventKind {
             Self::ResourceChanged => "countersign.resource.changed.v1",
             Self::WorkflowEnabled => "countersign.workflow.enabled.v1",
             Self::WorkflowDisabled => "countersign.workflow.disabled.v1",
+            Self::PolicyWeakened => "countersign.policy.weakened.v1",
             Self::AccessChanged => "countersign.access.changed.v1",
             Self::InvitationSent => "countersign.invitation.sent.v1",
             Self::AccountErased => "countersign.account.erased.v1",

@@ -8,7 +8,7 @@ use crate::{
     limits,
     member::SystemRole,
     outcome::{Event, EventKind},
-    permission::{acts_as, require_write},
+    permission::{acts_as, check_cooled_off, require_write},
     policy::Area,
     recipients,
     request::Assignment,
@@ -77,9 +77,14 @@ pub fn perform(
     let mode = has_modes.then(|| command.launch_mode.unwrap_or(LaunchMode::Active));
     // POL-5: a Creator's work is approved by somebody else, whatever another role lets the Creator decide.
     let may_bypass = rights.approve && acts_as(context) != Some(SystemRole::Creator);
-    let way = way(policy, transition, mode, may_bypass, command);
+    let way_with = |enabled| way(enabled, &lifecycle.area, transition, mode, may_bypass, command);
+    let way = way_with(policy.enabled);
     if way == Way::Emergency {
         review::check_may_bypass(context, &lifecycle.component, open_review)?;
+    }
+    // POL-9: with the workflow off a signature is as good as given. What never needs one from this member is free.
+    if way == Way::Apply && matches!(way_with(true), Way::Submit | Way::Emergency) {
+        check_cooled_off(context, &lifecycle.area)?;
     }
 
     let mut violations = Vec::new();
@@ -108,17 +113,17 @@ pub fn perform(
 /// POL-1, POL-5, POL-6: who and what is gated. A member who is not gated but names approvers asks for a second signature of
 /// their own accord.
 fn way(
-    policy: &Policy,
+    enabled: bool,
+    area: &Area,
     transition: &Transition,
     mode: Option<LaunchMode>,
     may_bypass: bool,
     command: &PerformAction,
 ) -> Way {
-    let gated =
-        policy.enabled && transition.pending.is_some() && mode.is_none_or(|mode| mode == LaunchMode::Active);
+    let gated = enabled && transition.pending.is_some() && mode.is_none_or(|mode| mode == LaunchMode::Active);
     if !gated {
         Way::Apply
-    } else if policy.area == Area::CAMPAIGNS && may_bypass && command.approvers.is_empty() {
+    } else if *area == Area::CAMPAIGNS && may_bypass && command.approvers.is_empty() {
         Way::Bypass
     } else if !command.emergency_reason.is_empty() {
         Way::Emergency

@@ -1,7 +1,7 @@
 //! "May member M do X on R?" (ACC-15): the one place that says so, for every call and for `CheckPermission` alike.
 
 use crate::{
-    Context, Member, Refusal, Request, Resource,
+    Area, Context, Member, Refusal, Request, Resource,
     access::{Component, Rights},
     decide::{check_counts_once, check_open},
     member::SystemRole,
@@ -159,7 +159,18 @@ pub(crate) fn check_may_decide(
     request: &Request,
 ) -> Result<(), Refusal> {
     let (member, _) = reader(context, resource, request)?;
-    may_decide(context, member, resource, request)
+    may_decide(context, member, resource, request)?;
+    check_cooled_off(context, &request.area)
+}
+
+/// POL-9: whoever made a policy weaker decides nothing in its area until the time of cooling off has passed. What they decided before
+/// counts: their right to is not lost, it rests.
+pub(crate) fn check_cooled_off(context: &Context<'_>, area: &Area) -> Result<(), Refusal> {
+    let held = |member: &Member| context.policies.of(area).held_until(member.id, context.now);
+    match context.actor.active_member().and_then(held) {
+        Some(until) => Err(Refusal::CoolingOff { area: area.clone(), until }),
+        None => Ok(()),
+    }
 }
 
 /// Whether `member` may decide `request`: the one answer for who is about to, for who did, and for who is asked (REQ-5, REQ-7,

@@ -13,7 +13,12 @@ use crate::{
     permission::require_admin,
     recipients,
     refusal::Permission,
+    rules::Told,
 };
+
+pub use weakening::{Held, Weakening, weakenings};
+
+mod weakening;
 
 /// What one toggle switches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,6 +96,10 @@ pub struct Policy {
     pub reminder_after: Option<Duration>,
     /// How far ahead an ACTIVE launch must start (POL-6).
     pub minimum_lead_time: Duration,
+    /// How long whoever makes the policy weaker can't use that (POL-9).
+    pub cooling_off: Duration,
+    /// Those who made it weaker so lately that they can't yet.
+    pub held: Vec<Held>,
     /// Changes with every change; 0 while it is the default.
     pub version: i64,
     /// When it last changed; none while it is the default.
@@ -112,6 +121,8 @@ impl Policy {
             request_max_age: None,
             reminder_after: None,
             minimum_lead_time: Duration::ZERO,
+            cooling_off: Duration::ZERO,
+            held: Vec::new(),
             version: 0,
             updated_at: None,
         }
@@ -204,17 +215,19 @@ pub struct PolicyChange {
     pub reminder_after: Option<Duration>,
     /// How far ahead an ACTIVE launch must start.
     pub minimum_lead_time: Option<Duration>,
+    /// How long whoever makes the policy weaker can't use that.
+    pub cooling_off: Option<Duration>,
 }
 
 /// Changes the policy of `area`: Admins only, and the workflow only with its feature (POL-1). `pending` is how many of the
 /// area's requests are pending: those that a switch off has still to revert must be done before it is switched on again, or they
-/// would be pending once more (POL-2). With the policy comes the event that tells of a switch (NOT-7), if it was switched.
+/// would be pending once more (POL-2). With the policy comes what is told: that it was switched (NOT-7), that it got weaker (POL-9).
 pub fn change(
     context: &Context<'_>,
     area: &Area,
     pending: u64,
     change: &PolicyChange,
-) -> Result<(Policy, Option<Event>), Refusal> {
+) -> Result<(Policy, Vec<Told>), Refusal> {
     require_admin(context, Permission::ManagePolicy)?;
     context.check_area(area)?;
     let before = context.policies.of(area);
@@ -231,6 +244,8 @@ pub fn change(
         request_max_age: unless_zero(change.request_max_age, before.request_max_age),
         reminder_after: unless_zero(change.reminder_after, before.reminder_after),
         minimum_lead_time: change.minimum_lead_time.unwrap_or(before.minimum_lead_time),
+        cooling_off: change.cooling_off.unwrap_or(before.cooling_off),
+        held: Vec::new(),
         version: before.version + 1,
         updated_at: Some(context.now),
     };
@@ -246,8 +261,16 @@ pub fn change(
         (true, false) => Some(EventKind::WorkflowDisabled),
         _ => None,
     };
-    let event = kind.map(|kind| Event { kind, recipients: recipients::of_workflow_switch(context, area) });
-    Ok((after, event))
+    let weakened = weakenings(before, &after);
+    let actor = context.actor.active_member().map(|member| member.id).filter(|_| !weakened.is_empty());
+    let after = after.holding(actor, before, context.now);
+    let event = |kind| Event { kind, recipients: recipients::of_workflow_switch(context, area) };
+    let switched = kind.map(|kind| Told::Workflow(after.clone(), event(kind)));
+    // Of a workflow that is switched off, and of nothing else, that event tells enough.
+    let is_worth_telling = weakened.iter().any(|it| it.setting != "enabled");
+    let weaker =
+        is_worth_telling.then(|| Told::Weakened(after.clone(), weakened, event(EventKind::PolicyWeakened)));
+    Ok((after, switched.into_iter().chain(weaker).collect()))
 }
 
 /// What is given, where zero means none, or what was before.
@@ -266,6 +289,7 @@ fn check_limits(change: &PolicyChange) -> Result<(), Refusal> {
         ("request_max_age", change.request_max_age, limits::REQUEST_MAX_AGE),
         ("reminder_after", change.reminder_after, limits::REMINDER_AFTER),
         ("minimum_lead_time", change.minimum_lead_time, limits::MINIMUM_LEAD_TIME),
+        ("cooling_off", change.cooling_off, limits::COOLING_OFF),
     ] {
         if given.is_some_and(|given| given > limit) {
             let days = limit.as_secs() / (24 * 60 * 60);

@@ -218,7 +218,7 @@ pub fn of_review(context: &Context<'_>, review: &Review) -> Vec<Recipient> {
     to.recipients
 }
 
-/// NOT-7: all Admins and approvers of the area, also those whose role is only worth something while a workflow is on.
+/// NOT-7, POL-9: all Admins and approvers of the area, also those whose role is only worth something while a workflow is on.
 pub fn of_workflow_switch(context: &Context<'_>, area: &Area) -> Vec<Recipient> {
     let mut to = Collector::default();
     let component = Component::of_area(area);

@@ -174,6 +174,16 @@ pub enum Refusal {
     /// Who wrote what a request is about can't decide it, where the policy says so (REQ-23).
     #[error("you wrote what this request is about; somebody else must decide it")]
     AuthorApproval(RequestId),
+    /// Who made the policy weaker can't use that yet (POL-9).
+    #[error(
+        "you made the policy of {area} weaker; until its time of cooling off has passed, somebody else must decide"
+    )]
+    CoolingOff {
+        /// The area.
+        area: Area,
+        /// From when on they may.
+        until: Timestamp,
+    },
     /// The last emergency bypass of this Admin is not reviewed yet (POL-8).
     #[error("your last emergency bypass has still to be reviewed by another approver")]
     ReviewOpen(ReviewId),

@@ -9,6 +9,7 @@ use crate::{
     access::role_approves,
     lifecycle::{Lifecycles, Registered},
     outcome::Event,
+    policy::Weakening,
 };
 
 /// One thing to write.
@@ -44,10 +45,12 @@ pub enum RulesWrite {
 }
 
 /// What is told of a change, beside what members may see and decide from now on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// A workflow was switched (NOT-7).
     Workflow(Policy, Event),
+    /// A policy got weaker (POL-9).
+    Weakened(Policy, Vec<Weakening>, Event),
     /// Somebody is invited; the token is for the mail alone.
     Invitation {
         /// The invitation.

@@ -6,6 +6,7 @@ use countersign_domain::{
     RequestWrite, Resource, Review, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
+    policy::Weakening,
     recipients::{Reason, Recipient, RibbonKind},
     request::ExpiryReason,
     rules::{Sight, sight},
@@ -81,6 +82,31 @@ pub async fn of_switch(
     let payload = event::event::Payload::Workflow(event::WorkflowEvent {
         area: policy.area.as_str().to_owned(),
         enabled: told.kind == EventKind::WorkflowEnabled,
+    });
+    let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version };
+    rows(envelope, told, payload, subject, id).await
+}
+
+/// The outbox rows of a policy that got weaker, where `told` says who is told (POL-9).
+pub async fn of_weakening(
+    envelope: &Envelope<'_>,
+    policy: &Policy,
+    weakened: &[Weakening],
+    told: &Event,
+    id: EventId,
+) -> Result<Vec<OutboxRow>, Fault> {
+    let held = envelope.actor.member_id.and_then(|member| policy.held_until(member, envelope.at));
+    let payload = event::event::Payload::Policy(event::PolicyEvent {
+        area: policy.area.as_str().to_owned(),
+        weakened: weakened
+            .iter()
+            .map(|Weakening { setting, before, after }| event::WeakenedSetting {
+                setting: (*setting).to_owned(),
+                before: before.clone(),
+                after: after.clone(),
+            })
+            .collect(),
+        cooling_off_end_time: held.map(time::to_proto),
     });
     let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version };
     rows(envelope, told, payload, subject, id).await

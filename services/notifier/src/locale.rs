@@ -5,6 +5,7 @@ mod account;
 mod bypass;
 mod catalog;
 mod check;
+mod policy;
 mod request;
 mod ribbon;
 #[cfg(test)]
@@ -91,12 +92,20 @@ impl Locale {
             (Topic::Invitation, Some(Payload::Invitation(invitation))) => {
                 account::invitation_mail(self, event, invitation, reader)
             }
+            (Topic::PolicyWeakened, Some(Payload::Policy(policy))) => {
+                policy::mail(self, event, policy, reader)
+            }
             (Topic::Bypassed | Topic::ReviewClosed, Some(Payload::Bypass(bypass))) => {
                 bypass::mail(self, topic, event, bypass, reader)
             }
-            (Topic::Workflow | Topic::Invitation | Topic::Bypassed | Topic::ReviewClosed, Some(_) | None) => {
-                return Ok(None);
-            }
+            (
+                Topic::Workflow
+                | Topic::PolicyWeakened
+                | Topic::Invitation
+                | Topic::Bypassed
+                | Topic::ReviewClosed,
+                Some(_) | None,
+            ) => return Ok(None),
             (_, Some(Payload::Request(request))) => request::mail(self, topic, event, request, reader),
             (_, Some(_) | None) => return Ok(None),
         };

@@ -92,6 +92,8 @@ pub enum Topic {
     ReviewClosed,
     /// An area's workflow was switched on or off.
     Workflow,
+    /// An area's policy got weaker.
+    PolicyWeakened,
     /// Somebody is invited to join the account.
     Invitation,
 }
@@ -114,6 +116,7 @@ impl Topic {
             "countersign.resource.bypassed.v1" => Self::Bypassed,
             "countersign.review.closed.v1" => Self::ReviewClosed,
             "countersign.workflow.enabled.v1" | "countersign.workflow.disabled.v1" => Self::Workflow,
+            "countersign.policy.weakened.v1" => Self::PolicyWeakened,
             "countersign.invitation.sent.v1" => Self::Invitation,
             _ => return None,
         })
@@ -203,6 +206,9 @@ impl Plan {
         };
         if topic == Some(Topic::Workflow) && !matches!(data.payload, Some(Payload::Workflow(_))) {
             return Err(Unusable::Payload("workflow"));
+        }
+        if topic == Some(Topic::PolicyWeakened) && !matches!(data.payload, Some(Payload::Policy(_))) {
+            return Err(Unusable::Payload("policy"));
         }
         if topic == Some(Topic::Invitation) {
             check_invitation(&data, recipients.len())?;
@@ -309,7 +315,9 @@ fn group(topic: Option<Topic>, data: &event::Event) -> EventGroup {
         Topic::Submitted | Topic::Reassigned | Topic::Bypassed | Topic::Invitation => {
             EventGroup::RequestsToAct
         }
-        Topic::Workflow | Topic::AssignmentExpired | Topic::Reverted => EventGroup::RoleSeparation,
+        Topic::Workflow | Topic::PolicyWeakened | Topic::AssignmentExpired | Topic::Reverted => {
+            EventGroup::RoleSeparation
+        }
         Topic::Approved | Topic::Rejected | Topic::ReviewClosed => EventGroup::Results,
         Topic::Cancelled => EventGroup::Cancellations,
         Topic::Expired => match &data.payload {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{
-    BypassEvent, Event, InvitationEvent, RecipientReason, RequestEvent, ResourceSnapshot, WorkflowEvent,
+    BypassEvent, Event, InvitationEvent, PolicyEvent, RecipientReason, RequestEvent, ResourceSnapshot,
+    WeakenedSetting, WorkflowEvent,
 };
 use countersign_proto::types::{Actor, LaunchMode, RequestState, Schedule};
 use prost_types::Timestamp;
@@ -169,6 +170,26 @@ fn others() -> Vec<Sample> {
         expire_time: at(24 * 7),
         roles: vec!["Creator".to_owned(), "US campaigns".to_owned()],
     };
+    let weakened = |setting: &str, before: &str, after: &str| WeakenedSetting {
+        setting: setting.to_owned(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+    };
+    // Every setting that can be weaker, and each way to say its value.
+    let policy = PolicyEvent {
+        area: "CAMPAIGNS".to_owned(),
+        weakened: vec![
+            weakened("enabled", "true", "false"),
+            weakened("required_approvals", "2", "1"),
+            weakened("allow_self_approval", "false", "true"),
+            weakened("exclude_authors", "true", "false"),
+            weakened("cancellation", "NOBODY", "WRITERS"),
+            weakened("request_max_age", "604800s", "0s"),
+            weakened("minimum_lead_time", "5400s", "45s"),
+            weakened("cooling_off", "86400s", "3600s"),
+        ],
+        cooling_off_end_time: at(24),
+    };
     let closed = BypassEvent {
         closed_by: Some(ada()),
         note: "Agreed, the typo had to go at once.".to_owned(),
@@ -180,6 +201,7 @@ fn others() -> Vec<Sample> {
         sample("review-closed", "review.closed", ada(), Payload::Bypass(closed), Admin),
         workflow("workflow-enabled", "workflow.enabled", true),
         workflow("workflow-disabled", "workflow.disabled", false),
+        sample("policy-weakened", "policy.weakened", bo(), Payload::Policy(policy), Admin),
         sample("invitation", "invitation.sent", bo(), Payload::Invitation(invitation), Invited),
     ]
 }

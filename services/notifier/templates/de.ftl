@@ -257,6 +257,54 @@ workflow-disabled =
     .subject = Freigaben sind ausgeschaltet für { area }
     .headline = { $actor } hat Freigaben für { area } ausgeschaltet
     .consequence = Änderungen wirken ab jetzt sofort. Wartende Anfragen sind beendet; eingereichte Änderungen bleiben erhalten.
+## A policy that got weaker
+
+policy-weakened =
+    .subject = Schwächere Freigaberegeln für { area }
+    .headline = { $actor } hat die Freigaberegeln für { area } abgeschwächt
+    .consequence = Sie erhalten diese E-Mail, weil die zweite Unterschrift ab jetzt weniger schützt. Falls Sie das überrascht, sprechen Sie mit { $actor } oder mit einem anderen Admin.
+# The settings of a policy. $setting-words: for one that has no words here.
+setting = { $setting ->
+    [enabled] Freigaben
+    [required_approvals] Nötige Freigaben
+    [allow_self_approval] Einreichende geben eigene Anfragen frei
+    [exclude_authors] Verfassende geben nicht frei
+    [cancellation] Wer zurückziehen darf
+    [request_max_age] Anfragen verfallen nach
+    [minimum_lead_time] Mindestvorlauf vor dem Start
+    [cooling_off] Wartezeit nach Abschwächung
+   *[other] { $setting-words }
+}
+setting-change = { $before } → { $after }
+setting-value = { $value ->
+    [true] ja
+    [false] nein
+    [NOBODY] niemand
+    [WRITERS] wer bearbeiten darf, Freigebende und Admins
+   *[other] { $value-words }
+}
+# $unit: the largest one of which there are $count whole ones.
+span = { $unit ->
+    [days] { $count ->
+        [one] { $count } Tag
+       *[other] { $count } Tage
+    }
+    [hours] { $count ->
+        [one] { $count } Stunde
+       *[other] { $count } Stunden
+    }
+    [minutes] { $count ->
+        [one] { $count } Minute
+       *[other] { $count } Minuten
+    }
+   *[seconds] { $count ->
+        [one] { $count } Sekunde
+       *[other] { $count } Sekunden
+    }
+}
+span-never = nie
+fact-changed-by = Geändert von
+fact-cooling-off-until = Keine Freigaben bis
 open-countersign = Countersign öffnen
 
 ## Invitations

@@ -230,6 +230,54 @@ workflow-disabled =
     .subject = Approvals are off for { area }
     .headline = { $actor } switched approvals off for { area }
     .consequence = Changes take effect at once from now on. Requests that were waiting have ended; submitted edits are kept.
+## A policy that got weaker
+
+policy-weakened =
+    .subject = Weaker rules of approval for { area }
+    .headline = { $actor } made the rules of approval for { area } weaker
+    .consequence = You get this mail because a second signature protects less from now on. If this surprises you, speak to { $actor } or to another Admin.
+# The settings of a policy. $setting-words: for one that has no words here.
+setting = { $setting ->
+    [enabled] Approvals
+    [required_approvals] Approvals needed
+    [allow_self_approval] Submitters may approve their own requests
+    [exclude_authors] Authors may not approve
+    [cancellation] Who may cancel
+    [request_max_age] Requests expire after
+    [minimum_lead_time] Launches are at least so far ahead
+    [cooling_off] Cooling off
+   *[other] { $setting-words }
+}
+setting-change = { $before } → { $after }
+setting-value = { $value ->
+    [true] yes
+    [false] no
+    [NOBODY] nobody
+    [WRITERS] whoever may edit, approvers and Admins
+   *[other] { $value-words }
+}
+# $unit: the largest one of which there are $count whole ones.
+span = { $unit ->
+    [days] { $count ->
+        [one] { $count } day
+       *[other] { $count } days
+    }
+    [hours] { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
+    [minutes] { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+   *[seconds] { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+}
+span-never = never
+fact-changed-by = Changed by
+fact-cooling-off-until = Can't approve until
 open-countersign = Open Countersign
 
 ## Invitations

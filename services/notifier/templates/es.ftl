@@ -243,6 +243,54 @@ workflow-disabled =
     .subject = Aprobaciones desactivadas para { area }
     .headline = { $actor } ha desactivado las aprobaciones para { area }
     .consequence = A partir de ahora, los cambios surten efecto de inmediato. Las solicitudes pendientes han terminado; los cambios enviados se conservan.
+## A policy that got weaker
+
+policy-weakened =
+    .subject = Reglas de aprobación menos estrictas para { area }
+    .headline = { $actor } ha hecho menos estrictas las reglas de aprobación para { area }
+    .consequence = Recibe este correo porque la segunda firma protege menos a partir de ahora. Si le sorprende, hable con { $actor } o con otro administrador.
+# The settings of a policy. $setting-words: for one that has no words here.
+setting = { $setting ->
+    [enabled] Aprobaciones
+    [required_approvals] Aprobaciones necesarias
+    [allow_self_approval] Quien envía puede aprobar lo suyo
+    [exclude_authors] Los autores no aprueban
+    [cancellation] Quién puede cancelar
+    [request_max_age] Las solicitudes caducan tras
+    [minimum_lead_time] Antelación mínima del lanzamiento
+    [cooling_off] Espera tras un debilitamiento
+   *[other] { $setting-words }
+}
+setting-change = { $before } → { $after }
+setting-value = { $value ->
+    [true] sí
+    [false] no
+    [NOBODY] nadie
+    [WRITERS] quienes editan, aprobadores y administradores
+   *[other] { $value-words }
+}
+# $unit: the largest one of which there are $count whole ones.
+span = { $unit ->
+    [days] { $count ->
+        [one] { $count } día
+       *[other] { $count } días
+    }
+    [hours] { $count ->
+        [one] { $count } hora
+       *[other] { $count } horas
+    }
+    [minutes] { $count ->
+        [one] { $count } minuto
+       *[other] { $count } minutos
+    }
+   *[seconds] { $count ->
+        [one] { $count } segundo
+       *[other] { $count } segundos
+    }
+}
+span-never = nunca
+fact-changed-by = Cambiado por
+fact-cooling-off-until = No aprueba hasta
 open-countersign = Abrir Countersign
 
 ## Invitations

@@ -246,6 +246,54 @@ workflow-disabled =
     .subject = Approbations désactivées pour les { area }
     .headline = { $actor } a désactivé les approbations pour les { area }
     .consequence = Désormais, les changements prennent effet immédiatement. Les demandes en attente ont pris fin ; les modifications soumises sont conservées.
+## A policy that got weaker
+
+policy-weakened =
+    .subject = Règles d’approbation affaiblies pour les { area }
+    .headline = { $actor } a affaibli les règles d’approbation pour les { area }
+    .consequence = Vous recevez ce message parce que la deuxième signature protège moins désormais. Si cela vous surprend, parlez-en à { $actor } ou à un autre administrateur.
+# The settings of a policy. $setting-words: for one that has no words here.
+setting = { $setting ->
+    [enabled] Approbations
+    [required_approvals] Approbations nécessaires
+    [allow_self_approval] Les demandeurs approuvent leurs demandes
+    [exclude_authors] Les auteurs n’approuvent pas
+    [cancellation] Qui peut annuler
+    [request_max_age] Les demandes expirent après
+    [minimum_lead_time] Délai minimal avant le lancement
+    [cooling_off] Attente après un affaiblissement
+   *[other] { $setting-words }
+}
+setting-change = { $before } → { $after }
+setting-value = { $value ->
+    [true] oui
+    [false] non
+    [NOBODY] personne
+    [WRITERS] qui peut modifier, approbateurs et administrateurs
+   *[other] { $value-words }
+}
+# $unit: the largest one of which there are $count whole ones.
+span = { $unit ->
+    [days] { $count ->
+        [one] { $count } jour
+       *[other] { $count } jours
+    }
+    [hours] { $count ->
+        [one] { $count } heure
+       *[other] { $count } heures
+    }
+    [minutes] { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+   *[seconds] { $count ->
+        [one] { $count } seconde
+       *[other] { $count } secondes
+    }
+}
+span-never = jamais
+fact-changed-by = Modifié par
+fact-cooling-off-until = N’approuve pas avant
 open-countersign = Ouvrir Countersign
 
 ## Invitations

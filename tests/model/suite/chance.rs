@@ -114,6 +114,7 @@ fn policy() -> impl Strategy<Value = Command> {
         2 => one_of(&[(1, 0), (2, 5)]).prop_map(PolicyChange::MaxAge),
         1 => one_of(&[(2, 0), (1, 5)]).prop_map(PolicyChange::LeadTime),
         3 => one_of(&[(1, 0), (3, 1), (1, 6)]).prop_map(PolicyChange::ReminderAfter),
+        2 => one_of(&[(1, 0), (2, 1), (1, 3)]).prop_map(PolicyChange::CoolingOff),
     ];
     (admin(), area, change).prop_map(|(by, area, change)| Command::Policy { by, area, change })
 }

@@ -147,6 +147,8 @@ pub enum PolicyChange {
     ReminderAfter(u8),
     /// In hours.
     LeadTime(u8),
+    /// In hours.
+    CoolingOff(u8),
 }
 
 /// What changes about a member.

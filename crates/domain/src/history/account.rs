@@ -394,7 +394,8 @@ fn of_rights(rights: Rights) -> Value {
 fn of_policy(policy: &Policy) -> Object {
     let mut all = object(serde_json::to_value(policy).unwrap_or_default());
     // The area is the subject, and that it changed, and when, is what the entry says.
-    for name in ["area", "version", "updated_at"] {
+    // Who is held follows from the entries.
+    for name in ["area", "version", "updated_at", "held"] {
         all.remove(name);
     }
     all.into_iter().map(|(name, value)| (name, span(value))).collect()

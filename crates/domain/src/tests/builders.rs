@@ -370,7 +370,7 @@ impl World {
         who: Who,
         area: &Area,
         change: &PolicyChange,
-    ) -> Result<(Policy, Option<crate::outcome::Event>), Refusal> {
+    ) -> Result<(Policy, Vec<crate::rules::Told>), Refusal> {
         self.act(who, |context| crate::policy::change(context, area, 0, change))
     }
 

@@ -8,6 +8,7 @@ mod authors;
 mod builders;
 mod content;
 mod conversation;
+mod cooling_off;
 mod decide;
 mod difference;
 mod edit;

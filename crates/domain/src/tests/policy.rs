@@ -6,8 +6,9 @@ use super::builders::*;
 use crate::{
     Area, Feature, Policy, Refusal,
     outcome::EventKind,
-    policy::{self, Cancellation, PolicyChange},
+    policy::{self, Cancellation, Held, PolicyChange},
     refusal::Permission,
+    rules::Told,
 };
 
 fn switch(enabled: bool) -> PolicyChange {
@@ -28,6 +29,8 @@ fn the_defaults_are_those_of_the_rulebook() {
         request_max_age: None,
         reminder_after: None,
         minimum_lead_time: Duration::ZERO,
+        cooling_off: Duration::ZERO,
+        held: Vec::new(),
         version: 0,
         updated_at: None,
     };
@@ -38,6 +41,14 @@ fn the_defaults_are_those_of_the_rulebook() {
         let expected = default(area.clone(), note_required, cancellation);
         assert_eq!(Policy::default_of(area.clone()), expected);
         assert_eq!(*crate::Policies::default().of(&area), expected);
+    }
+}
+
+/// The type of the event that tells it.
+pub(super) fn kind(told: &Told) -> EventKind {
+    match told {
+        Told::Workflow(_, event) | Told::Weakened(_, _, event) => event.kind,
+        Told::Invitation { .. } => EventKind::InvitationSent,
     }
 }
 
@@ -110,8 +121,9 @@ fn an_area_is_not_switched_on_again_while_requests_are_being_reverted() {
 #[test]
 fn a_switch_is_told_and_nothing_else_is() {
     let event = |world: World, change: &PolicyChange| {
-        let (_, event) = world.change_policy(Who::Admin, &Area::CAMPAIGNS, change).unwrap();
-        event.map(|event| event.kind)
+        let (_, told) = world.change_policy(Who::Admin, &Area::CAMPAIGNS, change).unwrap();
+        assert!(told.len() < 2, "{told:?}");
+        told.iter().map(kind).next()
     };
     let setting = PolicyChange { required_approvals: Some(2), ..PolicyChange::default() };
     assert_eq!(event(World::off(), &switch(true)), Some(EventKind::WorkflowEnabled));
@@ -133,6 +145,7 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
         request_max_age: Some(Duration::from_hours(24)),
         reminder_after: Some(Duration::from_hours(4)),
         minimum_lead_time: Some(Duration::from_mins(15)),
+        cooling_off: Some(Duration::from_hours(2)),
         ..PolicyChange::default()
     };
     let (after, _) = before.change_policy(Who::Admin, &Area::CAMPAIGNS, &change).unwrap();
@@ -147,6 +160,8 @@ fn what_a_change_names_is_set_and_the_rest_stays() {
         request_max_age: Some(Duration::from_hours(24)),
         reminder_after: Some(Duration::from_hours(4)),
         minimum_lead_time: Duration::from_mins(15),
+        cooling_off: Duration::from_hours(2),
+        held: vec![Held { member: Who::Admin.id(), until: after_hours(2) }],
         version: 1,
         updated_at: Some(NOW),
     };
@@ -174,6 +189,7 @@ fn settings_stay_within_their_limits() {
     let just_over = Duration::from_secs(1);
     let try_with = |approvals, age, lead| {
         let change = PolicyChange {
+            cooling_off: Some(lead),
             required_approvals: Some(approvals),
             request_max_age: Some(age),
             minimum_lead_time: Some(lead),
@@ -187,7 +203,7 @@ fn settings_stay_within_their_limits() {
         let refused = try_with(approvals, year + just_over, month + just_over).unwrap_err();
         let Refusal::Invalid(violations) = refused else { panic!("{refused:?}") };
         let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
-        assert_eq!(fields, ["required_approvals", "request_max_age", "minimum_lead_time"]);
+        assert_eq!(fields, ["required_approvals", "request_max_age", "minimum_lead_time", "cooling_off"]);
     }
 }
 

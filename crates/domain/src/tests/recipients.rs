@@ -213,7 +213,8 @@ fn admins_and_approvers_are_told_of_a_switch() {
     for (world, enabled) in [(World::off(), true), (World::new(), false)] {
         for area in Area::BUILT_IN {
             let change = PolicyChange { enabled: Some(enabled), ..PolicyChange::default() };
-            let event = world.change_policy(Who::Admin, &area, &change).unwrap().1.unwrap();
+            let told_of = world.change_policy(Who::Admin, &area, &change).unwrap().1;
+            let [crate::rules::Told::Workflow(_, event)] = told_of.as_slice() else { panic!("{told_of:?}") };
             assert_eq!(
                 told(&event.recipients),
                 [

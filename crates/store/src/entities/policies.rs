@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_domain::{AccountId, Area, Policy, Timestamp, policy::Cancellation};
 use sea_orm::entity::prelude::*;
 
-use super::parsed;
+use super::{json, parsed, to_json};
 use crate::error::Corruption;
 
 /// Also read from JSON, where one statement collects several.
@@ -28,6 +28,9 @@ pub struct Model {
     pub updated_at_us: Option<i64>,
     pub reminder_after_us: Option<i64>,
     pub exclude_authors: bool,
+    pub cooling_off_us: i64,
+    /// A JSON array of members and times (POL-9).
+    pub held: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -51,6 +54,8 @@ impl Model {
             updated_at_us: policy.updated_at.map(|at| at.0),
             reminder_after_us: policy.reminder_after.map(microseconds),
             exclude_authors: policy.exclude_authors,
+            cooling_off_us: microseconds(policy.cooling_off),
+            held: to_json(&policy.held),
         }
     }
 }
@@ -83,6 +88,8 @@ impl TryFrom<Model> for Policy {
                 .transpose()?,
             reminder_after: row.reminder_after_us.map(|us| duration(us, "reminder_after_us")).transpose()?,
             minimum_lead_time: duration(row.minimum_lead_time_us, "minimum_lead_time_us")?,
+            cooling_off: duration(row.cooling_off_us, "cooling_off_us")?,
+            held: json(&row.held, "policies", "held", key)?,
             version: row.version,
             updated_at: row.updated_at_us.map(Timestamp),
         })

@@ -29,6 +29,7 @@ pub struct Model {
     pub changed_by_name: String,
     pub changed_by_service: Option<String>,
     pub exclude_authors: bool,
+    pub cooling_off_us: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -56,6 +57,7 @@ impl Model {
             changed_by_name: by.name.clone(),
             changed_by_service: by.service.clone(),
             exclude_authors: row.exclude_authors,
+            cooling_off_us: row.cooling_off_us,
         }
     }
 }
@@ -79,6 +81,9 @@ impl TryFrom<Model> for PolicyRevision {
             updated_at_us: Some(row.changed_at_us),
             reminder_after_us: row.reminder_after_us,
             exclude_authors: row.exclude_authors,
+            cooling_off_us: row.cooling_off_us,
+            // A matter of now, and not of what the policy said.
+            held: "[]".to_owned(),
         };
         Ok(Self { policy: policy.try_into()?, by })
     }

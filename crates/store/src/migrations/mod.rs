@@ -16,6 +16,7 @@ mod m0009_staged_marks;
 mod m0010_sealing_key;
 mod m0011_name_keys;
 mod m0012_authors;
+mod m0013_cooling_off;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_sealing_key::Migration),
             Box::new(m0011_name_keys::Migration),
             Box::new(m0012_authors::Migration),
+            Box::new(m0013_cooling_off::Migration),
         ]
     }
 }

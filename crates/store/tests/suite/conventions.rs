@@ -182,6 +182,7 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0010_sealing_key".into(),
                 "m0011_name_keys".into(),
                 "m0012_authors".into(),
+                "m0013_cooling_off".into(),
             ]
         }
     );

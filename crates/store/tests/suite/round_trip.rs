@@ -7,7 +7,7 @@ use countersign_domain::{
     LaunchMode, Member, MemberId, MemberState, Pointer, Policies, Policy, Request, RequestState,
     RequestWrite, Resource, RulesWrite, Schedule, State, SystemRole, Timestamp,
     history::HistoryEvent,
-    policy::Cancellation,
+    policy::{Cancellation, Held},
     request::{Ending, ExpiryReason},
 };
 use countersign_store::{About, AccountCreation, Committed, RequestFilter, RulesCommit};
@@ -213,6 +213,8 @@ async fn accounts_and_policies_come_back(db: TestDatabase) {
             required_approvals: 3,
             allow_self_approval: true,
             exclude_authors: true,
+            cooling_off: Duration::from_secs(7),
+            held: vec![Held { member: MemberId(id()), until: Timestamp(9) }],
             rejection_note_required: false,
             cancellation: Cancellation::Nobody,
             request_max_age: Some(Duration::from_hours(24)),

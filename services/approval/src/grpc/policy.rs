@@ -3,7 +3,6 @@
 use countersign_domain::{
     RulesChange, limits, permission,
     policy::{self, Cancellation, PolicyChange},
-    rules::Told,
 };
 use countersign_proto::approval::{self as api, policy_service_server::PolicyService};
 use countersign_store::{About, PolicyRevision};
@@ -33,7 +32,7 @@ impl PolicyService for Edge {
         let context = context_of(&snapshot, &actor, self.road.now());
         permission::require_member(&context).map_err(Fault::Refused)?;
         context.check_area(&area).map_err(Fault::Refused)?;
-        let policy = convert::policy(call.account, context.policies.of(&area));
+        let policy = convert::policy(call.account, context.policies.of(&area), context.now);
         Ok(Response::new(api::GetPolicyResponse { policy: Some(policy) }))
     }
 
@@ -65,6 +64,7 @@ impl PolicyService for Edge {
                 request.minimum_lead_time,
                 limits::MINIMUM_LEAD_TIME,
             ),
+            cooling_off: fields.duration("cooling_off", request.cooling_off, limits::COOLING_OFF),
         };
         let call = caller.write(fields.must(account)?, key, "UpdatePolicy", &request)?;
         let area = fields.must(area)?;
@@ -76,11 +76,11 @@ impl PolicyService for Edge {
             .rules(&call, &needs, |given| {
                 let changed = policy::change(&given.context, &area, given.facts.pending, &change);
                 let (policy, told) = fields.merge(changed)?;
-                let answer =
-                    api::UpdatePolicyResponse { policy: Some(convert::policy(call.account, &policy)) };
-                let told = told.map(|event| Told::Workflow(policy.clone(), event));
+                let answer = api::UpdatePolicyResponse {
+                    policy: Some(convert::policy(call.account, &policy, given.context.now)),
+                };
                 let change = RulesChange::of_policy(policy, given.context.actor.to_ref());
-                Ok((RulesChange { told: told.into_iter().collect(), ..change }, answer))
+                Ok((RulesChange { told, ..change }, answer))
             })
             .await?;
         Ok(Response::new(response))
@@ -107,8 +107,9 @@ impl PolicyService for Edge {
         fields.finish()?;
         let page = self.road.store.list_policy_revisions(call.account, &area, before, size).await;
         let page = page.map_err(Fault::Store)?;
+        let now = context.now;
         let revision = |revision: &PolicyRevision| api::PolicyRevision {
-            policy: Some(convert::policy(call.account, &revision.policy)),
+            policy: Some(convert::policy(call.account, &revision.policy, now)),
             actor: Some(super::convert::actor(&revision.by)),
         };
         Ok(Response::new(api::ListPolicyRevisionsResponse {

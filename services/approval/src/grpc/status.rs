@@ -254,6 +254,12 @@ fn refused(refusal: Refusal) -> Draft {
         Refusal::SelfApproval(id) => {
             request(Draft::new(PermissionDenied, ErrorReason::SelfApproval, text), id)
         }
+        Refusal::CoolingOff { area, until } => {
+            let until = time::text(until);
+            Draft::new(PermissionDenied, ErrorReason::CoolingOff, format!("{text} (at {until})"))
+                .with("area", area.as_str())
+                .with("until", until)
+        }
         Refusal::AuthorApproval(id) => {
             request(Draft::new(PermissionDenied, ErrorReason::AuthorApproval, text), id)
         }

@@ -286,6 +286,9 @@ async fn told(
             Told::Workflow(policy, event) => {
                 rows.extend(events::of_switch(&envelope, policy, event, id).await?);
             }
+            Told::Weakened(policy, weakened, event) => {
+                rows.extend(events::of_weakening(&envelope, policy, weakened, event, id).await?);
+            }
             Told::Invitation { invitation, token, roles } => {
                 rows.push(events::of_invitation(&envelope, invitation, token, roles, id)?);
             }

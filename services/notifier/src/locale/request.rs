@@ -78,6 +78,7 @@ fn message(topic: Topic) -> &'static str {
         Topic::Reverted => "reverted",
         // Not about requests: they have words of their own.
         Topic::Workflow => "workflow-enabled",
+        Topic::PolicyWeakened => "policy-weakened",
         Topic::Invitation => "invitation",
         Topic::Bypassed => "bypassed",
         Topic::ReviewClosed => "review-closed",

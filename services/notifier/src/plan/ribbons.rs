@@ -87,7 +87,7 @@ pub(super) fn ribbon_change(
     sequence: i64,
 ) -> Result<Option<RibbonChange>, Unusable> {
     match topic {
-        Topic::Workflow | Topic::Invitation => Ok(None),
+        Topic::Workflow | Topic::PolicyWeakened | Topic::Invitation => Ok(None),
         Topic::Commented | Topic::Reminded => request(data).map(|_| None),
         Topic::Bypassed | Topic::ReviewClosed => review_change(topic, data, recipients, sequence).map(Some),
         Topic::Submitted

@@ -80,6 +80,18 @@ fn an_approval_withdraws_from_who_gave_it() {
 }
 
 #[test]
+fn a_weaker_policy_is_told_and_can_t_be_muted() {
+    let weaker = json!({"area": "CAMPAIGNS", "weakened": [{"setting": "required_approvals", "before": "2", "after": "1"}]});
+    let data =
+        json!({"recipients": [recipient(ADA, "RECIPIENT_RIBBON_UNSPECIFIED", true)], "policy": weaker});
+    let plan = Plan::of(event("countersign.policy.weakened.v1", data)).unwrap();
+    assert_eq!((plan.mails.len(), plan.ribbons.as_ref(), plan.group), (1, None, EventGroup::RoleSeparation));
+    assert_eq!(plan.choosers(), Vec::<Uuid>::new());
+    let wrong = Plan::of(event("countersign.policy.weakened.v1", request(&[])));
+    assert!(matches!(wrong, Err(Unusable::Payload("policy"))));
+}
+
+#[test]
 fn a_workflow_event_touches_no_ribbons() {
     let data = json!({"recipients": [recipient(ADA, "RECIPIENT_RIBBON_RESULT", true)], "workflow": {"area": "CAMPAIGNS"}});
     let plan = Plan::of(event("countersign.workflow.disabled.v1", data)).unwrap();

@@ -75,6 +75,9 @@ impl Reference {
         if request.authors.contains(&by) && self.policy(request.resource).exclude_authors {
             why.insert(ErrorReason::AuthorApproval);
         }
+        if self.is_held(by, request.resource) {
+            why.insert(ErrorReason::CoolingOff);
+        }
         let assigned = request.chosen.contains(&by) && !request.lost.contains(&by);
         if !request.chosen.is_empty() && !assigned && !self.is_admin(by) {
             why.insert(ErrorReason::NotAssigned);

@@ -85,6 +85,10 @@ pub struct Policy {
     pub reminder_after: Option<i64>,
     /// In microseconds.
     pub lead_time: i64,
+    /// In microseconds.
+    pub cooling_off: i64,
+    /// Who can't use what they made weaker, and until when (POL-9).
+    pub held: BTreeMap<Who, i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +202,8 @@ impl Reference {
                 max_age: None,
                 reminder_after: None,
                 lead_time: 0,
+                cooling_off: 0,
+                held: BTreeMap::new(),
             };
             (area, policy)
         });
@@ -221,6 +227,11 @@ impl Reference {
     /// The policy that a resource is under.
     fn policy(&self, resource: usize) -> &Policy {
         &self.policies[&self.resources[resource].kind.area()]
+    }
+
+    /// Whether `by` made the policy that a resource is under weaker, and can't use that yet (POL-9).
+    fn is_held(&self, by: Who, resource: usize) -> bool {
+        self.policy(resource).held.get(&by).is_some_and(|until| *until > self.now)
     }
 
     /// Who may not decide what somebody submits and somebody wrote (REQ-5, REQ-23).

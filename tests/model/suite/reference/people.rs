@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use countersign_proto::types::ErrorReason;
 
 use super::told::Told;
-use super::{Answer, Done, HOUR, Reference, denied, refused};
+use super::{Answer, Done, HOUR, Policy, Reference, denied, refused};
 use crate::cast::{Area, RoleName, SystemRole, Who};
 use crate::command::{MemberChange, PolicyChange, RoleChange};
 
@@ -14,7 +14,7 @@ impl Reference {
         if !self.is_admin(by) {
             return denied();
         }
-        let was = self.policies[&area].enabled;
+        let was = self.policies[&area].clone();
         // Who is an approver by the role APPROVER is one while a workflow is on: told is who is one before or after.
         let before = self.told_of_switch(area);
         if let Some(policy) = self.policies.get_mut(&area) {
@@ -30,15 +30,36 @@ impl Reference {
                 PolicyChange::ReminderAfter(0) => policy.reminder_after = None,
                 PolicyChange::ReminderAfter(hours) => policy.reminder_after = Some(i64::from(hours) * HOUR),
                 PolicyChange::LeadTime(hours) => policy.lead_time = i64::from(hours) * HOUR,
+                PolicyChange::CoolingOff(hours) => policy.cooling_off = i64::from(hours) * HOUR,
             }
         }
         let enabled = self.policies[&area].enabled;
-        if was != enabled {
+        if was.enabled != enabled {
             let recipients = if enabled { self.told_of_switch(area) } else { before };
             self.told.push(Told::OfWorkflow { area, enabled, recipients });
         }
+        self.weaken(by, area, &was);
         self.settle();
         Answer::Done(Done::Changed)
+    }
+
+    /// POL-9: who made it weaker than it `was` is held, and it is told. That the workflow is off is told by itself.
+    fn weaken(&mut self, by: Who, area: Area, was: &Policy) {
+        let is = &self.policies[&area];
+        let weakened = weakened(was, is);
+        if weakened.is_empty() && was.enabled <= is.enabled {
+            return;
+        }
+        let until = self.now + was.cooling_off.max(is.cooling_off);
+        let until = was.held.get(&by).map_or(until, |earlier| until.max(*earlier));
+        let held_until = (until > self.now).then_some(until);
+        if !weakened.is_empty() {
+            let recipients = self.told_of_switch(area);
+            self.told.push(Told::OfPolicy { area, weakened, held_until, recipients });
+        }
+        if let (Some(until), Some(policy)) = (held_until, self.policies.get_mut(&area)) {
+            policy.held.insert(by, until);
+        }
     }
 
     /// None where the rules say nothing about such a change.
@@ -138,4 +159,41 @@ impl Reference {
         self.settle();
         Some(Answer::Done(Done::Changed))
     }
+}
+
+/// The settings by which a policy is weaker than it was, the workflow aside, as the contract writes them.
+fn weakened(was: &Policy, is: &Policy) -> BTreeSet<(String, String, String)> {
+    let span = |micros: i64| format!("{}s", micros / 1_000_000);
+    let age = |policy: &Policy| span(policy.max_age.unwrap_or(0));
+    let cancels = |yes: bool| if yes { "WRITERS" } else { "NOBODY" }.to_owned();
+    let longer = match (was.max_age, is.max_age) {
+        (Some(was), Some(is)) => is > was,
+        (was, is) => was.is_some() && is.is_none(),
+    };
+    let all = [
+        ("required_approvals", is.required < was.required, was.required.to_string(), is.required.to_string()),
+        (
+            "allow_self_approval",
+            is.self_approval > was.self_approval,
+            was.self_approval.to_string(),
+            is.self_approval.to_string(),
+        ),
+        (
+            "exclude_authors",
+            is.exclude_authors < was.exclude_authors,
+            was.exclude_authors.to_string(),
+            is.exclude_authors.to_string(),
+        ),
+        (
+            "cancellation",
+            is.writers_cancel > was.writers_cancel,
+            cancels(was.writers_cancel),
+            cancels(is.writers_cancel),
+        ),
+        ("request_max_age", longer, age(was), age(is)),
+        ("minimum_lead_time", is.lead_time < was.lead_time, span(was.lead_time), span(is.lead_time)),
+        ("cooling_off", is.cooling_off < was.cooling_off, span(was.cooling_off), span(is.cooling_off)),
+    ];
+    let weaker = all.into_iter().filter(|(_, weaker, ..)| *weaker);
+    weaker.map(|(setting, _, before, after)| (setting.to_owned(), before, after)).collect()
 }

@@ -36,13 +36,18 @@ impl Reference {
             return denied();
         }
         let row = row(resource.kind, resource.state, action);
-        let way = row.map_or(Way::Free, |row| self.way(by, index, row, asked));
+        let enabled = self.policy(index).enabled;
+        let way = row.map_or(Way::Free, |row| self.way(by, index, row, enabled, asked));
         let mut why = match row {
             _ if resource.pending.is_some() => locked(row, way),
             None => BTreeSet::from([ErrorReason::ActionNotAllowed]),
             Some(_) => BTreeSet::new(),
         };
         why.extend(self.objections(by, index, action, way, asked));
+        let guarded = |row| matches!(self.way(by, index, row, true, asked), Way::Gated | Way::Emergency);
+        if way == Way::Free && row.is_some_and(guarded) && self.is_held(by, index) {
+            why.insert(ErrorReason::CoolingOff);
+        }
         let (Some(row), true) = (row, why.is_empty()) else { return Answer::Refused(why) };
         if way == Way::Gated {
             self.submit(by, index, row, asked);
@@ -63,10 +68,10 @@ impl Reference {
         Answer::Done(done)
     }
 
-    fn way(&self, by: Who, index: usize, row: Row, asked: &Asked) -> Way {
+    fn way(&self, by: Who, index: usize, row: Row, enabled: bool, asked: &Asked) -> Way {
         let resource = &self.resources[index];
         let reaches_customers = launch_mode(row.action, asked).is_none_or(|mode| mode == Mode::Active);
-        if row.label.is_none() || !self.policy(index).enabled || !reaches_customers {
+        if row.label.is_none() || !enabled || !reaches_customers {
             return Way::Free;
         }
         let creator = self.members[&by].system_role == Some(SystemRole::Creator);

@@ -20,7 +20,18 @@ pub struct Recipient {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Told {
     OfResource(Entry),
-    OfWorkflow { area: Area, enabled: bool, recipients: BTreeSet<Recipient> },
+    /// The settings that are weaker, each with what it was and what it is (POL-9).
+    OfPolicy {
+        area: Area,
+        weakened: BTreeSet<(String, String, String)>,
+        held_until: Option<i64>,
+        recipients: BTreeSet<Recipient>,
+    },
+    OfWorkflow {
+        area: Area,
+        enabled: bool,
+        recipients: BTreeSet<Recipient>,
+    },
 }
 
 /// An entry of a resource's history.

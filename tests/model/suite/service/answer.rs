@@ -52,6 +52,7 @@ fn code(reason: ErrorReason) -> Code {
         Is::PermissionDenied
         | Is::SelfApproval
         | Is::AuthorApproval
+        | Is::CoolingOff
         | Is::SelfReview
         | Is::NotAssigned
         | Is::OutOfScope => Code::PermissionDenied,

@@ -35,6 +35,12 @@ impl Account<'_> {
                 assert_eq!(what, if it.enabled { "workflow.enabled" } else { "workflow.disabled" });
                 return Some(Heard::OfWorkflow { area, enabled: it.enabled, recipients });
             }
+            Payload::Policy(it) => {
+                let area = Area::ALL.into_iter().find(|area| area.name() == it.area).unwrap();
+                let weakened = it.weakened.into_iter().map(|it| (it.setting, it.before, it.after)).collect();
+                let held_until = it.cooling_off_end_time.as_ref().map(micros);
+                return Some(Heard::OfPolicy { area, weakened, held_until, recipients });
+            }
             Payload::Bypass(it) => {
                 let resource = it.resource.unwrap();
                 let (what, from) = match what {

@@ -37,6 +37,7 @@ impl Account<'_> {
             PolicyChange::MaxAge(age) => message.request_max_age = hours(age),
             PolicyChange::ReminderAfter(after) => message.reminder_after = hours(after),
             PolicyChange::LeadTime(lead) => message.minimum_lead_time = hours(lead),
+            PolicyChange::CoolingOff(time) => message.cooling_off = hours(time),
         }
         self.send(by, message, async |call| {
             PolicyServiceClient::new(self.channel()).update_policy(call).await

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use countersign_domain::{AccountId, Policy, policy::Cancellation};
+use countersign_domain::{AccountId, Policy, Timestamp, policy::Cancellation};
 use countersign_proto::approval;
 
 use super::{etag, time};
 
-/// A policy as the contract writes it.
-pub fn policy(account: AccountId, policy: &Policy) -> approval::Policy {
+/// A policy as the contract writes it, with who is held `now`.
+pub fn policy(account: AccountId, policy: &Policy, now: Timestamp) -> approval::Policy {
     approval::Policy {
         account_id: account.to_string(),
         area: policy.area.as_str().to_owned(),
@@ -25,6 +25,14 @@ pub fn policy(account: AccountId, policy: &Policy) -> approval::Policy {
         request_max_age: Some(time::duration(policy.request_max_age.unwrap_or(Duration::ZERO))),
         reminder_after: Some(time::duration(policy.reminder_after.unwrap_or(Duration::ZERO))),
         minimum_lead_time: Some(time::duration(policy.minimum_lead_time)),
+        cooling_off: Some(time::duration(policy.cooling_off)),
+        held_members: policy
+            .held_at(now)
+            .map(|held| approval::HeldMember {
+                member_id: held.member.to_string(),
+                end_time: Some(time::to_proto(held.until)),
+            })
+            .collect(),
         etag: etag(policy.version),
         update_time: policy.updated_at.map(time::to_proto),
     }
