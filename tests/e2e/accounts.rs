@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_proto::{
     access::{self, AccountState},
-    approval,
+    approval, inbox,
     types::SystemRole,
 };
 use countersign_testkit::wait_for;
@@ -160,6 +160,27 @@ async fn wait_until_running(team: &Team, campaign: &str) {
     .await;
 }
 
+/// Waits until the notifier knows whether the account is read only.
+async fn the_inbox_is(team: &Team, read_only: Option<&str>) {
+    let preference = inbox::Preference {
+        group: inbox::EventGroup::Comments.into(),
+        channel: inbox::Channel::Email.into(),
+        mode: inbox::DeliveryMode::Off.into(),
+    };
+    wait_for("the inbox to know the account's state", PATIENCE, async || {
+        let state = match team.admin.prefer(preference).await {
+            Ok(_) => None,
+            Err(refused) if reason(&refused) == "ACCOUNT_SUSPENDED" => {
+                Some(metadata(&refused)["state"].clone())
+            }
+            // Not known yet.
+            Err(_) => return None,
+        };
+        (state.as_deref() == read_only).then_some(())
+    })
+    .await;
+}
+
 /// A suspended account is frozen: reads only, and its timers wait; resumed, it goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_account_is_frozen_until_it_is_resumed() {
@@ -173,6 +194,7 @@ async fn a_suspended_account_is_frozen_until_it_is_resumed() {
     every_write_is_refused(&team, &campaign, &request, "SUSPENDED").await;
     every_read_works(&team, &campaign, &request).await;
     assert_eq!(team.admin.export().await.unwrap(), before);
+    the_inbox_is(&team, Some("SUSPENDED")).await;
 
     // Of another account a campaign starts that is due later: what is due is done in order.
     let later = scheduled(&others, Duration::from_secs(3)).await;
@@ -184,6 +206,7 @@ async fn a_suspended_account_is_frozen_until_it_is_resumed() {
     team.admin.suspend_account().await.unwrap();
     let resumed = team.admin.resume_account().await.unwrap();
     assert_eq!(resumed.state(), AccountState::Active);
+    the_inbox_is(&team, None).await;
     wait_until_running(&team, &starting).await;
     team.creator
         .cancel(approval::CancelRequest { approval_request_id: request, ..Default::default() })

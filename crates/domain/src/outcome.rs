@@ -124,6 +124,8 @@ pub enum EventKind {
     AccessChanged,
     /// Somebody is invited, or invited again.
     InvitationSent,
+    /// An account is read only, or not any more.
+    AccountStateChanged,
     /// A deleted account was erased.
     AccountErased,
 }
@@ -151,6 +153,7 @@ impl EventKind {
             Self::PolicyWeakened => "countersign.policy.weakened.v1",
             Self::AccessChanged => "countersign.access.changed.v1",
             Self::InvitationSent => "countersign.invitation.sent.v1",
+            Self::AccountStateChanged => "countersign.account.state_changed.v1",
             Self::AccountErased => "countersign.account.erased.v1",
         }
     }

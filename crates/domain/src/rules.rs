@@ -4,8 +4,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
-    Account, ActorRef, Context, Directory, Invitation, Member, MemberId, MemberState, Policies, Policy, Role,
-    RoleId, Roles, SystemRole,
+    Account, AccountState, ActorRef, Context, Directory, Invitation, Member, MemberId, MemberState, Policies,
+    Policy, Role, RoleId, Roles, SystemRole,
     access::role_approves,
     lifecycle::{Lifecycles, Registered},
     outcome::Event,
@@ -51,6 +51,8 @@ pub enum Told {
     Workflow(Policy, Event),
     /// A policy got weaker (POL-9).
     Weakened(Policy, Vec<Weakening>, Event),
+    /// The account is read only, or not any more, or whoever keeps that is told anew.
+    AccountState(AccountState),
     /// Somebody is invited; the token is for the mail alone.
     Invitation {
         /// The invitation.

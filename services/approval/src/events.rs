@@ -2,8 +2,8 @@
 //! than one names.
 
 use countersign_domain::{
-    Account, AccountId, Action, Context, EventId, Invitation, Member, MemberId, Outcome, Policy, Request,
-    RequestWrite, Resource, Review, Timestamp,
+    Account, AccountId, AccountState, Action, Context, EventId, Invitation, Member, MemberId, Outcome,
+    Policy, Request, RequestWrite, Resource, Review, Timestamp,
     account::ActorRef,
     outcome::{Event, EventKind},
     policy::Weakening,
@@ -110,6 +110,18 @@ pub async fn of_weakening(
     });
     let subject = Subject { text: policy.area.as_str().to_owned(), sequence: policy.version };
     rows(envelope, told, payload, subject, id).await
+}
+
+/// The outbox row of whether the account is read only, as it is since `version`.
+pub fn of_account_state(
+    envelope: &Envelope<'_>,
+    state: AccountState,
+    version: i64,
+    id: EventId,
+) -> Result<OutboxRow, Fault> {
+    let payload = event::event::Payload::Account(event::AccountEvent { state: state.as_str().to_owned() });
+    let told = Event { kind: EventKind::AccountStateChanged, recipients: Vec::new() };
+    row(envelope, &told, payload, Subject { text: envelope.account.id.to_string(), sequence: version }, id)
 }
 
 /// The outbox row of what `members` may see and decide from now on, in `context` after the change that made `version`.

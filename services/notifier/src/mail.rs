@@ -136,7 +136,11 @@ impl MailSettings {
             Payload::Bypass(bypass) => {
                 Some(format!("<review.{}.{member_id}@{domain}>", sanitize::token(&bypass.review_id)))
             }
-            Payload::Workflow(_) | Payload::Policy(_) | Payload::Resource(_) | Payload::Access(_) => None,
+            Payload::Workflow(_)
+            | Payload::Policy(_)
+            | Payload::Account(_)
+            | Payload::Resource(_)
+            | Payload::Access(_) => None,
         }
     }
 }

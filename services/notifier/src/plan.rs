@@ -15,8 +15,8 @@ use countersign_proto::inbox::EventGroup;
 use countersign_proto::json;
 use uuid::Uuid;
 
-use access::{ACCESS_CHANGED, access_change};
-pub use access::{Access, AccessChange, Audience, MemberChange, Scope};
+use access::{ACCESS_CHANGED, ACCOUNT_STATE_CHANGED, access_change, account_state_change};
+pub use access::{Access, AccessChange, AccountStateChange, Audience, MemberChange, Scope};
 pub(crate) use ribbons::reminds;
 use ribbons::ribbon_change;
 pub use ribbons::{NewRibbon, RibbonChange, RibbonEffect};
@@ -150,6 +150,8 @@ pub struct Plan {
     pub ribbons: Option<RibbonChange>,
     /// Who may see and decide what, if the event says so.
     pub access: Option<AccessChange>,
+    /// Whether the account is read only, if the event says so.
+    pub account_state: Option<AccountStateChange>,
     /// Whether all that is kept of the account is to go, and nothing may be kept of it again.
     pub erases: bool,
 }
@@ -189,6 +191,10 @@ impl Plan {
         if event.event_type == ACCESS_CHANGED {
             let access = Some(access_change(&data, event.sequence)?);
             return Ok(Self { access, ..Self::silent(event) });
+        }
+        if event.event_type == ACCOUNT_STATE_CHANGED {
+            let account_state = Some(account_state_change(&data, event.sequence)?);
+            return Ok(Self { account_state, ..Self::silent(event) });
         }
         if event.event_type == ACCOUNT_ERASED {
             return Ok(Self { erases: true, ..Self::silent(event) });
@@ -250,13 +256,18 @@ impl Plan {
             reminds: None,
             ribbons: None,
             access: None,
+            account_state: None,
             erases: false,
         }
     }
 
     /// Whether more than the event's id is kept of it.
     pub(crate) fn keeps(&self) -> bool {
-        !self.mails.is_empty() || !self.locales.is_empty() || self.ribbons.is_some() || self.access.is_some()
+        !self.mails.is_empty()
+            || !self.locales.is_empty()
+            || self.ribbons.is_some()
+            || self.access.is_some()
+            || self.account_state.is_some()
     }
 
     /// The members whose preferences matter to the plan.

@@ -108,7 +108,7 @@ fn every_setting_that_protects_less_is_told_with_what_it_was() {
                 assert_eq!((of, weakened.as_slice()), (&policy, &[expected][..]));
                 (event, EventKind::PolicyWeakened)
             }
-            Told::Invitation { .. } => panic!("{told:?}"),
+            Told::AccountState(_) | Told::Invitation { .. } => panic!("{told:?}"),
         };
         assert_eq!(event.kind, expected_kind, "{setting}");
         let mut asked: Vec<_> = event.recipients.iter().map(|it| (it.member_id, it.reason)).collect();

@@ -48,6 +48,7 @@ fn the_defaults_are_those_of_the_rulebook() {
 pub(super) fn kind(told: &Told) -> EventKind {
     match told {
         Told::Workflow(_, event) | Told::Weakened(_, _, event) => event.kind,
+        Told::AccountState(_) => EventKind::AccountStateChanged,
         Told::Invitation { .. } => EventKind::InvitationSent,
     }
 }

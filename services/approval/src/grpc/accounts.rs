@@ -6,7 +6,9 @@ use countersign_domain::{
     Account, AccountId, AccountState, Actor, Context, EventId, Lifecycles, Member, MemberId, MemberState,
     Policies, Refusal, Roles, RulesChange, RulesWrite, SystemRole,
     account::{Directory, Feature},
-    limits, tenancy,
+    limits,
+    rules::Told,
+    tenancy,
 };
 use countersign_proto::access as api;
 use countersign_runtime::{identity::PLATFORM, ids};
@@ -203,7 +205,8 @@ impl Edge {
             .rules(&call, &needs, |given| {
                 let touched = given.facts.members.clone();
                 let members = i32::try_from(touched.len()).unwrap_or(i32::MAX);
-                let change = RulesChange { touched, ..RulesChange::default() };
+                let told = vec![Told::AccountState(given.context.account.state)];
+                let change = RulesChange { touched, told, ..RulesChange::default() };
                 Ok((change, api::AnnounceMembersResponse { members }))
             })
             .await
@@ -219,7 +222,9 @@ impl Edge {
             .rules(call, &Needs::default(), |given| {
                 let account = decide(&given.context)?;
                 let answer = answer(convert::account(&account));
-                Ok((RulesChange::of(RulesWrite::Account(account)), answer))
+                let is_told = account.state != given.context.account.state;
+                let told = is_told.then_some(Told::AccountState(account.state)).into_iter().collect();
+                Ok((RulesChange { told, ..RulesChange::of(RulesWrite::Account(account)) }, answer))
             })
             .await
     }

@@ -289,6 +289,10 @@ async fn told(
             Told::Weakened(policy, weakened, event) => {
                 rows.extend(events::of_weakening(&envelope, policy, weakened, event, id).await?);
             }
+            Told::AccountState(state) => {
+                let version = context.account.rules_version + 1;
+                rows.push(events::of_account_state(&envelope, *state, version, id)?);
+            }
             Told::Invitation { invitation, token, roles } => {
                 rows.push(events::of_invitation(&envelope, invitation, token, roles, id)?);
             }

@@ -72,6 +72,19 @@ impl Inbox {
         Ok((viewer, access(&self.storage, viewer).await?))
     }
 
+    /// As [`viewer`](Self::viewer), of a call that changes something: not in an account that is read only.
+    async fn writer<T: Sync>(
+        &self,
+        request: &Request<T>,
+        account_id: &str,
+    ) -> Result<(Viewer, Access), Refusal> {
+        let (viewer, access) = self.viewer(request, account_id).await?;
+        match self.storage.read_only(viewer.account_id).await? {
+            Some(state) => Err(Refusal::ReadOnly(state)),
+            None => Ok((viewer, access)),
+        }
+    }
+
     fn ribbon(&self, viewer: Viewer, locale: &Locale, ribbon: StoredRibbon) -> Result<Ribbon, Refusal> {
         let kind = RibbonKind::try_from(ribbon.kind).unwrap_or_default();
         let text = locale.ribbon(RibbonFacts {
@@ -151,7 +164,7 @@ impl InboxService for Inbox {
     }
 
     async fn mark(&self, request: Request<MarkRequest>) -> Result<Response<MarkResponse>, Status> {
-        let (viewer, access) = self.viewer(&request, &request.get_ref().account_id).await?;
+        let (viewer, access) = self.writer(&request, &request.get_ref().account_id).await?;
         let (ribbon_ids, mark) = request::marks(request.get_ref())?;
         let (storage, changes, now) = (self.storage.clone(), self.changes.clone(), self.clock.now_us());
         // Also when the call ends before (SEC-12).
@@ -191,7 +204,7 @@ impl InboxService for Inbox {
         &self,
         request: Request<UpdatePreferencesRequest>,
     ) -> Result<Response<UpdatePreferencesResponse>, Status> {
-        let (viewer, _) = self.viewer(&request, &request.get_ref().account_id).await?;
+        let (viewer, _) = self.writer(&request, &request.get_ref().account_id).await?;
         let change = Change::read(request.get_ref())?;
         let Viewer { account_id, member_id } = viewer;
         let (storage, now) = (self.storage.clone(), self.clock.now_us());

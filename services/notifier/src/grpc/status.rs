@@ -33,6 +33,9 @@ pub(super) enum Refusal {
     /// The caller is unknown in the account, or has lost access to it: which of the two is none of their business (ACC-16).
     #[error("the caller may not act in this account")]
     NoAccess,
+    /// The account is suspended or deleted: nothing in it changes.
+    #[error("the account is {}: nothing in it can be changed", .0.to_lowercase())]
+    ReadOnly(String),
     /// The preferences are at another version than the one that the change was made from.
     #[error("the etag is stale: it is {0} now")]
     EtagMismatch(i64),
@@ -76,6 +79,13 @@ impl From<Refusal> for Status {
                     metadata.map(|(key, value)| (key.to_owned(), value.to_owned())),
                 );
                 Status::with_error_details(Code::PermissionDenied, message, details)
+            }
+            Refusal::ReadOnly(state) => {
+                // As the approval service says it.
+                let metadata = [("state".to_owned(), state)];
+                let mut details = ErrorDetails::new();
+                details.set_error_info(reason::name(ErrorReason::AccountSuspended), reason::DOMAIN, metadata);
+                Status::with_error_details(Code::FailedPrecondition, message, details)
             }
             Refusal::EtagMismatch(current) => {
                 let metadata = [("etag".to_owned(), current.to_string())];
@@ -175,6 +185,14 @@ mod tests {
         assert_eq!((code, reason.as_str()), (Code::Aborted, "ETAG_MISMATCH"));
         assert_eq!(message, "the etag is stale: it is 8 now");
         assert_eq!(details.error_info().unwrap().metadata["etag"], "8");
+    }
+
+    #[test]
+    fn a_read_only_account_is_worded_as_the_approval_service_does() {
+        let (code, message, reason, details) = made(Refusal::ReadOnly("SUSPENDED".to_owned()));
+        assert_eq!((code, reason.as_str()), (Code::FailedPrecondition, "ACCOUNT_SUSPENDED"));
+        assert_eq!(message, "the account is suspended: nothing in it can be changed");
+        assert_eq!(details.error_info().unwrap().metadata["state"], "SUSPENDED");
     }
 
     #[test]

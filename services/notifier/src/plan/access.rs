@@ -11,6 +11,18 @@ use super::{Unusable, id};
 /// The type of the events that say who may see and decide what. Nobody is told of them.
 pub(super) const ACCESS_CHANGED: &str = "countersign.access.changed.v1";
 
+/// The type of the events that say whether an account is read only. Nobody is told of them.
+pub(super) const ACCOUNT_STATE_CHANGED: &str = "countersign.account.state_changed.v1";
+
+/// Whether an account is read only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountStateChange {
+    /// The account's rules version: of two events the one with the higher holds.
+    pub version: i64,
+    /// ACTIVE, SUSPENDED or DELETED.
+    pub state: String,
+}
+
 /// What some members of an account may see and decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessChange {
@@ -89,6 +101,20 @@ pub(super) fn audience(resource: &ResourceSnapshot) -> Audience {
             (property.clone(), values)
         })
         .collect()
+}
+
+pub(super) fn account_state_change(
+    data: &event::Event,
+    version: i64,
+) -> Result<AccountStateChange, Unusable> {
+    match &data.payload {
+        Some(Payload::Account(account))
+            if ["ACTIVE", "SUSPENDED", "DELETED"].contains(&account.state.as_str()) =>
+        {
+            Ok(AccountStateChange { version, state: account.state.clone() })
+        }
+        _ => Err(Unusable::Payload("account")),
+    }
 }
 
 pub(super) fn access_change(data: &event::Event, sequence: i64) -> Result<AccessChange, Unusable> {

@@ -11,7 +11,7 @@ use super::{Storage, StorageError, failed, statement};
 
 /// What is deleted beside deliveries, in this order: ribbons after their marks, which would else go with them however many
 /// they are. Beside each table what follows the account in its key, so that the key's index is read and not the table.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("ribbon_marks", "ribbon_id, viewer_id"),
     ("ribbons", "ribbon_id"),
     ("ribbon_withdrawals", "resource_id, approval_request_id, member_id"),
@@ -22,6 +22,7 @@ const TABLES: [(&str, &str); 10] = [
     ("open_digests", "member_id"),
     ("digest_items", "member_id, reminder_id"),
     ("closed_reviews", "review_id"),
+    ("account_states", "state"),
 ];
 
 /// Rows that somebody else holds are passed over instead of waited for, so that no two can wait for each other; a later step

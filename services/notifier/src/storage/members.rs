@@ -30,6 +30,15 @@ impl Storage {
         transaction.query_one_raw(known).await?.as_ref().map(access).transpose()
     }
 
+    /// The state of an account in which nothing can be changed; none of one that is active, as is one of which none was told.
+    pub async fn read_only(&self, account_id: Uuid) -> Result<Option<String>, StorageError> {
+        let what = "read whether an account is active";
+        let sql = "SELECT state FROM account_states WHERE account_id = $1 AND state <> 'ACTIVE'";
+        let one = statement(&self.read, sql, [account_id.into()]);
+        let row = self.read.query_one_raw(one).await.map_err(failed(what))?;
+        row.map(|row| row.try_get("", "state")).transpose().map_err(failed(what))
+    }
+
     /// The member's language, if an event has told it.
     pub async fn locale(&self, account_id: Uuid, member_id: Uuid) -> Result<Option<String>, StorageError> {
         let what = "read a member's language";

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::members::{audience_text, list_text};
 use super::{Storage, StorageError, failed, statement};
 use crate::mail::message_id;
-use crate::plan::{MemberChange, NewRibbon, Plan, RibbonChange, RibbonEffect};
+use crate::plan::{AccountStateChange, MemberChange, NewRibbon, Plan, RibbonChange, RibbonEffect};
 
 /// What became of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +107,10 @@ impl Storage {
                 postgres::access(transaction, plan, change).await?;
             }
         }
+        if let Some(AccountStateChange { version, state }) = &plan.account_state {
+            let values = [plan.account_id.into(), state.clone().into(), (*version).into()];
+            transaction.execute_raw(statement(transaction, ACCOUNT_STATE, values)).await?;
+        }
         let preferred = self.preferred(transaction, plan, postage).await?;
         let plan = preferred.as_ref().unwrap_or(plan);
         let write = self.review(transaction, plan, taken.write(plan)).await?;
@@ -177,6 +181,11 @@ const CLOSE: &str =
 const UNASK: &str = "DELETE FROM ribbons WHERE account_id = $1 AND resource_id = $2 AND review_id = $3";
 
 const FORGET: &str = "UPDATE events SET data = NULL WHERE account_id = $1 AND event_id = $2";
+
+/// The newest holds, in whichever order they come.
+const ACCOUNT_STATE: &str = "INSERT INTO account_states AS held (account_id, state, version) VALUES ($1, $2, $3) \
+     ON CONFLICT (account_id) DO UPDATE SET state = excluded.state, version = excluded.version \
+     WHERE held.version < excluded.version";
 
 /// What the account still has is removed in time; that it is erased holds at once.
 const ERASURE: &str =

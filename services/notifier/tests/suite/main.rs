@@ -18,6 +18,7 @@ mod locales;
 mod migrations;
 mod preferences;
 mod purge;
+mod read_only;
 mod recording;
 mod ribbons;
 mod sealing;

@@ -50,7 +50,7 @@ impl Account<'_> {
                 };
                 (resource, (what.to_owned(), it.action, from, None))
             }
-            Payload::Access(_) => return None,
+            Payload::Access(_) | Payload::Account(_) => return None,
             Payload::Invitation(_) => panic!("an event that no command makes: {event:?}"),
         };
         let (what, action, from, request) = entry;
