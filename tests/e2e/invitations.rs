@@ -324,3 +324,32 @@ async fn what_changed_since_the_invitation_counts() {
     switch(true).await;
     admin.accept(&token).await.unwrap();
 }
+
+/// A stranger's mailbox is nobody's to fill, and sending again disturbs no decision.
+///
+/// Proves ACC-14.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_is_mailed_few_invitations() {
+    let system = System::standalone().await;
+    let team = Team::new(&system).await;
+    let invited = team.admin.invite(creator("stranger@example.com")).await.unwrap();
+    let before = team.admin.get_account().await.unwrap().etag;
+    let mut sent = 1;
+    let refused = loop {
+        match team.admin.resend(&invited.invitation_id).await {
+            Ok(_) => sent += 1,
+            Err(refused) => break refused,
+        }
+    };
+    // Twice as many where the clock's hour ended meanwhile.
+    assert!((5..=10).contains(&sent), "{sent}");
+    assert_eq!((refused.code(), reason(&refused).as_str()), (Code::ResourceExhausted, "INVITATION_LIMIT"));
+    assert_eq!((&*metadata(&refused)["per"], &*metadata(&refused)["limit"]), ("address", "5"));
+    assert_eq!(team.admin.get_account().await.unwrap().etag, before, "sending again changed the rules");
+    // Nor by withdrawing it and inviting anew, whoever does.
+    team.admin.withdraw(&invited.invitation_id).await.unwrap();
+    let anew = team.approver.invite(creator("Stranger@example.com")).await.unwrap_err();
+    assert_eq!(reason(&anew), "INVITATION_LIMIT");
+    team.approver.invite(creator("another@example.com")).await.unwrap();
+    assert_eq!(tokens_of(&system, &team.account, "stranger@example.com", sent).await.len(), sent);
+}

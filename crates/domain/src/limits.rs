@@ -55,6 +55,10 @@ pub const POINTER: usize = 256;
 pub const DOCUMENT_MEMBERS: usize = 2_000;
 /// How long an invitation can be accepted.
 pub const INVITATION_AGE: Duration = Duration::from_hours(7 * 24);
+/// How many mails with an invitation one address gets from an account in an hour of the clock: sent again, or withdrawn and made anew.
+pub const INVITATION_MAILS_TO_ONE: u32 = 5;
+/// How many an account sends in an hour of the clock, to whomever.
+pub const INVITATION_MAILS: u32 = 500;
 /// How long the deletion of an account can be taken back.
 pub const DELETION_GRACE: std::ops::RangeInclusive<Duration> =
     Duration::from_hours(1)..=Duration::from_hours(90 * 24);

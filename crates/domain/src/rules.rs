@@ -7,6 +7,7 @@ use crate::{
     Account, AccountState, ActorRef, Context, Directory, Invitation, Member, MemberId, MemberState, Policies,
     Policy, Role, RoleId, Roles, SystemRole,
     access::role_approves,
+    invitation::InvitationState,
     lifecycle::{Lifecycles, Registered},
     outcome::Event,
     policy::Weakening,
@@ -103,6 +104,14 @@ impl RulesChange {
     /// Whether it changes nothing and tells nothing.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty() && self.touched.is_empty() && self.told.is_empty()
+    }
+
+    /// Whether decisions rely on none of it: an invitation that is only sent again gives nobody anything.
+    pub fn leaves_the_rules(&self) -> bool {
+        let is_sent_again = |write: &RulesWrite| {
+            matches!(write, RulesWrite::UpdateInvitation(Invitation { state: InvitationState::Pending, .. }))
+        };
+        self.touched.is_empty() && !self.writes.is_empty() && self.writes.iter().all(is_sent_again)
     }
 
     /// One write that touches nobody's access.

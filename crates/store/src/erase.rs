@@ -19,9 +19,10 @@ use crate::{
 /// What is deleted, row by row: what refers to something before what it refers to, so that no request is ever without its
 /// resource. Beside each table what follows the account in its key: in that order the key's index is read, and not the table,
 /// however few of its rows are the account's.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("idempotency", "actor"),
     ("invitations", "invitation_id"),
+    ("invitation_mails", "address_key"),
     ("sweeps", "rules_version"),
     ("request_approvers", "request_id"),
     ("decisions", "request_id"),

@@ -37,7 +37,9 @@ mod snapshot;
 mod store;
 
 pub use account_history::AccountHistoryFilter;
-pub use commit::{AccountCreation, Commit, Committed, Concerned, Duplicate, Record, RulesCommit, Settled};
+pub use commit::{
+    AccountCreation, Commit, Committed, Concerned, Duplicate, MailLimit, Record, RulesCommit, Settled,
+};
 pub use due::Due;
 pub use erase::Erased;
 pub use error::{Corruption, StoreError};

@@ -2,7 +2,7 @@
 
 use countersign_domain::{Kind, Refusal, ResourceId, Timestamp, Violation};
 use countersign_runtime::identity::AuthError;
-use countersign_store::StoreError;
+use countersign_store::{MailLimit, StoreError};
 use uuid::Uuid;
 
 /// Why a call fails.
@@ -41,6 +41,14 @@ pub enum Fault {
         kind: Kind,
         /// Its id.
         id: ResourceId,
+    },
+    /// An invitation would be one mail too many in this hour.
+    #[error("too many mails with invitations in this hour")]
+    TooManyMails {
+        /// Which limit.
+        limit: MailLimit,
+        /// From when on there is room again.
+        until: Timestamp,
     },
     /// A cursor is none of this account's, or lies ahead of all that happened.
     #[error("the cursor is none of this account's")]

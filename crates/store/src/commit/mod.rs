@@ -46,8 +46,19 @@ pub enum Committed {
     Replay(IdempotencyRecord),
     /// Another row has the name that the new one wants, and nothing was written.
     Duplicate(Duplicate),
+    /// An invitation would be one mail too many, and nothing was written.
+    TooManyMails(MailLimit),
     /// So many requests of the area are pending, and nothing was written: only for a policy that must not change then.
     StillPending(u64),
+}
+
+/// A limit of the mails with invitations that an account sends in an hour of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailLimit {
+    /// To one address.
+    Address,
+    /// To all together.
+    Account,
 }
 
 /// Which name is taken.
@@ -100,16 +111,16 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         match tried {
             Tried::Done => Ok(Committed::Done),
-            Tried::Duplicate(_) | Tried::Conflict => {
+            Tried::Duplicate(_) | Tried::TooManyMails(_) | Tried::Conflict => {
                 if let Some(record) = idempotency
                     && let Some(first) = self.replay(&record.key).await?
                 {
                     return Ok(Committed::Replay(first));
                 }
-                Ok(if let Tried::Duplicate(which) = tried {
-                    Committed::Duplicate(which)
-                } else {
-                    Committed::Conflict
+                Ok(match tried {
+                    Tried::Duplicate(which) => Committed::Duplicate(which),
+                    Tried::TooManyMails(limit) => Committed::TooManyMails(limit),
+                    Tried::Done | Tried::Conflict => Committed::Conflict,
                 })
             }
         }
@@ -123,6 +134,7 @@ pub(crate) enum Tried {
     /// A guard did not hold, or the idempotency key exists.
     Conflict,
     Duplicate(Duplicate),
+    TooManyMails(MailLimit),
 }
 
 /// The rows of an outcome.

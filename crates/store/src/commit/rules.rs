@@ -66,6 +66,10 @@ pub struct RulesCommit {
     /// Refuses the change while requests of this area are pending: a workflow is not switched on again before all that it had
     /// is reverted (POL-2). It is checked under the account's lock.
     pub only_without_pending: Option<Area>,
+    /// The addresses that an invitation is mailed to: refused beyond the limits of an hour.
+    pub posted: Vec<String>,
+    /// Whether decisions rely on none of it, so that `rules_version` stays and only guards it.
+    pub leaves_the_rules: bool,
     /// What a repeated call is answered (REQ-18).
     pub idempotency: Option<IdempotencyRecord>,
 }
@@ -130,11 +134,18 @@ impl Store {
             sweep,
             outbox,
             only_without_pending,
+            posted,
+            leaves_the_rules,
             idempotency,
         } = commit;
         let transaction = self.begin().await.map_err(failed(WHAT))?;
         let mut steps = Steps::new(&transaction, account_id);
-        steps.count_up(rules_version).await?;
+        if leaves_the_rules {
+            steps.hold(rules_version).await?;
+        } else {
+            steps.count_up(rules_version).await?;
+        }
+        steps.post(&posted, record.at).await?;
         if let (Tried::Done, Some(area)) = (steps.tried, &only_without_pending) {
             let pending = count_pending_on(&*transaction, account_id, area).await?;
             if pending > 0 {

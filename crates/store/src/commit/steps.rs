@@ -2,7 +2,7 @@
 
 use countersign_domain::{
     Account, AccountId, Invitation, InvitationId, Member, MemberId, Policy, Role, RoleId, RulesWrite,
-    history::account, text,
+    Timestamp, history::account, invitation::TokenHash, limits, text,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
@@ -10,7 +10,8 @@ use sea_orm::{
 };
 
 use super::{
-    Commit, Rows, Table, Tried, insert, members as batch, postgres, record, refused, rules::Record, sqlite,
+    Commit, MailLimit, Rows, Table, Tried, insert, members as batch, postgres, record, refused,
+    rules::Record, sqlite,
 };
 use crate::{
     IdempotencyRecord, OutboxRow, StoreError,
@@ -51,6 +52,45 @@ impl<'a> Steps<'a> {
         let counted =
             count_up(self.transaction, self.account, "rules_version = $2", rules_version.into()).await;
         self.hit(counted.map(|version| u64::from(version.is_some())), Table::Other)
+    }
+
+    /// The guard of what decisions don't rely on: the version stays.
+    pub(super) async fn hold(&mut self, rules_version: i64) -> Result<(), StoreError> {
+        let held = lock(self.transaction, self.account, "rules_version = $2", rules_version.into(), 0).await;
+        self.hit(held.map(|version| u64::from(version.is_some())), Table::Other)
+    }
+
+    /// Counts the mails to these addresses, under the account's lock, and forgets the hours before.
+    pub(super) async fn post(&mut self, addresses: &[String], at: Timestamp) -> Result<(), StoreError> {
+        const HOUR_US: i64 = 60 * 60 * 1_000_000;
+        const FORGET: &str = "DELETE FROM invitation_mails WHERE account_id = $1 AND hour_us < $2";
+        const COUNT: &str = "INSERT INTO invitation_mails AS held (account_id, address_key, hour_us, sent) \
+             VALUES ($1, $2, $3, 1) ON CONFLICT (account_id, address_key, hour_us) \
+             DO UPDATE SET sent = held.sent + 1 WHERE held.sent < $4";
+        let what = "count mails with invitations";
+        let hour_us = at.0 - at.0.rem_euclid(HOUR_US);
+        for address in addresses {
+            if self.tried != Tried::Done {
+                return Ok(());
+            }
+            let forget = vec![self.account.0.into(), hour_us.into()];
+            let forget = self.transaction.execute_raw(statement(self.transaction, FORGET, forget)).await;
+            forget.map_err(failed(what))?;
+            // No address is kept: only whether it is the same one.
+            let key = TokenHash::of(&text::key(address)).as_str().to_owned();
+            for (key, most, limit) in [
+                (key, limits::INVITATION_MAILS_TO_ONE, MailLimit::Address),
+                (String::new(), limits::INVITATION_MAILS, MailLimit::Account),
+            ] {
+                let values = vec![self.account.0.into(), key.into(), hour_us.into(), most.into()];
+                let done = self.transaction.execute_raw(statement(self.transaction, COUNT, values)).await;
+                if done.map_err(failed(what))?.rows_affected() == 0 {
+                    self.tried = Tried::TooManyMails(limit);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A new account.
@@ -309,6 +349,17 @@ pub(crate) async fn count_up(
     condition: &str,
     value: Value,
 ) -> Result<Option<i64>, DbErr> {
+    lock(transaction, account, condition, value, 1).await
+}
+
+/// As [`count_up`], by `steps`.
+async fn lock(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    condition: &str,
+    value: Value,
+    steps: u8,
+) -> Result<Option<i64>, DbErr> {
     let mut values: Vec<Value> = vec![account.0.into(), value];
     let lock = if transaction.get_database_backend() == DbBackend::Postgres {
         values.push(postgres::rules_lock(account.0).into());
@@ -317,7 +368,7 @@ pub(crate) async fn count_up(
         ""
     };
     let sql = format!(
-        "UPDATE accounts SET rules_version = rules_version + 1 \
+        "UPDATE accounts SET rules_version = rules_version + {steps} \
          WHERE account_id = $1 AND {condition}{lock} RETURNING rules_version"
     );
     let row = transaction.query_one_raw(statement(transaction, &sql, values)).await?;

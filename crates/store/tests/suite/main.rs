@@ -12,6 +12,7 @@ mod errors;
 mod feed;
 mod history;
 mod idempotency;
+mod invitation_mails;
 mod lifecycles;
 mod lists;
 mod outbox;

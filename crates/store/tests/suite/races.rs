@@ -111,6 +111,8 @@ async fn revoke(store: &Store, member: &Member, rules_version: i64) -> Committed
         sweep: false,
         outbox: vec![],
         only_without_pending: None,
+        posted: vec![],
+        leaves_the_rules: false,
         idempotency: None,
     };
     store.commit_rules(commit).await.unwrap()

@@ -127,6 +127,8 @@ impl World {
             sweep: false,
             outbox: vec![],
             only_without_pending: None,
+            posted: vec![],
+            leaves_the_rules: false,
             idempotency: None,
         }
     }

@@ -78,9 +78,10 @@ impl Edge {
             Committed::Duplicate(Duplicate::AccountId) => {
                 Err(Fault::Taken { what: "this account_id".into(), kind: "account" })
             }
-            Committed::Duplicate(_) | Committed::Conflict | Committed::StillPending(_) => {
-                Err(Fault::Contended)
-            }
+            Committed::Duplicate(_)
+            | Committed::TooManyMails(_)
+            | Committed::Conflict
+            | Committed::StillPending(_) => Err(Fault::Contended),
         }
     }
 

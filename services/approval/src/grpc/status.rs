@@ -4,12 +4,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use countersign_domain::{
-    Action, Refusal, RequestId, SystemRole, Violation,
+    Action, Refusal, RequestId, SystemRole, Timestamp, Violation, limits,
     refusal::{Missing, Permission},
 };
 use countersign_proto::{reason, types::ErrorReason};
 use countersign_runtime::{ids, telemetry};
-use countersign_store::StoreError;
+use countersign_store::{MailLimit, StoreError};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -122,6 +122,7 @@ impl From<Fault> for Status {
                 "the reader is too slow: go on from the cursor",
             )
             .with("resume_cursor", cursor),
+            Fault::TooManyMails { limit, until } => too_many_mails(limit, until),
             Fault::Stopping => busy(Code::Unavailable, "the service stops before all was sent; try again"),
             Fault::Contended => busy(Code::Aborted, "others keep changing the same thing; try again"),
             Fault::Store(StoreError::PoolTimeout { .. }) => {
@@ -142,6 +143,20 @@ impl From<Fault> for Status {
         };
         draft.finish()
     }
+}
+
+fn too_many_mails(limit: MailLimit, until: Timestamp) -> Draft {
+    let (per, most, whom) = match limit {
+        MailLimit::Address => ("address", limits::INVITATION_MAILS_TO_ONE, "this address was sent"),
+        MailLimit::Account => ("account", limits::INVITATION_MAILS, "this account has sent"),
+    };
+    let until = time::text(until);
+    let message =
+        format!("{whom} {most} invitations in this hour, the most that there can be; go on at {until}");
+    Draft::new(Code::ResourceExhausted, ErrorReason::InvitationLimit, message)
+        .with("per", per)
+        .with("limit", most.to_string())
+        .with("until", until)
 }
 
 fn busy(code: Code, message: &str) -> Draft {

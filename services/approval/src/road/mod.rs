@@ -152,7 +152,9 @@ impl Road {
             let (kind, external_id) = (outcome.resource.kind.clone(), outcome.resource.external_id.clone());
             match self.commit(call, &snapshot, outcome, self.record(call, &response)).await? {
                 Committed::Done => return Ok(response),
-                Committed::Conflict | Committed::StillPending(_) => self.metrics.lost(),
+                Committed::Conflict | Committed::StillPending(_) | Committed::TooManyMails(_) => {
+                    self.metrics.lost();
+                }
                 Committed::Replay(record) => {
                     if let Some(response) = replay(call, Some(&record))? {
                         return self.again(call, response).await;

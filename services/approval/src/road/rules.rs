@@ -6,7 +6,7 @@
 
 use countersign_domain::{
     AccountId, Actor, Area, Context, EventId, Invitation, InvitationId, Member, MemberId, RoleId,
-    RulesChange,
+    RulesChange, Timestamp,
     history::{HistoryEvent, account},
     invitation::TokenHash,
     loss,
@@ -141,6 +141,9 @@ impl Road {
                         return Ok(response);
                     }
                 }
+                Committed::TooManyMails(limit) => {
+                    return Err(Fault::TooManyMails { limit, until: next_hour(context.now) });
+                }
                 Committed::Duplicate(which) => return Err(taken(which)),
             }
         }
@@ -250,7 +253,13 @@ impl Road {
             }
         }
         let outbox = told(call, context, &rules, &change).await?;
+        let posted = change.told.iter().filter_map(|told| match told {
+            Told::Invitation { invitation, .. } => Some(invitation.email.clone()),
+            Told::Workflow(..) | Told::Weakened(..) | Told::AccountState(_) => None,
+        });
         Ok(RulesCommit {
+            posted: posted.collect(),
+            leaves_the_rules: change.leaves_the_rules(),
             account_id: call.account,
             rules_version: context.account.rules_version,
             only_without_pending: switched_on(context, &change),
@@ -305,6 +314,12 @@ async fn told(
         rows.push(events::of_access(&envelope, &after, members, version, EventId(ids::new_id()))?);
     }
     Ok(rows)
+}
+
+/// When the next hour of the clock begins.
+fn next_hour(now: Timestamp) -> Timestamp {
+    const HOUR_US: i64 = 60 * 60 * 1_000_000;
+    Timestamp(now.0 - now.0.rem_euclid(HOUR_US) + HOUR_US)
 }
 
 /// The area whose workflow the change switches on: only while nothing there is still to be reverted (POL-2).

@@ -118,6 +118,8 @@ impl World {
             sweep: false,
             outbox: vec![],
             only_without_pending: None,
+            posted: vec![],
+            leaves_the_rules: false,
             idempotency: None,
         };
         assert_eq!(road.store.commit_rules(commit).await.unwrap(), Committed::Done);
