@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lifecycle::rows;
 use super::{Actor, Reference};
-use crate::cast::{Mode, Who};
+use crate::cast::{Area, Mode, Who};
 
 /// A resource as its readers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,31 @@ impl Reference {
             ended: it.ended,
             winner: it.winner.unwrap_or_default().to_owned(),
         }
+    }
+
+    /// The requests that a member finds listed, newest first; none: they may see no kind of resource (ACC-16).
+    pub fn listed(&self, who: Who, waiting: bool) -> Option<Vec<usize>> {
+        if Area::ALL.iter().all(|area| !self.rights(who, *area).read) {
+            return None;
+        }
+        let is_listed = |number: &usize| {
+            let resource = &self.resources[self.requests[*number].resource];
+            self.rights_on(who, resource).read && (!waiting || self.waits_for(who, *number))
+        };
+        Some((0..self.requests.len()).rev().filter(is_listed).collect())
+    }
+
+    /// Whether a request waits for a member's decision (REQ-19): they were chosen, or nobody was and they may decide it.
+    fn waits_for(&self, who: Who, number: usize) -> bool {
+        let request = &self.requests[number];
+        let approves = self.rights_on(who, &self.resources[request.resource]).approve;
+        let is_asked = if request.chosen.is_empty() {
+            !self.excluded(request.resource, request.submitter, &request.authors).contains(&who)
+        } else {
+            request.chosen.contains(&who) && !request.lost.contains(&who)
+        };
+        let has_decided = request.decisions.iter().any(|(by, _)| *by == who);
+        request.state == "PENDING" && approves && is_asked && !has_decided
     }
 
     /// The ribbons of a member; none where they are refused (ACC-9).

@@ -77,6 +77,39 @@ impl Account<'_> {
         requests.into_iter().map(|request| self.seen_request(request)).collect()
     }
 
+    /// The requests that `by` finds in a list, newest first; none: they may not list any. Pages are full up to the last one, so that
+    /// their length tells nothing of what is hidden (ACC-16).
+    pub async fn listed(&self, by: Who, waiting: bool) -> Option<Vec<usize>> {
+        const SIZE: i32 = 3;
+        let mut service = ApprovalServiceClient::new(self.channel());
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let message = ListApprovalRequestsRequest {
+                account_id: self.id.clone(),
+                page_size: SIZE,
+                page_token: token,
+                waiting_for_me: waiting,
+                ..Default::default()
+            };
+            let page = match service.list_approval_requests(self.by(by, message)).await {
+                Ok(page) => page.into_inner(),
+                Err(refused) => {
+                    assert_eq!(refused.code(), Code::PermissionDenied, "{refused:?}");
+                    return None;
+                }
+            };
+            let size = page.approval_requests.len();
+            found.extend(page.approval_requests.iter().map(|it| {
+                self.request_number(&it.approval_request_id).expect("a request that nobody was told of")
+            }));
+            if page.next_page_token.is_empty() {
+                return Some(found);
+            }
+            assert_eq!(i32::try_from(size).unwrap(), SIZE, "a page of {by:?} is short before the list ends");
+            token = page.next_page_token;
+        }
+    }
+
     pub async fn request_view(&self, by: Who, number: usize) -> RequestView {
         let message = GetApprovalRequestRequest {
             account_id: self.id.clone(),

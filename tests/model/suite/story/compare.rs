@@ -49,8 +49,21 @@ impl Telling<'_> {
             (0..self.reference.requests.len()).map(|it| self.reference.request_view(it, digest)).collect();
         same("requests", &expected, &requests)?;
         self.compare_resources((0..self.reference.resources.len()).collect()).await?;
+        self.compare_lists().await?;
         self.ribbons.clear();
         self.compare_ribbons().await
+    }
+
+    /// Compares what each member finds listed, in pages that are full up to the last one (ACC-16), and what waits for them.
+    async fn compare_lists(&self) -> Compared {
+        for who in Who::MEMBERS {
+            for waiting in [false, true] {
+                let expected = self.reference.listed(who, waiting);
+                let seen = self.account.listed(who, waiting).await;
+                same(&format!("the requests listed for {who:?} (waiting: {waiting})"), &expected, &seen)?;
+            }
+        }
+        Ok(())
     }
 
     /// Who sees everything.
