@@ -34,7 +34,9 @@ async fn killed_at_any_moment_it_goes_on(db: TestDatabase) {
         ("COUNTERSIGN_EXCHANGE", exchange.as_str()),
         ("COUNTERSIGN_QUEUE", queue.as_str()),
         ("COUNTERSIGN_SMTP_URL", smtp.as_str()),
-        ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "1"),
+        // On a busy machine an answer takes longer than a short time-out, and each failure would double the pause.
+        ("COUNTERSIGN_SMTP_TIMEOUT_SECONDS", "20"),
+        ("COUNTERSIGN_MAIL_RETRY_SECONDS", "1"),
         ("COUNTERSIGN_REMINDER_DIGEST", "2s"),
         ("COUNTERSIGN_MAIL_FROM", "countersign@countersign.example"),
         ("COUNTERSIGN_REVIEW_URL_TEMPLATE", "https://app.example/{approval_request_id}"),
