@@ -30,6 +30,8 @@ async fn cut_connections_lose_nothing() {
                 .await;
             assert_eq!(handler.distinct(), 200 * round);
         }
+        // What was not confirmed before a cut was sent again, and comes twice.
+        wait_for("what was sent twice", async || scene.ready(&scene.config.queue).await == 0).await;
         consumer.stop().await;
         assert_eq!(scene.ready(&scene.config.queue).await, 0);
     })
