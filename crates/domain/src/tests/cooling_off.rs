@@ -99,7 +99,7 @@ fn every_setting_that_protects_less_is_told_with_what_it_was() {
         let world = after(World::new(), Who::Admin, &strong);
         let (policy, told) = changed(&world, Who::Admin, &weak);
         let expected = Weakening { setting, before: before.into(), after: to.into() };
-        assert_eq!(weakenings(&world.campaigns, &policy), [expected.clone()]);
+        assert_eq!(weakenings(&world.campaigns, &policy), std::slice::from_ref(&expected));
         assert_eq!(weakenings(&policy, &world.campaigns), [], "{setting} the other way round is stronger");
         let [told] = told.as_slice() else { panic!("{told:?}") };
         let (event, expected_kind) = match told {

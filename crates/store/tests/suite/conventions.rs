@@ -69,6 +69,7 @@ async fn every_key_starts_with_the_account(db: TestDatabase) {
             "decisions",
             "history",
             "idempotency",
+            "invitation_mails",
             "invitations",
             "lifecycle_retirements",
             "lifecycles",
@@ -136,7 +137,7 @@ async fn foreign_keys_are_indexed(db: TestDatabase) {
              ON k.id = key.id AND k.\"from\" = c.name WHERE c.seqno < key.width))",
         )
     };
-    assert_eq!(number(&raw, keys).await, 9);
+    assert_eq!(number(&raw, keys).await, 10);
     assert_eq!(number(&raw, unindexed).await, 0);
 }
 

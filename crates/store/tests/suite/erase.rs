@@ -17,7 +17,7 @@ both_databases! {
     erasing_is_taken_up_again,
 }
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "accounts",
     "members",
     "policies",
@@ -31,6 +31,7 @@ const TABLES: [&str; 15] = [
     "roles",
     "member_roles",
     "invitations",
+    "invitation_mails",
     "sweeps",
     "seaql_migrations",
 ];
@@ -77,6 +78,7 @@ async fn fill(world: &mut World) {
     let invited = invitation(&world.account, &world.admin, "new@example.com");
     let commit = RulesCommit {
         sweep: true,
+        posted: vec!["new@example.com".into()],
         ..world.change(vec![
             RulesWrite::InsertRole(held),
             RulesWrite::InsertMember(holder.clone()),

@@ -27,6 +27,7 @@ INSERT INTO member_roles SELECT m.account_id, m.member_id, r.role_id
     FROM members AS m JOIN roles AS r ON r.account_id = m.account_id WHERE r.name = 'r';
 INSERT INTO invitations SELECT account_id, gen_random_uuid(), 'e', 'e', 'en', 'MEMBER', '[]', false, gen_random_uuid()::text,
     'PENDING', NULL, NULL, 'n', NULL, 0, 0, 1 FROM accounts WHERE name = 'a';
+INSERT INTO invitation_mails SELECT account_id, 'k', hour, 1 FROM accounts, generate_series(1, 3) AS hour;
 INSERT INTO sweeps SELECT account_id, 1, NULL, 1000 FROM accounts WHERE name = 'a';
 INSERT INTO policies SELECT account_id, area, true, 1, false, false, 'NOBODY', NULL, 0, 1, 0
     FROM accounts, unnest(ARRAY['CAMPAIGNS', 'PRODUCT_EXPERIENCES']) AS area;
@@ -225,6 +226,7 @@ async fn no_table_is_read_through() {
     let joining = member(&world.account, SystemRole::Approver);
     let join = RulesCommit {
         sweep: true,
+        posted: vec!["new@example.com".into()],
         ..world.change(vec![
             RulesWrite::UpdateRole(Role { version: 2, ..held.clone() }),
             RulesWrite::UpdateMember(Member { version: 2, roles: vec![], ..holder.clone() }),

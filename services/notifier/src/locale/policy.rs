@@ -52,8 +52,10 @@ fn span(locale: &Locale, setting: &str, seconds: u64) -> Result<String, Template
         return locale.plain("span-never");
     }
     let units = [(24 * 60 * 60, "days"), (60 * 60, "hours"), (60, "minutes"), (1, "seconds")];
-    let (unit, name) =
-        units.into_iter().find(|(unit, _)| seconds > 0 && seconds % unit == 0).unwrap_or((1, "seconds"));
+    let (unit, name) = units
+        .into_iter()
+        .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit))
+        .unwrap_or((1, "seconds"));
     let mut args = FluentArgs::new();
     args.set("count", seconds / unit);
     args.set("unit", name);

@@ -107,14 +107,14 @@ pub(super) fn account_state_change(
     data: &event::Event,
     version: i64,
 ) -> Result<AccountStateChange, Unusable> {
-    match &data.payload {
-        Some(Payload::Account(account))
-            if ["ACTIVE", "SUSPENDED", "DELETED"].contains(&account.state.as_str()) =>
-        {
-            Ok(AccountStateChange { version, state: account.state.clone() })
-        }
-        _ => Err(Unusable::Payload("account")),
-    }
+    let Some(Payload::Account(account)) = &data.payload else { return Err(Unusable::Payload("account")) };
+    let state = match account.state.as_str() {
+        "" => return Err(Unusable::Payload("account.state")),
+        known @ ("ACTIVE" | "SUSPENDED" | "DELETED") => known,
+        // Of a later version: it is not active, and that is all that matters here.
+        _ => "SUSPENDED",
+    };
+    Ok(AccountStateChange { version, state: state.to_owned() })
 }
 
 pub(super) fn access_change(data: &event::Event, sequence: i64) -> Result<AccessChange, Unusable> {

@@ -183,7 +183,7 @@ async fn preview_shows_what_would_be_sent() {
     assert!(preview(&args).await.0);
     assert!(fs::read_to_string(&file).unwrap().starts_with("2 requests wait for your decision"));
     assert!(preview(&["--all", "--out", &dir]).await.0);
-    assert_eq!(fs::read_dir(&out).unwrap().count(), 22 * 5 * 3);
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 23 * 5 * 3);
     let (listed, log) = preview(&["--list"]).await;
     assert!(listed && log.contains("review-closed") && log.contains("en, en-US, de, es, fr"), "{log}");
 }

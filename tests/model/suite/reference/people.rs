@@ -47,7 +47,7 @@ impl Reference {
     fn weaken(&mut self, by: Who, area: Area, was: &Policy) {
         let is = &self.policies[&area];
         let weakened = weakened(was, is);
-        if weakened.is_empty() && was.enabled <= is.enabled {
+        if weakened.is_empty() && (is.enabled || !was.enabled) {
             return;
         }
         let until = self.now + was.cooling_off.max(is.cooling_off);
@@ -55,7 +55,7 @@ impl Reference {
         let held_until = (until > self.now).then_some(until);
         if !weakened.is_empty() {
             let recipients = self.told_of_switch(area);
-            self.told.push(Told::OfPolicy { area, weakened, held_until, recipients });
+            self.told.push(Told::WeakerPolicy { area, weakened, held_until, recipients });
         }
         if let (Some(until), Some(policy)) = (held_until, self.policies.get_mut(&area)) {
             policy.held.insert(by, until);
@@ -174,19 +174,19 @@ fn weakened(was: &Policy, is: &Policy) -> BTreeSet<(String, String, String)> {
         ("required_approvals", is.required < was.required, was.required.to_string(), is.required.to_string()),
         (
             "allow_self_approval",
-            is.self_approval > was.self_approval,
+            is.self_approval && !was.self_approval,
             was.self_approval.to_string(),
             is.self_approval.to_string(),
         ),
         (
             "exclude_authors",
-            is.exclude_authors < was.exclude_authors,
+            was.exclude_authors && !is.exclude_authors,
             was.exclude_authors.to_string(),
             is.exclude_authors.to_string(),
         ),
         (
             "cancellation",
-            is.writers_cancel > was.writers_cancel,
+            is.writers_cancel && !was.writers_cancel,
             cancels(was.writers_cancel),
             cancels(is.writers_cancel),
         ),

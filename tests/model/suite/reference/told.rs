@@ -21,7 +21,7 @@ pub struct Recipient {
 pub enum Told {
     OfResource(Entry),
     /// The settings that are weaker, each with what it was and what it is (POL-9).
-    OfPolicy {
+    WeakerPolicy {
         area: Area,
         weakened: BTreeSet<(String, String, String)>,
         held_until: Option<i64>,

@@ -39,7 +39,7 @@ impl Account<'_> {
                 let area = Area::ALL.into_iter().find(|area| area.name() == it.area).unwrap();
                 let weakened = it.weakened.into_iter().map(|it| (it.setting, it.before, it.after)).collect();
                 let held_until = it.cooling_off_end_time.as_ref().map(micros);
-                return Some(Heard::OfPolicy { area, weakened, held_until, recipients });
+                return Some(Heard::WeakerPolicy { area, weakened, held_until, recipients });
             }
             Payload::Bypass(it) => {
                 let resource = it.resource.unwrap();

@@ -99,9 +99,9 @@ impl Account<'_> {
                 }
             };
             let size = page.approval_requests.len();
-            found.extend(page.approval_requests.iter().map(|it| {
-                self.request_number(&it.approval_request_id).expect("a request that nobody was told of")
-            }));
+            found.extend(
+                page.approval_requests.iter().map(|it| self.request_number(&it.approval_request_id).unwrap()),
+            );
             if page.next_page_token.is_empty() {
                 return Some(found);
             }
