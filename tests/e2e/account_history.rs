@@ -95,7 +95,7 @@ async fn told(team: &Team, puppet: &str) {
     let mut told: Vec<_> = whole[..13].iter().map(what).collect();
     told.reverse();
     let of_puppet = format!(
-        r#"{{"approval_right":false,"display_name":"•••","email":"•••@acme.example","locale":"en","role_ids":["{role}"],"state":"ACTIVE","system_role":null}}"#,
+        r#"{{"approval_right":false,"display_name":"•••","email":"•••@acme.example","locale":"en","role_ids":["{role}"],"state":"ACTIVE","system_role":null,"time_zone":null}}"#,
         role = whole[10].subject,
     );
     let expected = [

@@ -42,6 +42,7 @@ mod standalone;
 mod switch;
 mod system;
 mod text;
+mod time_zones;
 mod tour;
 mod watch;
 mod weaker_policy;

@@ -76,6 +76,8 @@ pub struct Account {
     pub features: BTreeSet<Feature>,
     /// Whether it can be used.
     pub state: AccountState,
+    /// The time zone of members who have none of their own, by its name in IANA's database; UTC where there is none.
+    pub time_zone: Option<String>,
     /// Counts up with every change of what a decision relies on besides the resource and its request: members, roles,
     /// rights and policy. A commit is guarded by it (REQ-9).
     pub rules_version: i64,

@@ -398,6 +398,7 @@ fn wanted_member(
         email: wanted.email.clone(),
         display_name: wanted.display_name.clone(),
         locale: wanted.locale.clone(),
+        time_zone: before.and_then(|member| member.time_zone.clone()),
         system_role,
         roles: named.roles,
         approval_right: settle_right(system_role, asked, false)?,

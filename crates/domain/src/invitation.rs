@@ -218,6 +218,8 @@ pub fn accept(
         email: invitation.email.clone(),
         display_name: command.display_name,
         locale: command.locale.unwrap_or_else(|| invitation.locale.clone()),
+        // One who comes back has what they had.
+        time_zone: known.and_then(|known| known.time_zone.clone()),
         given,
     };
     let mut member = membership::joined(context, new);

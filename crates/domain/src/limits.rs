@@ -32,6 +32,9 @@ pub const MINIMUM_LEAD_TIME: Duration = Duration::from_hours(30 * 24);
 pub const COOLING_OFF: Duration = Duration::from_hours(30 * 24);
 /// An e-mail address, in bytes (RFC 5321 with its erratum 1690).
 pub const EMAIL_BYTES: usize = 254;
+
+/// A time zone's name, in characters: twice the longest in IANA's database.
+pub const TIME_ZONE: usize = 64;
 /// The name of a custom role.
 pub const ROLE_NAME: usize = 100;
 /// How many custom roles an account has.

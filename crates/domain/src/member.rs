@@ -79,6 +79,8 @@ pub struct Member {
     pub display_name: String,
     /// A BCP 47 language tag.
     pub locale: String,
+    /// The time zone of their own, by its name in IANA's database.
+    pub time_zone: Option<String>,
     /// The system role, at most one (ACC-2).
     pub system_role: Option<SystemRole>,
     /// The custom roles, by id, each once (ACC-2).

@@ -21,6 +21,8 @@ pub struct NewMember {
     pub display_name: String,
     /// A BCP 47 language tag.
     pub locale: String,
+    /// The time zone of their own.
+    pub time_zone: Option<String>,
     /// What the member may do.
     pub given: Given,
 }
@@ -47,6 +49,8 @@ pub struct MemberChange {
     pub display_name: Option<String>,
     /// The new language.
     pub locale: Option<String>,
+    /// The new time zone; `Some(None)` takes it.
+    pub time_zone: Option<Option<String>>,
     /// The new system role; `Some(None)` takes it.
     pub system_role: Option<Option<SystemRole>>,
     /// The new custom roles.
@@ -69,6 +73,7 @@ pub(crate) fn joined(context: &Context<'_>, new: NewMember) -> Member {
         email: new.email,
         display_name: new.display_name,
         locale: new.locale,
+        time_zone: new.time_zone,
         system_role: new.given.system_role,
         roles: new.given.roles,
         approval_right: new.given.approval_right,
@@ -142,6 +147,7 @@ pub fn update(context: &Context<'_>, member: &Member, change: MemberChange) -> R
         email,
         display_name: change.display_name.unwrap_or_else(|| member.display_name.clone()),
         locale: change.locale.unwrap_or_else(|| member.locale.clone()),
+        time_zone: change.time_zone.unwrap_or_else(|| member.time_zone.clone()),
         system_role: role,
         approval_right: settle_right(role, change.approval_right, member.approval_right)?,
         roles,

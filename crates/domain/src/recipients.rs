@@ -53,6 +53,8 @@ pub struct Recipient {
     pub display_name: String,
     /// The language of the mail.
     pub locale: String,
+    /// The time zone of their own; else it is the account's.
+    pub time_zone: Option<String>,
     /// Why; the first that applies.
     pub reason: Reason,
     /// Whether to send mail.
@@ -79,6 +81,7 @@ impl Collector {
                 email: member.email.clone(),
                 display_name: member.display_name.clone(),
                 locale: member.locale.clone(),
+                time_zone: member.time_zone.clone(),
                 reason,
                 mail,
                 ribbon,

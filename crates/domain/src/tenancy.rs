@@ -16,9 +16,11 @@ pub struct AccountChange {
     pub name: Option<String>,
     /// The new features.
     pub features: Option<BTreeSet<Feature>>,
+    /// The new time zone; `Some(None)` is UTC.
+    pub time_zone: Option<Option<String>>,
 }
 
-/// Changes name and features. A feature stays while the workflow that needs it is on (POL-1).
+/// Changes name, features and time zone. A feature stays while the workflow that needs it is on (POL-1).
 pub fn update(context: &Context<'_>, change: AccountChange) -> Result<Account, Refusal> {
     require_platform(context)?;
     context.check_account_is_active()?;
@@ -34,6 +36,7 @@ pub fn update(context: &Context<'_>, change: AccountChange) -> Result<Account, R
     Ok(Account {
         name: change.name.unwrap_or_else(|| context.account.name.clone()),
         features,
+        time_zone: change.time_zone.unwrap_or_else(|| context.account.time_zone.clone()),
         ..next(context)
     })
 }

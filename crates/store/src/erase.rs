@@ -121,7 +121,7 @@ impl Step<'_> {
         // At most a few hundred: roles are limited, and so are areas.
         self.execute("DELETE FROM roles WHERE account_id = $1", Vec::new()).await?;
         self.execute("DELETE FROM policies WHERE account_id = $1", Vec::new()).await?;
-        let erased = "UPDATE accounts SET state = 'ERASED', erase_at_us = NULL, name = '', features = '' \
+        let erased = "UPDATE accounts SET state = 'ERASED', erase_at_us = NULL, name = '', features = '', time_zone = '' \
             WHERE account_id = $1";
         self.execute(erased, Vec::new()).await?;
         Ok(false)
@@ -145,7 +145,7 @@ impl Step<'_> {
     /// too (HIS-2). Their address holds a blank, so it is nobody's who was added: those have none.
     async fn anonymise(&self, limit: u64) -> Result<u64, StoreError> {
         let source = "(SELECT * FROM members WHERE account_id = $1 AND NOT (state = 'REVOKED' \
-            AND display_name = 'erased' AND locale = 'en' AND email_folded LIKE 'erased %') \
+            AND display_name = 'erased' AND locale = 'en' AND time_zone = '' AND email_folded LIKE 'erased %') \
             ORDER BY member_id LIMIT $2) AS m";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let values = vec![self.account.0.into(), limit.into()];
@@ -167,6 +167,7 @@ fn anonymous(member: &Member) -> Member {
         email: format!("erased {}", member.id),
         display_name: "erased".to_owned(),
         locale: "en".to_owned(),
+        time_zone: None,
         system_role: None,
         roles: Vec::new(),
         approval_right: false,

@@ -172,6 +172,7 @@ pub fn of_invitation(
         email: invitation.email.clone(),
         display_name: invitation.email.clone(),
         locale: invitation.locale.clone(),
+        time_zone: None,
         reason: Reason::Invited,
         mail: true,
         ribbon: None,
@@ -217,7 +218,7 @@ async fn rows(
     event_type.clone_into(&mut message.continues);
     for part in parts {
         tokio::task::yield_now().await;
-        message.recipients = part.iter().map(recipient).collect();
+        message.recipients = part.iter().map(|to| recipient(envelope, to)).collect();
         let id = EventId(ids::new_id());
         rows.push(written(envelope, CONTINUED, &message, subject.clone(), id)?);
     }
@@ -243,7 +244,7 @@ fn message(
     event::Event {
         account_name: envelope.account.name.clone(),
         actor: Some(convert::actor(envelope.actor)),
-        recipients: recipients.iter().map(recipient).collect(),
+        recipients: recipients.iter().map(|to| recipient(envelope, to)).collect(),
         payload: Some(payload),
         continues: String::new(),
     }
@@ -356,12 +357,14 @@ fn bypass_event(resource: &Resource, review: &Review) -> event::BypassEvent {
     }
 }
 
-fn recipient(recipient: &Recipient) -> event::Recipient {
+fn recipient(envelope: &Envelope<'_>, recipient: &Recipient) -> event::Recipient {
+    let time_zone = recipient.time_zone.as_ref().or(envelope.account.time_zone.as_ref());
     event::Recipient {
         member_id: recipient.member_id.to_string(),
         email: recipient.email.clone(),
         display_name: recipient.display_name.clone(),
         locale: recipient.locale.clone(),
+        time_zone: time_zone.cloned().unwrap_or_default(),
         reason: match recipient.reason {
             Reason::AssignedApprover => event::RecipientReason::AssignedApprover,
             Reason::AreaApprover => event::RecipientReason::AreaApprover,

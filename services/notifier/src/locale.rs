@@ -15,6 +15,7 @@ mod value;
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{Event, RecipientReason};
 use fluent_bundle::FluentArgs;
+use jiff::tz::TimeZone;
 
 pub(crate) use catalog::{LOCALES, file_name};
 pub use catalog::{Locale, Locales};
@@ -71,6 +72,8 @@ pub struct ItemWords {
 pub struct Reader<'a> {
     /// The name for the greeting.
     pub name: &'a str,
+    /// The time zone to tell times in.
+    pub time_zone: &'a TimeZone,
     /// Why they are told.
     pub reason: RecipientReason,
     /// When it happened, Unix microseconds.

@@ -15,6 +15,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use countersign_proto::event::event::Payload;
 use countersign_proto::event::{Event, RecipientReason, ResourceSnapshot};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, HeaderName, HeaderValue};
@@ -193,8 +194,10 @@ impl Composer {
     fn words(&self, claim: &Claim) -> Result<MailWords, ComposeError> {
         let locale = self.locales.of(&claim.locale);
         let name = sanitize::line(&claim.display_name);
+        let time_zone = time_zone(&claim.time_zone);
         let reader = Reader {
             name: &name,
+            time_zone: &time_zone,
             reason: RecipientReason::try_from(claim.reason).unwrap_or_default(),
             occurred_at: claim.occurred_at,
         };
@@ -297,6 +300,11 @@ impl Composer {
             _ => self.settings.review_url.home(),
         })
     }
+}
+
+/// The time zone of that name; UTC where there is none, or none that is known here.
+fn time_zone(name: &str) -> TimeZone {
+    TimeZoneDatabase::bundled().get(name).unwrap_or(TimeZone::UTC)
 }
 
 /// Quoted-printable keeps lines short, passes every server, and stays readable.

@@ -176,6 +176,8 @@ pub struct PlannedMail {
     pub display_name: String,
     /// The language.
     pub locale: String,
+    /// The time zone to tell times in, as the event gives it; empty for UTC.
+    pub time_zone: String,
     /// Why this member is told: a `RecipientReason`.
     pub reason: i32,
 }
@@ -362,6 +364,7 @@ fn planned_mail((member_id, recipient): (Uuid, Recipient)) -> PlannedMail {
         address: recipient.email,
         display_name: recipient.display_name,
         locale: recipient.locale,
+        time_zone: recipient.time_zone,
         reason: recipient.reason,
     }
 }

@@ -342,6 +342,7 @@ fn sample(name: &'static str, what: &str, actor: Actor, payload: Payload, reason
         address: address.to_owned(),
         display_name: display_name.to_owned(),
         locale: "en".to_owned(),
+        time_zone: String::new(),
         reason: reason.into(),
         message_id: String::new(),
         attempts: 1,

@@ -104,7 +104,7 @@ moment = { $day }. { $month ->
     [10] Oktober
     [11] November
    *[12] Dezember
-} { $year }, { $hour }:{ $minute } Uhr (UTC)
+} { $year }, { $hour }:{ $minute } Uhr ({ $zone })
 unknown-moment = zu einer unbekannten Zeit
 
 ## Every mail

@@ -13,4 +13,7 @@ moment = { $month ->
     [10] October
     [11] November
    *[12] December
-} { $day }, { $year }, { $hour-of-half }:{ $minute } { $half } UTC
+} { $day }, { $year }, { $hour-of-half }:{ $minute } { $half } { $zone ->
+    [UTC] UTC
+   *[other] ({ $zone })
+}

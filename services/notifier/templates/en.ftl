@@ -57,7 +57,8 @@ thing = { $action ->
 } of the { kind } “{ $title }”
 now = The { kind } is { state } now.
 unchanged = Nothing has changed: the { kind } is { state }.
-# $month: 1 to 12. $hour and $minute have two digits; $hour-of-half is 1 to 12, $half AM or PM. The reader's own time zone is not known.
+# $month: 1 to 12. $hour and $minute have two digits; $hour-of-half is 1 to 12, $half AM or PM.
+# $zone: the reader's time zone and how far it is from UTC then, “Europe/Berlin, UTC+2”, or “UTC”.
 moment = { $day } { $month ->
     [1] January
     [2] February
@@ -71,7 +72,10 @@ moment = { $day } { $month ->
     [10] October
     [11] November
    *[12] December
-} { $year }, { $hour }:{ $minute } UTC
+} { $year }, { $hour }:{ $minute } { $zone ->
+    [UTC] UTC
+   *[other] ({ $zone })
+}
 unknown-moment = at an unknown time
 
 ## Every mail

@@ -90,7 +90,7 @@ moment = { $day } de { $month ->
     [10] octubre
     [11] noviembre
    *[12] diciembre
-} de { $year }, { $hour }:{ $minute } (UTC)
+} de { $year }, { $hour }:{ $minute } ({ $zone })
 unknown-moment = en un momento desconocido
 
 ## Every mail

@@ -93,7 +93,7 @@ moment = { $day ->
     [10] octobre
     [11] novembre
    *[12] décembre
-} { $year } à { $hour }:{ $minute } (UTC)
+} { $year } à { $hour }:{ $minute } ({ $zone })
 unknown-moment = à un moment inconnu
 
 ## Every mail

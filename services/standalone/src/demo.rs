@@ -181,6 +181,7 @@ impl Demo {
                     admin_email: "ada@acme.example".to_owned(),
                     admin_display_name: "Ada Admin".to_owned(),
                     admin_locale: "en".to_owned(),
+                    time_zone: String::new(),
                 },
             )?)
             .await?

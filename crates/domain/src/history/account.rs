@@ -320,7 +320,7 @@ fn object(value: Value) -> Object {
 // Each takes its subject apart field by field, so that whoever adds a field decides whether it is history.
 
 fn of_account(account: &Account) -> Object {
-    let Account { id: _, name, features, state, rules_version: _, created_at: _ } = account;
+    let Account { id: _, name, features, state, time_zone, rules_version: _, created_at: _ } = account;
     let erase_at = match state {
         AccountState::Deleted { erase_at } => Some(erase_at.0),
         AccountState::Active | AccountState::Suspended => None,
@@ -330,6 +330,7 @@ fn of_account(account: &Account) -> Object {
         "features": features.iter().map(|feature| feature.as_str()).collect::<Vec<_>>(),
         "state": state.as_str(),
         "erase_at_us": erase_at,
+        "time_zone": time_zone,
     }))
 }
 
@@ -346,6 +347,7 @@ fn of_member(member: &Member) -> Object {
         email,
         display_name: _,
         locale,
+        time_zone,
         system_role,
         roles,
         approval_right,
@@ -360,6 +362,7 @@ fn of_member(member: &Member) -> Object {
         // As of an address: what people are called ends with the account.
         "display_name": crate::mask::MASK,
         "locale": locale,
+        "time_zone": time_zone,
         "system_role": system_role.map(crate::SystemRole::as_str),
         "role_ids": roles,
         "approval_right": approval_right,

@@ -23,6 +23,7 @@ fn create(world: &World, by: Who, system_role: SystemRole, approval_right: bool)
         email: "new@example.com".into(),
         display_name: "New".into(),
         locale: "de".into(),
+        time_zone: None,
         given: Given { system_role: Some(system_role), roles: Vec::new(), approval_right },
     };
     world.act(by, |context| membership::create(context, new))

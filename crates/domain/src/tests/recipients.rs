@@ -246,6 +246,7 @@ fn address_name_and_locale_travel_as_they_are_now() {
             email: "new-creator@example.com".into(),
             display_name: "Creator".into(),
             locale: "fr".into(),
+            time_zone: None,
             reason: Reason::Submitter,
             mail: true,
             ribbon: RESULT,

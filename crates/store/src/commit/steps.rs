@@ -175,6 +175,7 @@ impl<'a> Steps<'a> {
             features: Set(row.features),
             state: Set(row.state),
             erase_at_us: Set(row.erase_at_us),
+            time_zone: Set(row.time_zone),
             ..Default::default()
         };
         let before = Condition::all().add(accounts::Column::AccountId.eq(account.id.0));

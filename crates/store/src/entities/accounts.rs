@@ -21,6 +21,8 @@ pub struct Model {
     pub state: String,
     /// Only of an account that is deleted.
     pub erase_at_us: Option<i64>,
+    /// UTC is empty.
+    pub time_zone: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -42,6 +44,7 @@ impl From<&Account> for Model {
                 AccountState::Deleted { erase_at } => Some(erase_at.0),
                 AccountState::Active | AccountState::Suspended => None,
             },
+            time_zone: account.time_zone.clone().unwrap_or_default(),
         }
     }
 }
@@ -67,6 +70,7 @@ impl TryFrom<Model> for Account {
             features: features?,
             id: AccountId(row.account_id),
             name: row.name,
+            time_zone: Some(row.time_zone).filter(|zone| !zone.is_empty()),
             rules_version: row.rules_version,
             created_at: Timestamp(row.created_at_us),
         })

@@ -17,6 +17,7 @@ mod m0010_sealing_key;
 mod m0011_name_keys;
 mod m0012_authors;
 mod m0013_cooling_off;
+mod m0014_time_zones;
 mod m0015_invitation_mails;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_name_keys::Migration),
             Box::new(m0012_authors::Migration),
             Box::new(m0013_cooling_off::Migration),
+            Box::new(m0014_time_zones::Migration),
             Box::new(m0015_invitation_mails::Migration),
         ]
     }

@@ -291,6 +291,9 @@ async fn an_account_changes_its_state(db: TestDatabase) {
     {
         let account = Account {
             name: format!("as {}", state.as_str()),
+            time_zone: Some(state)
+                .filter(|state| *state != AccountState::Active)
+                .map(|_| "Asia/Tokyo".into()),
             features: [].into(),
             state,
             rules_version: world.account.rules_version + 1,

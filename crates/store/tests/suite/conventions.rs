@@ -184,6 +184,7 @@ async fn migrating_again_changes_nothing(db: TestDatabase) {
                 "m0011_name_keys".into(),
                 "m0012_authors".into(),
                 "m0013_cooling_off".into(),
+                "m0014_time_zones".into(),
                 "m0015_invitation_mails".into(),
             ]
         }

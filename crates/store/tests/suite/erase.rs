@@ -146,6 +146,7 @@ async fn an_account_is_erased_step_by_step(db: TestDatabase) {
     for member in &members {
         assert_eq!(member.email, format!("erased {}", member.id));
         assert_eq!((member.display_name.as_str(), member.locale.as_str()), ("erased", "en"));
+        assert_eq!(member.time_zone, None);
         assert_eq!((member.state, member.system_role), (MemberState::Revoked, None));
         assert!(member.roles.is_empty() && !member.approval_right);
     }

@@ -210,6 +210,7 @@ pub(crate) fn account() -> Account {
         name: "Acme".into(),
         features: BTreeSet::from(Feature::ALL),
         state: AccountState::Active,
+        time_zone: Some("Europe/Berlin".into()),
         rules_version: 1,
         created_at: NOW,
     }
@@ -223,6 +224,7 @@ pub(crate) fn member(account: &Account, role: SystemRole) -> Member {
         email: format!("{}@Example.com", id.0.simple()),
         display_name: "Ada Ångström".into(),
         locale: "en".into(),
+        time_zone: Some("America/New_York".into()),
         system_role: Some(role),
         roles: vec![],
         approval_right: false,

@@ -17,6 +17,7 @@ fn account() -> Account {
         name: "Acme".into(),
         features: BTreeSet::from(Feature::ALL),
         state: AccountState::Active,
+        time_zone: None,
         rules_version: 1,
         created_at: Timestamp(0),
     }
@@ -30,6 +31,7 @@ fn recipients(count: u128) -> Vec<Recipient> {
         // Four bytes each.
         display_name: "\u{1f600}".repeat(200),
         locale: "en".into(),
+        time_zone: None,
         reason: Reason::AreaApprover,
         mail: true,
         ribbon: Some(RibbonKind::Decide),
@@ -92,4 +94,21 @@ async fn others_have_their_turn_between_the_parts_of_an_event() {
     other.abort();
     assert_eq!(parts, 200);
     assert!(turns.load(Ordering::Relaxed) >= parts - 1, "{turns:?}");
+}
+
+/// Proves NOT-15: a recipient's own time zone, else the account's, else none.
+#[test]
+fn a_recipient_has_their_own_time_zone_else_the_accounts() {
+    let actor = ActorRef::countersign();
+    for (own, shared, told) in [
+        (Some("Asia/Tokyo"), Some("Europe/Berlin"), "Asia/Tokyo"),
+        (None, Some("Europe/Berlin"), "Europe/Berlin"),
+        (Some("Asia/Tokyo"), None, "Asia/Tokyo"),
+        (None, None, ""),
+    ] {
+        let account = Account { time_zone: shared.map(str::to_owned), ..account() };
+        let envelope = Envelope { account: &account, actor: &actor, at: Timestamp(5), traceparent: None };
+        let to = Recipient { time_zone: own.map(str::to_owned), ..recipients(1).remove(0) };
+        assert_eq!(recipient(&envelope, &to).time_zone, told);
+    }
 }

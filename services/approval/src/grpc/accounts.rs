@@ -40,6 +40,7 @@ impl Edge {
         fields.email("admin_email", &request.admin_email);
         let display_name = fields.display_name("admin_display_name", &request.admin_display_name);
         let locale = fields.locale("admin_locale", &request.admin_locale);
+        let time_zone = fields.time_zone("time_zone", &request.time_zone);
         fields.finish()?;
         let now = self.road.now();
         let account = Account {
@@ -47,6 +48,7 @@ impl Edge {
             name,
             features,
             state: AccountState::Active,
+            time_zone,
             rules_version: 1,
             created_at: now,
         };
@@ -56,6 +58,7 @@ impl Edge {
             email: request.admin_email.clone(),
             display_name,
             locale,
+            time_zone: None,
             system_role: Some(SystemRole::Admin),
             roles: Vec::new(),
             approval_right: false,
@@ -114,8 +117,9 @@ impl Edge {
         if !request.replace_features && !features.is_empty() {
             fields.violation("features", "are given without replace_features");
         }
-        if !request.replace_features && request.name.is_none() {
-            fields.violation("name", "is required where no features are given");
+        let time_zone = request.time_zone.as_ref().map(|zone| fields.time_zone("time_zone", zone));
+        if !request.replace_features && request.name.is_none() && time_zone.is_none() {
+            fields.violation("name", "is required where neither features nor a time_zone are given");
         }
         fields.finish()?;
         let account = Fields::present("account_id", account)?;
@@ -124,6 +128,7 @@ impl Edge {
             expected_version,
             name,
             features: request.replace_features.then_some(features),
+            time_zone,
         };
         self.operated(
             &call,

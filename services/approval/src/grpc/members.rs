@@ -29,11 +29,12 @@ impl Edge {
         fields.email("email", &request.email);
         let display_name = fields.display_name("display_name", &request.display_name);
         let locale = fields.locale("locale", &request.locale);
+        let time_zone = fields.time_zone("time_zone", &request.time_zone);
         let given = fields.given(request.system_role, &request.role_ids, request.approval_right);
         fields.finish()?;
         let call = caller.write(Fields::present("account_id", account)?, key, "CreateMember", &request)?;
-        let new =
-            NewMember { id: MemberId(ids::new_id()), email: request.email, display_name, locale, given };
+        let id = MemberId(ids::new_id());
+        let new = NewMember { id, email: request.email, display_name, locale, time_zone, given };
         self.road
             .rules(&call, &Needs::default(), |given| {
                 let member = membership::create(&given.context, new.clone())?;
@@ -109,6 +110,7 @@ impl Edge {
             email: request.email.clone(),
             display_name,
             locale: request.locale.as_ref().map(|locale| fields.locale("locale", locale)),
+            time_zone: request.time_zone.as_ref().map(|zone| fields.time_zone("time_zone", zone)),
             system_role: if request.clear_system_role { Some(None) } else { system_role.map(Some) },
             roles: request.replace_role_ids.then_some(roles),
             approval_right: request.approval_right,

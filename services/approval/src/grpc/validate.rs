@@ -300,6 +300,27 @@ impl Fields {
         text.to_owned()
     }
 
+    /// A time zone, as IANA's database names it; none where none is given. Only one that is known: no clock could be read in another.
+    pub fn time_zone(&mut self, field: &str, text: &str) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        let known = Some(text).filter(|text| text.len() <= limits::TIME_ZONE).and_then(|text| {
+            let zone = jiff::tz::TimeZoneDatabase::bundled().get(text).ok()?;
+            zone.iana_name().filter(|_| !zone.is_unknown()).map(str::to_owned)
+        });
+        if known.is_none() {
+            self.violation(
+                field,
+                format!(
+                    "must be the name of a time zone in IANA's database, of at most {} characters, for example `Europe/Berlin`",
+                    limits::TIME_ZONE
+                ),
+            );
+        }
+        known
+    }
+
     /// Content; its revision is 1.
     pub fn content(&mut self, field: &str, given: Option<prost_types::Struct>) -> Option<Content> {
         let Some(given) = given else {

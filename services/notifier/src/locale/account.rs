@@ -20,7 +20,7 @@ pub(super) fn workflow_mail(
     let message = if workflow.enabled { "workflow-enabled" } else { "workflow-disabled" };
     let mut words = locale.letter(message, &args, reader)?;
     locale.fact(&mut words.facts, "fact-account", &event.account_name)?;
-    locale.fact(&mut words.facts, "fact-when", locale.moment(reader.occurred_at)?)?;
+    locale.fact(&mut words.facts, "fact-when", locale.moment(reader.occurred_at, reader.time_zone)?)?;
     words.link = locale.plain("open-countersign")?;
     Ok(words)
 }
@@ -46,9 +46,9 @@ pub(super) fn invitation_mail(
     if !invitation.roles.is_empty() {
         facts.push((locale.text("fact-roles", &args)?, invitation.roles.join(", ")));
     }
-    locale.fact(facts, "fact-when", locale.moment(reader.occurred_at)?)?;
+    locale.fact(facts, "fact-when", locale.moment(reader.occurred_at, reader.time_zone)?)?;
     if let Some(until) = invitation.expire_time {
-        let until = locale.moment(micros(until))?;
+        let until = locale.moment(micros(until), reader.time_zone)?;
         locale.fact(facts, "fact-accept-by", &until)?;
         args.set("until", until);
         words.consequence = locale.text("invitation.consequence-until", &args)?;

@@ -33,7 +33,7 @@ pub(super) fn mail(
     locale.fact(facts, "fact-what", locale.text("thing", &args)?)?;
     locale.fact(facts, "fact-applied-by", locale.with_service(bypass.bypassed_by.as_ref())?)?;
     let when = bypass.bypass_time.map_or(reader.occurred_at, micros);
-    locale.fact(facts, "fact-when", locale.moment(when)?)?;
+    locale.fact(facts, "fact-when", locale.moment(when, reader.time_zone)?)?;
     if closed {
         locale.fact(facts, "fact-closed-by", locale.with_service(who)?)?;
     }

@@ -96,6 +96,9 @@ pub(super) fn replaced(
         if let Some(function) = named.functions.first() {
             return refuse(format!("`{name}` calls {function}(): there are no functions"));
         }
+        if name == "moment" && !variables(&all, name).contains("zone") {
+            return refuse("`moment` must show `$zone`: times are in the reader's time zone".to_owned());
+        }
         let terms = named.terms.iter().map(|term| format!("-{term}"));
         if let Some(missing) =
             named.messages.iter().cloned().chain(terms).find(|name| !all.contains_key(name))

@@ -28,9 +28,13 @@ pub(super) fn mail(
         words.facts.push((name, change));
     }
     locale.fact(&mut words.facts, "fact-changed-by", locale.with_service(event.actor.as_ref())?)?;
-    locale.fact(&mut words.facts, "fact-when", locale.moment(reader.occurred_at)?)?;
+    locale.fact(&mut words.facts, "fact-when", locale.moment(reader.occurred_at, reader.time_zone)?)?;
     if let Some(until) = policy.cooling_off_end_time {
-        locale.fact(&mut words.facts, "fact-cooling-off-until", locale.moment(micros(until))?)?;
+        locale.fact(
+            &mut words.facts,
+            "fact-cooling-off-until",
+            locale.moment(micros(until), reader.time_zone)?,
+        )?;
     }
     words.link = locale.plain("open-countersign")?;
     Ok(words)

@@ -21,7 +21,7 @@ pub(super) fn mail(
     let mut args = args(locale, event, request, &resource)?;
     reason(&mut args, reader.reason);
     let mut words = locale.letter(message(topic), &args, reader)?;
-    words.facts = facts(locale, topic, event, request, &args, reader.occurred_at)?;
+    words.facts = facts(locale, topic, event, request, &args, reader)?;
     words.quotes = quotes(locale, topic, event, request, &args)?;
     words.link = locale.plain(if asks(topic) { "review-request" } else { "view-request" })?;
     Ok(words)
@@ -42,7 +42,7 @@ pub(super) fn reminders(
         locale.fact(&mut facts, "fact-account", &event.account_name)?;
         locale.fact(&mut facts, "fact-what", locale.text("thing", &args)?)?;
         approvals(locale, &mut facts, request, &args)?;
-        moment(locale, &mut facts, "fact-decide-by", request.deadline)?;
+        moment(locale, &mut facts, "fact-decide-by", request.deadline, reader)?;
         let headline = locale.text("submitted.headline", &args)?;
         items.push(ItemWords { headline, facts, link: locale.plain("review-request")? });
     }
@@ -114,7 +114,7 @@ fn facts(
     event: &Event,
     request: &RequestEvent,
     args: &FluentArgs<'_>,
-    occurred_at: i64,
+    reader: Reader<'_>,
 ) -> Result<Vec<Fact>, TemplateError> {
     let mut facts = Vec::new();
     locale.fact(&mut facts, "fact-account", &event.account_name)?;
@@ -138,7 +138,7 @@ fn facts(
     }
     // When somebody was reminded is of no interest to them.
     if topic != Topic::Reminded {
-        locale.fact(&mut facts, "fact-when", locale.moment(occurred_at)?)?;
+        locale.fact(&mut facts, "fact-when", locale.moment(reader.occurred_at, reader.time_zone)?)?;
     }
     let audience = match LaunchMode::try_from(request.launch_mode) {
         Ok(LaunchMode::Active) => Some("audience-active"),
@@ -150,11 +150,11 @@ fn facts(
         locale.fact(&mut facts, "fact-audience", locale.plain(audience)?)?;
     }
     let schedule = request.resource.as_ref().and_then(|resource| resource.schedule).unwrap_or_default();
-    moment(locale, &mut facts, "fact-starts", schedule.start_time)?;
-    moment(locale, &mut facts, "fact-ends", schedule.end_time)?;
+    moment(locale, &mut facts, "fact-starts", schedule.start_time, reader)?;
+    moment(locale, &mut facts, "fact-ends", schedule.end_time, reader)?;
     locale.fact(&mut facts, "fact-winner", &request.winning_variant)?;
     if asks(topic) {
-        moment(locale, &mut facts, "fact-decide-by", request.deadline)?;
+        moment(locale, &mut facts, "fact-decide-by", request.deadline, reader)?;
     }
     Ok(facts)
 }
@@ -189,9 +189,10 @@ fn moment(
     facts: &mut Vec<Fact>,
     label: &str,
     moment: Option<prost_types::Timestamp>,
+    reader: Reader<'_>,
 ) -> Result<(), TemplateError> {
     let Some(moment) = moment else { return Ok(()) };
-    locale.fact(facts, label, locale.moment(micros(moment))?)
+    locale.fact(facts, label, locale.moment(micros(moment), reader.time_zone)?)
 }
 
 /// What people wrote: whoever is asked reads the submitter's note, everybody what goes with the event.

@@ -1,6 +1,10 @@
 use countersign_proto::inbox::RibbonKind;
 use countersign_proto::types::{Actor, RequestState};
 use fluent_bundle::FluentArgs;
+use jiff::{
+    Timestamp,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 
 use super::catalog::{LOCALES, Words, file_name};
 use super::check::{messages, variables};
@@ -60,9 +64,9 @@ fn a_locale_falls_back_to_its_language_and_then_to_english() {
 }
 
 #[test]
-fn moments_are_utc_and_written_as_each_language_does() {
+fn moments_are_written_as_each_language_does() {
     let locales = locales();
-    let at = |tag: &str, us| locales.of(tag).moment(us).unwrap();
+    let at = |tag: &str, us| locales.of(tag).moment(us, &TimeZone::UTC).unwrap();
     let moment = 1_777_629_660_000_000;
     assert_eq!(at("en", moment), "1 May 2026, 10:01 UTC");
     assert_eq!(at("en-US", moment), "May 1, 2026, 10:01 AM UTC");
@@ -77,6 +81,41 @@ fn moments_are_utc_and_written_as_each_language_does() {
     assert_eq!(at("fr", noon_and_midnight[1]), "2 mai 2026 à 00:01 (UTC)");
     assert_eq!(at("en", i64::MAX), "at an unknown time");
     assert_eq!(at("de", i64::MAX), "zu einer unbekannten Zeit");
+}
+
+/// Proves NOT-15: in the reader's zone, named, on both sides of each change of the clocks.
+#[test]
+fn moments_are_in_the_readers_time_zone() {
+    let locales = locales();
+    let at = |tag: &str, zone: &str, utc: &str| {
+        let zone = TimeZoneDatabase::bundled().get(zone).unwrap();
+        let utc: Timestamp = utc.parse().unwrap();
+        locales.of(tag).moment(utc.as_microsecond(), &zone).unwrap()
+    };
+    for (zone, utc, told) in [
+        ("Europe/Berlin", "2026-03-29T00:59:00Z", "29 March 2026, 01:59 (Europe/Berlin, UTC+1)"),
+        ("Europe/Berlin", "2026-03-29T01:00:00Z", "29 March 2026, 03:00 (Europe/Berlin, UTC+2)"),
+        ("Europe/Berlin", "2026-10-25T00:30:00Z", "25 October 2026, 02:30 (Europe/Berlin, UTC+2)"),
+        ("Europe/Berlin", "2026-10-25T01:30:00Z", "25 October 2026, 02:30 (Europe/Berlin, UTC+1)"),
+        ("America/New_York", "2026-05-01T03:00:00Z", "30 April 2026, 23:00 (America/New York, UTC-4)"),
+        ("America/New_York", "2026-01-01T04:59:00Z", "31 December 2025, 23:59 (America/New York, UTC-5)"),
+        ("Asia/Kolkata", "2026-05-01T10:00:00Z", "1 May 2026, 15:30 (Asia/Kolkata, UTC+5:30)"),
+        ("America/St_Johns", "2026-01-01T10:00:00Z", "1 January 2026, 06:30 (America/St Johns, UTC-3:30)"),
+        ("Europe/London", "2026-01-01T10:00:00Z", "1 January 2026, 10:00 (Europe/London, UTC+0)"),
+        ("UTC", "2026-05-01T10:00:00Z", "1 May 2026, 10:00 UTC"),
+        ("Etc/UTC", "2026-05-01T10:00:00Z", "1 May 2026, 10:00 UTC"),
+    ] {
+        assert_eq!(at("en", zone, utc), told);
+    }
+    let summer = "2026-05-01T10:00:00Z";
+    for (tag, told) in [
+        ("en-US", "May 1, 2026, 6:00 AM (America/New York, UTC-4)"),
+        ("de", "1. Mai 2026, 06:00 Uhr (America/New York, UTC-4)"),
+        ("es", "1 de mayo de 2026, 06:00 (America/New York, UTC-4)"),
+        ("fr", "1er mai 2026 à 06:00 (America/New York, UTC-4)"),
+    ] {
+        assert_eq!(at(tag, "America/New_York", summer), told);
+    }
 }
 
 #[test]

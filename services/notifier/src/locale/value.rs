@@ -3,7 +3,7 @@
 use countersign_proto::event::{RecipientReason, ResourceSnapshot};
 use countersign_proto::types::Actor;
 use fluent_bundle::FluentArgs;
-use time::OffsetDateTime;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 
 use super::Locale;
 use crate::template_error::TemplateError;
@@ -35,6 +35,20 @@ pub(super) fn reason(args: &mut FluentArgs<'_>, reason: RecipientReason) {
 
 pub(super) fn micros(moment: prost_types::Timestamp) -> i64 {
     moment.seconds.saturating_mul(1_000_000).saturating_add(i64::from(moment.nanos / 1_000))
+}
+
+/// The zone's name, and how far it is from UTC then: where clocks are put back, one hour comes twice.
+fn zone(moment: &Zoned) -> String {
+    match moment.time_zone().iana_name() {
+        None | Some("UTC" | "Etc/UTC") => "UTC".to_owned(),
+        Some(name) => {
+            let minutes = moment.offset().seconds() / 60;
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let (hours, rest) = (minutes.abs() / 60, minutes.abs() % 60);
+            let rest = if rest == 0 { String::new() } else { format!(":{rest:02}") };
+            format!("{}, UTC{sign}{hours}{rest}", name.replace('_', " "))
+        }
+    }
 }
 
 impl Locale {
@@ -84,20 +98,20 @@ impl Locale {
         }
     }
 
-    /// A moment, Unix microseconds, in UTC: the reader's own zone is not known.
-    pub(super) fn moment(&self, us: i64) -> Result<String, TemplateError> {
-        let Ok(moment) = OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000) else {
-            return self.plain("unknown-moment");
-        };
+    /// A moment, Unix microseconds, in the reader's time zone, which is named (NOT-15).
+    pub(super) fn moment(&self, us: i64, time_zone: &TimeZone) -> Result<String, TemplateError> {
+        let Ok(moment) = Timestamp::from_microsecond(us) else { return self.plain("unknown-moment") };
+        let moment = moment.to_zoned(time_zone.clone());
         let hour = moment.hour();
         let mut args = FluentArgs::new();
         args.set("day", moment.day());
-        args.set("month", u8::from(moment.month()));
+        args.set("month", moment.month());
         args.set("year", moment.year().to_string());
         args.set("hour", format!("{hour:02}"));
-        args.set("hour-of-half", if hour.is_multiple_of(12) { 12 } else { hour % 12 });
+        args.set("hour-of-half", if hour % 12 == 0 { 12 } else { hour % 12 });
         args.set("half", if hour < 12 { "AM" } else { "PM" });
         args.set("minute", format!("{:02}", moment.minute()));
+        args.set("zone", zone(&moment));
         self.text("moment", &args)
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use countersign_proto::event::Event;
 use countersign_proto::event::event::Payload;
-use countersign_proto::types::Actor;
+use countersign_proto::types::{Actor, Schedule};
 use mail_parser::MessageParser;
 use uuid::Uuid;
 
@@ -67,6 +67,31 @@ fn whole(claim: &Claim) -> String {
 fn every_mail_in_english() {
     for sample in samples(&settings()) {
         insta::assert_snapshot!(sample.name, whole(&sample.claim));
+    }
+}
+
+/// Proves NOT-15: every time in a mail is in the recipient's zone, before and after the clocks change; in one that is not known it is
+/// UTC.
+#[test]
+fn times_are_in_the_recipients_time_zone() {
+    let scheduled = changed(claim("submitted"), |event| {
+        let Some(Payload::Request(request)) = &mut event.payload else { panic!("no request") };
+        let at = |text: &str| Some(text.parse::<prost_types::Timestamp>().unwrap());
+        let schedule =
+            Schedule { start_time: at("2026-10-24T22:30:00Z"), end_time: at("2026-10-25T22:30:00Z") };
+        request.resource.as_mut().unwrap().schedule = Some(schedule);
+        request.deadline = at("2026-10-25T00:30:00Z");
+    });
+    let berlin = Claim { time_zone: "Europe/Berlin".to_owned(), ..scheduled };
+    insta::assert_snapshot!("submitted_in_Berlin", whole(&berlin));
+    let text = |claim: &Claim| composer().render(claim).unwrap().text;
+    let unknown = Claim { time_zone: "Mars/Olympus".to_owned(), ..berlin.clone() };
+    assert_eq!(text(&unknown), text(&Claim { time_zone: String::new(), ..berlin }));
+    for sample in samples(&settings()) {
+        let there = text(&Claim { time_zone: "Asia/Tokyo".to_owned(), ..sample.claim.clone() });
+        let utc = text(&sample.claim);
+        assert_eq!(there.matches("(Asia/Tokyo, UTC+9)").count(), utc.matches(" UTC").count(), "{there}");
+        assert!(!there.contains(" UTC\n"), "{there}");
     }
 }
 

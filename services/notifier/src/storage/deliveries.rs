@@ -59,6 +59,8 @@ pub struct Claim {
     pub display_name: String,
     /// The language.
     pub locale: String,
+    /// The time zone to tell times in; empty for UTC.
+    pub time_zone: String,
     /// Why this member is told: a `RecipientReason`.
     pub reason: i32,
     /// The same in every try.
@@ -132,8 +134,8 @@ const CLAIM: &str = "WITH due AS ( \
        ORDER BY due_at LIMIT $2 {lock}) \
      UPDATE deliveries SET state = 'SENDING', attempts = attempts + 1, due_at = $3 \
      WHERE (account_id, event_id, member_id, channel) IN (SELECT account_id, event_id, member_id, channel FROM due) \
-     RETURNING account_id, event_id, member_id, address, display_name, locale, reason, message_id, attempts, created_at, \
-     due_at, \
+     RETURNING account_id, event_id, member_id, address, display_name, locale, time_zone, reason, message_id, attempts, \
+     created_at, due_at, \
      (SELECT e.event_type FROM events AS e \
        WHERE e.account_id = deliveries.account_id AND e.event_id = deliveries.event_id) AS event_type, \
      (SELECT e.occurred_at FROM events AS e \
@@ -357,6 +359,7 @@ fn claimed(row: &QueryResult, events: &mut Events) -> Result<Claim, DbErr> {
         address: row.try_get("", "address")?,
         display_name: row.try_get("", "display_name")?,
         locale: row.try_get("", "locale")?,
+        time_zone: row.try_get("", "time_zone")?,
         reason: row.try_get("", "reason")?,
         message_id: row.try_get("", "message_id")?,
         attempts: row.try_get("", "attempts")?,

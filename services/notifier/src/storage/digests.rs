@@ -25,8 +25,8 @@ const EVENT: &str = "INSERT INTO events (account_id, event_id, event_type, occur
 
 /// Planned for when it is due: until then it is not late.
 const DELIVERY: &str = "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, \
-     display_name, locale, reason, message_id, attempts, created_at, due_at, last_error) \
-     VALUES ($1, $2, $3, 'MAIL', 'QUEUED', $4, $5, $6, $7, $8, 0, $9, $9, '')";
+     display_name, locale, reason, message_id, attempts, created_at, due_at, last_error, time_zone) \
+     VALUES ($1, $2, $3, 'MAIL', 'QUEUED', $4, $5, $6, $7, $8, 0, $9, $9, '', $10)";
 
 const ITEM: &str = "INSERT INTO digest_items (account_id, member_id, reminder_id, resource_id, approval_request_id, \
      occurred_at, data) VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -85,7 +85,7 @@ impl Storage {
     ) -> Result<(), DbErr> {
         let event = [account_id.into(), event_id.into(), REMINDERS.into(), now_us.into()];
         transaction.execute_raw(statement(transaction, EVENT, event)).await?;
-        let delivery: [Value; 9] = [
+        let delivery: [Value; 10] = [
             account_id.into(),
             event_id.into(),
             mail.member_id.into(),
@@ -95,6 +95,7 @@ impl Storage {
             mail.reason.into(),
             postage.message_id(event_id, mail.member_id).into(),
             now_us.saturating_add(micros(postage.gather)).into(),
+            mail.time_zone.clone().into(),
         ];
         transaction.execute_raw(statement(transaction, DELIVERY, delivery)).await?;
         Ok(())

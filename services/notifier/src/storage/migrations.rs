@@ -16,6 +16,7 @@ impl MigratorTrait for Migrator {
             Box::new(Preferences),
             Box::new(Sealing),
             Box::new(Parts),
+            Box::new(TimeZones),
         ]
     }
 }
@@ -107,6 +108,21 @@ impl MigrationName for Parts {
 impl MigrationTrait for Parts {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, PARTS).await
+    }
+}
+
+struct TimeZones;
+
+impl MigrationName for TimeZones {
+    fn name(&self) -> &'static str {
+        "m0008_time_zones"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for TimeZones {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run(manager, TIME_ZONES).await
     }
 }
 
@@ -345,4 +361,10 @@ const PARTS: &str = "
 -- The sequence of the event that a ribbon is of: events of one sequence leave alone what the others made. What was made before is of
 -- an older one.
 ALTER TABLE ribbons ADD COLUMN sequence bigint NOT NULL DEFAULT -1;
+";
+
+/// Only expands: what the version before plans is told in UTC.
+const TIME_ZONES: &str = "
+-- The time zone that the mail tells times in, by its name in IANA's database; UTC where it is empty.
+ALTER TABLE deliveries ADD COLUMN time_zone text NOT NULL DEFAULT '';
 ";

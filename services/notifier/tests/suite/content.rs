@@ -78,6 +78,7 @@ const NO_CONTENT: &[&str] = &[
     "Recipient.member_id",
     "Recipient.reason",
     "Recipient.ribbon",
+    "Recipient.time_zone",
     "RequestEvent.action",
     "RequestEvent.approval_request_id",
     "RequestEvent.approvals",

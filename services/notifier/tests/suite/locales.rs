@@ -1,5 +1,7 @@
 //! NOT-13: each is told in their own language, by mail and by ribbon.
 
+use std::time::Duration;
+
 use countersign_broker::Event;
 use countersign_proto::inbox::Ribbon;
 use countersign_testkit::{SmtpSink, TestDatabase, both_databases};
@@ -9,11 +11,12 @@ use uuid::Uuid;
 use crate::inbox::{Client, by, list, serve};
 use crate::purge::rows;
 use crate::support::{
-    ACCOUNT, ADA, BO, LENA, REVIEW, Running, ZOE, about, address, approver, review, reviewer, submitter,
+    ACCOUNT, ADA, BO, LENA, REVIEW, Running, ZOE, about, address, approver, review, reviewer, smtp, submitter,
 };
 
 both_databases! {
     each_mail_is_in_its_recipients_language,
+    each_mail_is_in_its_recipients_time_zone,
     ribbons_are_in_the_viewers_language,
     the_newest_event_says_the_language,
 }
@@ -47,6 +50,42 @@ async fn each_mail_is_in_its_recipients_language(db: TestDatabase) {
         let mail = &sink.messages_to(&address(member))[0];
         let parsed = MessageParser::default().parse(&mail.raw).unwrap();
         assert_eq!(parsed.subject().unwrap(), subject);
+    }
+    running.stop().await;
+}
+
+/// Proves NOT-15: each in the zone that the event names for them, also where reminders were gathered.
+async fn each_mail_is_in_its_recipients_time_zone(db: TestDatabase) {
+    let sink = SmtpSink::start().await;
+    let span = Duration::from_mins(15);
+    let mut running = Running::gathering(&db, smtp(&sink), span).await;
+    running.deliver();
+    let zones = [(ADA, "Europe/Berlin"), (BO, "America/New_York"), (ZOE, "")];
+    let living = |mut event: Event| {
+        event.data["request"]["deadline"] = "2026-11-01T05:30:00Z".into();
+        for (recipient, (_, zone)) in event.data["recipients"].as_array_mut().unwrap().iter_mut().zip(zones) {
+            recipient["timeZone"] = zone.into();
+        }
+        event
+    };
+    let to = || zones.map(|(member, _)| approver(member)).to_vec();
+    running.take(&living(about("submitted", 1, 0, to()))).await;
+    sink.wait_for_messages(3).await;
+    running.take(&living(about("reminded", 1, 1, to()))).await;
+    running.clock.advance(span);
+    sink.wait_for_messages(6).await;
+    for (member, deadline) in [
+        (ADA, "1 November 2026, 06:30 (Europe/Berlin, UTC+1)"),
+        (BO, "1 November 2026, 01:30 (America/New York, UTC-4)"),
+        (ZOE, "1 November 2026, 05:30 UTC"),
+    ] {
+        let mails = sink.messages_to(&address(member));
+        assert_eq!(mails.len(), 2);
+        for mail in mails {
+            let parsed = MessageParser::default().parse(&mail.raw).unwrap();
+            let text = parsed.body_text(0).unwrap();
+            assert!(text.contains(deadline), "{text}");
+        }
     }
     running.stop().await;
 }

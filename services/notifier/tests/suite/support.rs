@@ -232,6 +232,7 @@ pub fn recipient(member: Uuid, reason: RecipientReason, ribbon: RecipientRibbon)
         email: address(member),
         display_name: format!("Member {}", address(member)),
         locale: "en".to_owned(),
+        time_zone: String::new(),
         reason: reason.into(),
         mail: true,
         ribbon: ribbon.into(),

@@ -102,6 +102,10 @@ fn what_cannot_work_is_refused_with_its_place() {
             "de.ftl, line 1: `footer` refers to `-brand`, which is not there",
         ),
         (
+            [("de.ftl", "moment = { $hour }:{ $minute } UTC\n")],
+            "de.ftl, line 1: `moment` must show `$zone`: times are in the reader's time zone",
+        ),
+        (
             [("de.ftl", "approvals = { NUMBER($approvals) }\n")],
             "de.ftl, line 1: `approvals` calls NUMBER(): there are no functions",
         ),

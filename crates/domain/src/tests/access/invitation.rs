@@ -142,6 +142,7 @@ fn whoever_accepts_becomes_a_member_with_what_was_promised() {
         email: "ada@example.com".into(),
         display_name: "Ada".into(),
         locale: "de".into(),
+        time_zone: None,
         system_role: Some(SystemRole::Editor),
         roles: vec![one.id],
         approval_right: true,

@@ -17,6 +17,7 @@ fn create(world: &World, by: &Member, given: Given) -> Result<Member, Refusal> {
         email: "new@example.com".into(),
         display_name: "New".into(),
         locale: "de".into(),
+        time_zone: None,
         given,
     };
     world.by(by, |context| membership::create(context, new))

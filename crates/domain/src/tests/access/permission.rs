@@ -343,6 +343,7 @@ fn the_account_is_answered_as_the_calls_that_change_it_do() {
             email: "new@example.com".into(),
             display_name: "New".into(),
             locale: "en".into(),
+            time_zone: None,
             given: given.clone(),
         };
         agree(&invite, membership::create(context, new), &what);

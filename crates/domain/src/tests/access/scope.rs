@@ -199,6 +199,7 @@ fn a_member_has_one_scoped_role_at_the_most() {
             email: "new@example.com".into(),
             display_name: "New".into(),
             locale: "en".into(),
+            time_zone: None,
             given: given(roles),
         };
         world.act(Who::Admin, |context| membership::create(context, new))

@@ -23,6 +23,7 @@ pub fn account(account: &Account) -> access::Account {
             AccountState::Active | AccountState::Suspended => None,
         },
         etag: etag(account.rules_version),
+        time_zone: account.time_zone.clone().unwrap_or_default(),
     }
 }
 
@@ -34,6 +35,7 @@ pub fn member(member: &Member) -> access::Member {
         email: member.email.clone(),
         display_name: member.display_name.clone(),
         locale: member.locale.clone(),
+        time_zone: member.time_zone.clone().unwrap_or_default(),
         system_role: system_role(member.system_role).into(),
         approval_right: member.approval_right || member.system_role.is_some_and(role_approves),
         state: match member.state {

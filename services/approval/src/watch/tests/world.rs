@@ -53,6 +53,7 @@ pub(crate) fn member(account: &Account, role: SystemRole) -> countersign_domain:
         email: format!("{}@acme.example", role.as_str()),
         display_name: role.as_str().to_owned(),
         locale: "en".into(),
+        time_zone: None,
         system_role: Some(role),
         roles: vec![],
         approval_right: false,
@@ -80,6 +81,7 @@ impl World {
             name: "Acme".into(),
             features: Feature::ALL.into(),
             state: AccountState::Active,
+            time_zone: None,
             rules_version: 1,
             created_at: now,
         };

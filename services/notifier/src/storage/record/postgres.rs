@@ -89,7 +89,7 @@ pub(super) async fn write(
     let column = |field: fn(&PlannedMail) -> String| -> Value {
         plan.mails.iter().map(field).collect::<Vec<_>>().into()
     };
-    let values: [Value; 9] = [
+    let values: [Value; 10] = [
         plan.account_id.into(),
         plan.event_id.into(),
         now_us.into(),
@@ -103,16 +103,17 @@ pub(super) async fn write(
             .map(|mail| postage.message_id(plan.event_id, mail.member_id))
             .collect::<Vec<_>>()
             .into(),
+        column(|mail| mail.time_zone.clone()),
     ];
     tx.execute_raw(statement(tx, DELIVERIES, values)).await?;
     Ok(())
 }
 
 const DELIVERIES: &str = "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, \
-     display_name, locale, reason, message_id, attempts, created_at, due_at, last_error) \
-     SELECT $1, $2, member_id, 'MAIL', 'QUEUED', address, display_name, locale, reason, message_id, 0, $3, $3, '' \
-     FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::text[]) \
-     AS planned (member_id, address, display_name, locale, reason, message_id)";
+     display_name, locale, time_zone, reason, message_id, attempts, created_at, due_at, last_error) \
+     SELECT $1, $2, member_id, 'MAIL', 'QUEUED', address, display_name, locale, time_zone, reason, message_id, 0, $3, $3, '' \
+     FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::integer[], $9::text[], $10::text[]) \
+     AS planned (member_id, address, display_name, locale, reason, message_id, time_zone)";
 
 async fn make(
     tx: &DatabaseTransaction,

@@ -72,8 +72,8 @@ pub(super) async fn write(
         execute(
             tx,
             "INSERT INTO deliveries (account_id, event_id, member_id, channel, state, address, display_name, locale, \
-             reason, message_id, attempts, created_at, due_at, last_error) \
-             VALUES ($1, $2, $3, 'MAIL', 'QUEUED', $4, $5, $6, $7, $8, 0, $9, $9, '')",
+             reason, message_id, attempts, created_at, due_at, last_error, time_zone) \
+             VALUES ($1, $2, $3, 'MAIL', 'QUEUED', $4, $5, $6, $7, $8, 0, $9, $9, '', $10)",
             [
                 plan.account_id.into(),
                 plan.event_id.into(),
@@ -84,6 +84,7 @@ pub(super) async fn write(
                 mail.reason.into(),
                 postage.message_id(plan.event_id, mail.member_id).into(),
                 now_us.into(),
+                mail.time_zone.clone().into(),
             ],
         )
         .await?;
