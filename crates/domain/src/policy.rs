@@ -72,6 +72,19 @@ pub enum Cancellation {
     Writers,
 }
 
+impl Cancellation {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Nobody, Self::Writers];
+
+    /// The name that the database and events use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "NOBODY",
+            Self::Writers => "WRITERS",
+        }
+    }
+}
+
 /// The policy of one area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting that is on or off")]

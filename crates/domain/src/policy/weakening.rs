@@ -30,65 +30,30 @@ pub struct Held {
 /// The settings by which `after` is weaker than `before`: fewer approvals, self-approval or approval by authors allowed, a shorter lead
 /// time, a longer age, cancellation opened, a shorter time of cooling off, the workflow off.
 pub fn weakenings(before: &Policy, after: &Policy) -> Vec<Weakening> {
-    let name = |cancellation| match cancellation {
-        Cancellation::Nobody => "NOBODY",
-        Cancellation::Writers => "WRITERS",
-    };
     // Never is longer than any age.
     let age = |policy: &Policy| policy.request_max_age.unwrap_or(Duration::MAX);
-    let shown = |age: Option<Duration>| seconds(age.unwrap_or(Duration::ZERO));
-    let of = |setting, is_weaker: bool, before: String, after: String| {
-        is_weaker.then_some(Weakening { setting, before, after })
+    let of = |setting, is_weaker: bool, shown: fn(&Policy) -> String| {
+        is_weaker.then(|| Weakening { setting, before: shown(before), after: shown(after) })
     };
+    let cancellation_opened =
+        before.cancellation == Cancellation::Nobody && after.cancellation == Cancellation::Writers;
     [
-        of(
-            "enabled",
-            before.enabled && !after.enabled,
-            before.enabled.to_string(),
-            after.enabled.to_string(),
-        ),
-        of(
-            "required_approvals",
-            after.required_approvals < before.required_approvals,
-            before.required_approvals.to_string(),
-            after.required_approvals.to_string(),
-        ),
-        of(
-            "allow_self_approval",
-            after.allow_self_approval && !before.allow_self_approval,
-            before.allow_self_approval.to_string(),
-            after.allow_self_approval.to_string(),
-        ),
-        of(
-            "exclude_authors",
-            before.exclude_authors && !after.exclude_authors,
-            before.exclude_authors.to_string(),
-            after.exclude_authors.to_string(),
-        ),
-        of(
-            "cancellation",
-            before.cancellation == Cancellation::Nobody && after.cancellation == Cancellation::Writers,
-            name(before.cancellation).to_owned(),
-            name(after.cancellation).to_owned(),
-        ),
-        of(
-            "request_max_age",
-            age(after) > age(before),
-            shown(before.request_max_age),
-            shown(after.request_max_age),
-        ),
-        of(
-            "minimum_lead_time",
-            after.minimum_lead_time < before.minimum_lead_time,
-            seconds(before.minimum_lead_time),
-            seconds(after.minimum_lead_time),
-        ),
-        of(
-            "cooling_off",
-            after.cooling_off < before.cooling_off,
-            seconds(before.cooling_off),
-            seconds(after.cooling_off),
-        ),
+        of("enabled", before.enabled && !after.enabled, |it| it.enabled.to_string()),
+        of("required_approvals", after.required_approvals < before.required_approvals, |it| {
+            it.required_approvals.to_string()
+        }),
+        of("allow_self_approval", after.allow_self_approval && !before.allow_self_approval, |it| {
+            it.allow_self_approval.to_string()
+        }),
+        of("exclude_authors", before.exclude_authors && !after.exclude_authors, |it| {
+            it.exclude_authors.to_string()
+        }),
+        of("cancellation", cancellation_opened, |it| it.cancellation.as_str().to_owned()),
+        of("request_max_age", age(after) > age(before), |it| seconds(it.request_max_age.unwrap_or_default())),
+        of("minimum_lead_time", after.minimum_lead_time < before.minimum_lead_time, |it| {
+            seconds(it.minimum_lead_time)
+        }),
+        of("cooling_off", after.cooling_off < before.cooling_off, |it| seconds(it.cooling_off)),
     ]
     .into_iter()
     .flatten()

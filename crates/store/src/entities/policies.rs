@@ -47,7 +47,7 @@ impl Model {
             required_approvals: policy.required_approvals.into(),
             allow_self_approval: policy.allow_self_approval,
             rejection_note_required: policy.rejection_note_required,
-            cancellation: cancellation_name(policy.cancellation).to_owned(),
+            cancellation: policy.cancellation.as_str().to_owned(),
             request_max_age_us: policy.request_max_age.map(microseconds),
             minimum_lead_time_us: microseconds(policy.minimum_lead_time),
             version: policy.version,
@@ -96,15 +96,8 @@ impl TryFrom<Model> for Policy {
     }
 }
 
-const fn cancellation_name(cancellation: Cancellation) -> &'static str {
-    match cancellation {
-        Cancellation::Nobody => "NOBODY",
-        Cancellation::Writers => "WRITERS",
-    }
-}
-
 fn cancellation(name: &str) -> Option<Cancellation> {
-    [Cancellation::Nobody, Cancellation::Writers].into_iter().find(|value| cancellation_name(*value) == name)
+    Cancellation::ALL.into_iter().find(|value| value.as_str() == name)
 }
 
 fn microseconds(duration: Duration) -> i64 {
