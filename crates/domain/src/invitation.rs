@@ -10,6 +10,7 @@ use crate::{
     permission,
     refusal::{Missing, Permission},
     rules::Told,
+    text,
 };
 
 /// The SHA-256 of an invitation's token, in hex: what is kept of it.
@@ -31,6 +32,11 @@ impl TokenHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What is kept of an address to know it again, whatever its case, and tells nothing of it: the SHA-256 of its key, in hex.
+pub fn address_key(address: &str) -> String {
+    sha256_hex(text::key(address).as_bytes())
 }
 
 /// The state of an invitation; that one has expired shows by its time alone.

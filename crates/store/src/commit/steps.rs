@@ -2,7 +2,7 @@
 
 use countersign_domain::{
     Account, AccountId, Invitation, InvitationId, Member, MemberId, Policy, Role, RoleId, RulesWrite,
-    Timestamp, history::account, invitation::TokenHash, limits, text,
+    Timestamp, history::account, invitation::address_key, limits, text,
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr,
@@ -62,24 +62,21 @@ impl<'a> Steps<'a> {
 
     /// Counts the mails to these addresses, under the account's lock, and forgets the hours before.
     pub(super) async fn post(&mut self, addresses: &[String], at: Timestamp) -> Result<(), StoreError> {
-        const HOUR_US: i64 = 60 * 60 * 1_000_000;
         const FORGET: &str = "DELETE FROM invitation_mails WHERE account_id = $1 AND hour_us < $2";
         const COUNT: &str = "INSERT INTO invitation_mails AS held (account_id, address_key, hour_us, sent) \
              VALUES ($1, $2, $3, 1) ON CONFLICT (account_id, address_key, hour_us) \
              DO UPDATE SET sent = held.sent + 1 WHERE held.sent < $4";
         let what = "count mails with invitations";
-        let hour_us = at.0 - at.0.rem_euclid(HOUR_US);
+        if addresses.is_empty() || self.tried != Tried::Done {
+            return Ok(());
+        }
+        let Timestamp(hour_us) = at.hour();
+        let forget = vec![self.account.0.into(), hour_us.into()];
+        let forget = self.transaction.execute_raw(statement(self.transaction, FORGET, forget)).await;
+        forget.map_err(failed(what))?;
         for address in addresses {
-            if self.tried != Tried::Done {
-                return Ok(());
-            }
-            let forget = vec![self.account.0.into(), hour_us.into()];
-            let forget = self.transaction.execute_raw(statement(self.transaction, FORGET, forget)).await;
-            forget.map_err(failed(what))?;
-            // No address is kept: only whether it is the same one.
-            let key = TokenHash::of(&text::key(address)).as_str().to_owned();
             for (key, most, limit) in [
-                (key, limits::INVITATION_MAILS_TO_ONE, MailLimit::Address),
+                (address_key(address), limits::INVITATION_MAILS_TO_ONE, MailLimit::Address),
                 (String::new(), limits::INVITATION_MAILS, MailLimit::Account),
             ] {
                 let values = vec![self.account.0.into(), key.into(), hour_us.into(), most.into()];

@@ -4,9 +4,11 @@
 //! concerns in its own transaction (REQ-10). Where those are more than `AT_ONCE`, the transaction also records that the rest is
 //! to be settled, and [`crate::sweeps`] does so in batches; nobody who lost the right can decide meanwhile (REQ-9).
 
+use std::time::Duration;
+
 use countersign_domain::{
     AccountId, Actor, Area, Context, EventId, Invitation, InvitationId, Member, MemberId, RoleId,
-    RulesChange, Timestamp,
+    RulesChange,
     history::{HistoryEvent, account},
     invitation::TokenHash,
     loss,
@@ -142,7 +144,8 @@ impl Road {
                     }
                 }
                 Committed::TooManyMails(limit) => {
-                    return Err(Fault::TooManyMails { limit, until: next_hour(context.now) });
+                    let until = context.now.hour().plus(Duration::from_hours(1));
+                    return Err(Fault::TooManyMails { limit, until });
                 }
                 Committed::Duplicate(which) => return Err(taken(which)),
             }
@@ -314,12 +317,6 @@ async fn told(
         rows.push(events::of_access(&envelope, &after, members, version, EventId(ids::new_id()))?);
     }
     Ok(rows)
-}
-
-/// When the next hour of the clock begins.
-fn next_hour(now: Timestamp) -> Timestamp {
-    const HOUR_US: i64 = 60 * 60 * 1_000_000;
-    Timestamp(now.0 - now.0.rem_euclid(HOUR_US) + HOUR_US)
 }
 
 /// The area whose workflow the change switches on: only while nothing there is still to be reverted (POL-2).
