@@ -49,10 +49,19 @@ impl From<FileFault> for DbErr {
     }
 }
 
+/// What the driver said.
+fn driver(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
 /// The fault that stands in an error.
 fn in_it(error: &DbErr) -> Option<&FileFault> {
-    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return None };
-    let sqlx::Error::Io(error) = &**error else { return None };
+    let sqlx::Error::Io(error) = driver(error)? else { return None };
     error.get_ref()?.downcast_ref()
 }
 
@@ -65,34 +74,23 @@ pub(crate) fn named(error: DbErr, path: &Path) -> DbErr {
 }
 
 fn says(error: &DbErr) -> String {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => match &**error {
-            sqlx::Error::Database(error) => {
-                format!("{} (SQLite's code {})", error.message(), error.code().unwrap_or_default())
-            }
-            other => chain(other),
-        },
-        other => chain(other),
+    match driver(error) {
+        Some(sqlx::Error::Database(error)) => {
+            format!("{} (SQLite's code {})", error.message(), error.code().unwrap_or_default())
+        }
+        Some(other) => chain(other),
+        None => chain(error),
     }
 }
 
 /// Whether the file of an `SQLite` database is at fault: it is not the one that was opened, is read-only, has no room on its disk, or
 /// the disk fails. Such faults can be mended while the service runs.
 pub fn is_file_fault(error: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(error))
-    | DbErr::Exec(RuntimeErr::SqlxError(error))
-    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
-    else {
-        return false;
-    };
-    match &**error {
-        sqlx::Error::Io(error) => error.get_ref().and_then(|it| it.downcast_ref::<FileFault>()).is_some(),
-        sqlx::Error::Database(error) => {
+    match driver(error) {
+        Some(sqlx::Error::Database(error)) => {
             error.try_downcast_ref::<SqliteError>().is_some() && is_of_file(&error.code().unwrap_or_default())
         }
-        _ => false,
+        _ => in_it(error).is_some(),
     }
 }
 

@@ -121,6 +121,11 @@ impl Topic {
             _ => return None,
         })
     }
+
+    /// Whether its mail asks its reader to decide.
+    pub(crate) const fn asks(self) -> bool {
+        matches!(self, Self::Submitted | Self::Reassigned | Self::Reminded)
+    }
 }
 
 /// What is to be done about one event, all in one transaction.

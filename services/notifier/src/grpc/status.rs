@@ -71,27 +71,15 @@ impl From<Refusal> for Status {
             }
             Refusal::NoAccess => {
                 // As the approval service says it.
-                let metadata = [("permission", "read"), ("component", "account")];
-                let mut details = ErrorDetails::new();
-                details.set_error_info(
-                    reason::name(ErrorReason::PermissionDenied),
-                    reason::DOMAIN,
-                    metadata.map(|(key, value)| (key.to_owned(), value.to_owned())),
-                );
-                Status::with_error_details(Code::PermissionDenied, message, details)
+                let metadata = [("permission", "read".to_owned()), ("component", "account".to_owned())];
+                told(Code::PermissionDenied, message, ErrorReason::PermissionDenied, metadata)
             }
             Refusal::ReadOnly(state) => {
                 // As the approval service says it.
-                let metadata = [("state".to_owned(), state)];
-                let mut details = ErrorDetails::new();
-                details.set_error_info(reason::name(ErrorReason::AccountSuspended), reason::DOMAIN, metadata);
-                Status::with_error_details(Code::FailedPrecondition, message, details)
+                told(Code::FailedPrecondition, message, ErrorReason::AccountSuspended, [("state", state)])
             }
             Refusal::EtagMismatch(current) => {
-                let metadata = [("etag".to_owned(), current.to_string())];
-                let mut details = ErrorDetails::new();
-                details.set_error_info(reason::name(ErrorReason::EtagMismatch), reason::DOMAIN, metadata);
-                Status::with_error_details(Code::Aborted, message, details)
+                told(Code::Aborted, message, ErrorReason::EtagMismatch, [("etag", current.to_string())])
             }
             Refusal::Invalid(violations) => {
                 let mut details = ErrorDetails::new();
@@ -127,11 +115,21 @@ fn storage(error: &StorageError) -> Status {
 fn internal(error: &(dyn std::error::Error + 'static)) -> Status {
     let incident = ids::new_id();
     tracing::error!(%incident, error = chain(error), "internal error");
-    let metadata = [("incident".to_owned(), incident.to_string())];
-    let mut details = ErrorDetails::new();
-    details.set_error_info(reason::name(ErrorReason::Internal), reason::DOMAIN, metadata);
     let message = format!("internal error; quote incident {incident} when you report it");
-    Status::with_error_details(Code::Internal, message, details)
+    told(Code::Internal, message, ErrorReason::Internal, [("incident", incident.to_string())])
+}
+
+/// A status whose reason comes with `metadata`.
+fn told<const N: usize>(
+    code: Code,
+    message: String,
+    because: ErrorReason,
+    metadata: [(&str, String); N],
+) -> Status {
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason::name(because), reason::DOMAIN, metadata);
+    Status::with_error_details(code, message, details)
 }
 
 fn status(code: Code, message: String, because: ErrorReason, mut details: ErrorDetails) -> Status {

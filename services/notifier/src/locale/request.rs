@@ -23,7 +23,7 @@ pub(super) fn mail(
     let mut words = locale.letter(message(topic), &args, reader)?;
     words.facts = facts(locale, topic, event, request, &args, reader)?;
     words.quotes = quotes(locale, topic, event, request, &args)?;
-    words.link = locale.plain(if asks(topic) { "review-request" } else { "view-request" })?;
+    words.link = locale.plain(if topic.asks() { "review-request" } else { "view-request" })?;
     Ok(words)
 }
 
@@ -55,11 +55,6 @@ pub(super) fn reminders(
     words.reason = locale.plain("reminders.reason")?;
     words.footer = locale.plain("reminders.footer")?;
     Ok(Some(words))
-}
-
-/// Whether the mail asks its reader to decide.
-fn asks(topic: Topic) -> bool {
-    matches!(topic, Topic::Submitted | Topic::Reassigned | Topic::Reminded)
 }
 
 /// The message with a topic's sentences.
@@ -119,7 +114,7 @@ fn facts(
     let mut facts = Vec::new();
     locale.fact(&mut facts, "fact-account", &event.account_name)?;
     locale.fact(&mut facts, "fact-what", locale.text("thing", args)?)?;
-    if asks(topic) {
+    if topic.asks() {
         locale.fact(&mut facts, "fact-leads-to", leads_to(request))?;
     }
     locale.fact(&mut facts, "fact-submitted-by", locale.with_service(request.submitter.as_ref())?)?;
@@ -133,7 +128,7 @@ fn facts(
         locale.fact(&mut facts, by, locale.with_service(event.actor.as_ref())?)?;
     }
     locale.fact(&mut facts, "fact-lost", names(locale, request)?.join(", "))?;
-    if asks(topic) {
+    if topic.asks() {
         approvals(locale, &mut facts, request, args)?;
     }
     // When somebody was reminded is of no interest to them.
@@ -153,7 +148,7 @@ fn facts(
     moment(locale, &mut facts, "fact-starts", schedule.start_time, reader)?;
     moment(locale, &mut facts, "fact-ends", schedule.end_time, reader)?;
     locale.fact(&mut facts, "fact-winner", &request.winning_variant)?;
-    if asks(topic) {
+    if topic.asks() {
         moment(locale, &mut facts, "fact-decide-by", request.deadline, reader)?;
     }
     Ok(facts)
@@ -204,7 +199,7 @@ fn quotes(
     args: &FluentArgs<'_>,
 ) -> Result<Vec<Fact>, TemplateError> {
     let mut quotes = Vec::new();
-    if asks(topic) && !request.note.is_empty() {
+    if topic.asks() && !request.note.is_empty() {
         let submitter = locale.actor(request.submitter.as_ref())?;
         quotes.push((locale.label("note-from", &submitter)?, request.note.clone()));
     }

@@ -32,9 +32,7 @@ impl Storage {
     pub(crate) async fn is_stale(&self, claim: &Claim) -> Result<bool, StorageError> {
         let what = "ask whether a mail still asks";
         let asks: &[event::Event] = match (&claim.told, Topic::of(&claim.event_type)) {
-            (Some(Told::Event(event)), Some(Topic::Submitted | Topic::Reassigned | Topic::Reminded)) => {
-                std::slice::from_ref(event)
-            }
+            (Some(Told::Event(event)), Some(topic)) if topic.asks() => std::slice::from_ref(event),
             (Some(Told::Reminders(events)), _) => events,
             _ => return Ok(false),
         };
