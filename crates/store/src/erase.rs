@@ -56,7 +56,7 @@ impl Store {
         told: OutboxRow,
     ) -> Result<Erased, StoreError> {
         let what = failed(WHAT);
-        let transaction = self.begin().await.map_err(what)?;
+        let transaction = self.write.begin().await.map_err(what)?;
         let step = Step { transaction: &transaction, store: self, account };
         let erased = match step.is_due(now).await? {
             None => Erased::NotDue,

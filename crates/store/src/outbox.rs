@@ -86,7 +86,7 @@ impl Store {
         R: Future<Output = Vec<bool>>,
     {
         let what = failed("relay the outbox");
-        let transaction = self.begin().await.map_err(what)?;
+        let transaction = self.write.begin().await.map_err(what)?;
         let sql = format!(
             "SELECT {}, o.position FROM outbox AS o ORDER BY o.position LIMIT $1 FOR UPDATE SKIP LOCKED",
             select_list::<outbox::Entity>("o", "")

@@ -60,7 +60,7 @@ impl Store {
         let what = failed("migrate the database");
         // One transaction for the lock and every migration: all of them or none, and the lock goes with it. SQLite's begins
         // with the lock on its file.
-        let transaction = self.begin().await.map_err(what)?;
+        let transaction = self.write.begin().await.map_err(what)?;
         if self.is_postgres() {
             for setting in ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"] {
                 transaction.execute_unprepared(&format!("SET LOCAL {setting} = 0")).await.map_err(what)?;

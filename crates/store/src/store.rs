@@ -2,8 +2,8 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use countersign_database::{Writer, Writing};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement, Value};
+use countersign_database::Writer;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, Value};
 use tokio::sync::Mutex;
 
 use crate::{StoreError, error::failed, recent::RecentCache, rules::RulesCache};
@@ -133,11 +133,6 @@ impl Store {
     pub(crate) const fn is_postgres(&self) -> bool {
         matches!(self.backend, Backend::Postgres)
     }
-
-    /// A transaction that writes.
-    pub(crate) async fn begin(&self) -> Result<Writing, DbErr> {
-        self.write.begin().await
-    }
 }
 
 pub(crate) fn backend_of(url: &str) -> Result<Backend, StoreError> {
@@ -202,14 +197,14 @@ mod tests {
         store.write.execute_unprepared("CREATE TABLE scratch (body BLOB)").await.unwrap();
         for _ in 0..3 {
             store.write.execute_unprepared("PRAGMA max_page_count = 20").await.unwrap();
-            let transaction = store.begin().await.unwrap();
+            let transaction = store.write.begin().await.unwrap();
             let full = transaction.execute_unprepared("INSERT INTO scratch VALUES (zeroblob(1000000))").await;
             assert!(full.unwrap_err().to_string().contains("full"));
             drop(transaction);
         }
         store.write.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
         for expected in 1..=3_i64 {
-            let transaction = store.begin().await.unwrap();
+            let transaction = store.write.begin().await.unwrap();
             transaction.execute_unprepared("INSERT INTO scratch VALUES (x'00')").await.unwrap();
             transaction.commit().await.unwrap();
             let count = statement(&store.read, "SELECT count(*) FROM scratch", Vec::new());

@@ -16,7 +16,7 @@ mod stale;
 
 use std::time::Duration;
 
-use countersign_database::{Writer, Writing, is_file_fault};
+use countersign_database::{Writer, is_file_fault};
 use countersign_runtime::service_role;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
@@ -169,11 +169,6 @@ impl Storage {
 
     fn is_sqlite(&self) -> bool {
         self.write.get_database_backend() == DbBackend::Sqlite
-    }
-
-    /// A transaction that writes.
-    async fn begin(&self) -> Result<Writing, DbErr> {
-        self.write.begin().await
     }
 }
 

@@ -97,7 +97,7 @@ pub struct Settled {
 impl Store {
     /// Creates an account with its first Admin.
     pub async fn create_account(&self, creation: AccountCreation) -> Result<Committed, StoreError> {
-        let transaction = self.begin().await.map_err(failed("create an account"))?;
+        let transaction = self.write.begin().await.map_err(failed("create an account"))?;
         let AccountCreation { account, admin, policies, outbox, idempotency } = creation;
         let mut steps = Steps::new(&transaction, account.id);
         steps.create(&account).await?;
@@ -138,7 +138,7 @@ impl Store {
             leaves_the_rules,
             idempotency,
         } = commit;
-        let transaction = self.begin().await.map_err(failed(WHAT))?;
+        let transaction = self.write.begin().await.map_err(failed(WHAT))?;
         let mut steps = Steps::new(&transaction, account_id);
         if leaves_the_rules {
             steps.hold(rules_version).await?;

@@ -21,7 +21,7 @@ use crate::{
 
 pub(super) async fn write(store: &Store, rows: Rows) -> Result<Tried, StoreError> {
     let what = failed("commit");
-    let transaction = store.begin().await.map_err(what)?;
+    let transaction = store.write.begin().await.map_err(what)?;
     let tried = write_in(&transaction, rows).await?;
     if tried == Tried::Done {
         transaction.commit().await.map_err(what)?;

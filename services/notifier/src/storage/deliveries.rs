@@ -214,7 +214,7 @@ impl Storage {
     /// Writes how tries ended, all in one transaction.
     pub async fn settle(&self, settled: &[Settled], now_us: i64) -> Result<(), StorageError> {
         let what = "settle deliveries";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         self.settle_in(&transaction, settled, now_us).await.map_err(failed(what))?;
         transaction.commit().await.map_err(failed(what))
     }

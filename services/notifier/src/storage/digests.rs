@@ -112,7 +112,7 @@ impl Storage {
             return Ok(Some(claim));
         }
         let what = "close a digest of reminders";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         let asked = self.close_in(&transaction, &claim, now_us).await.map_err(failed(what))?;
         transaction.commit().await.map_err(failed(what))?;
         if asked.is_empty() {

@@ -55,7 +55,7 @@ impl Storage {
     /// account waits for it. Until then: call it again.
     pub async fn erase(&self, limit: u32, now_us: i64) -> Result<Option<u64>, StorageError> {
         let what = "remove what is kept of an erased account";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         let removed = self.erase_in(&transaction, limit, now_us).await.map_err(failed(what))?;
         transaction.commit().await.map_err(failed(what))?;
         Ok(removed)

@@ -71,7 +71,7 @@ impl Storage {
         now_us: i64,
     ) -> Result<Changed, StorageError> {
         let what = "change preferences";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         let changed = self.change_in(&transaction, account_id, member_id, version, change, now_us).await;
         let changed = changed.map_err(failed(what))?;
         if matches!(changed, Changed::To(_)) {

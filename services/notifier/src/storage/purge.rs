@@ -15,7 +15,7 @@ impl Storage {
     /// how many events those were. What can be removed only grows, so any number of processes may do it at once.
     pub async fn purge(&self, before_us: i64, limit: u32) -> Result<u64, StorageError> {
         let what = "remove old events";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         let values = || [before_us.into(), i64::from(limit).into()];
         let purged: Result<u64, DbErr> = if self.is_sqlite() {
             // The transaction is the only writer, so both statements find the same events.

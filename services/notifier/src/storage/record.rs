@@ -70,7 +70,7 @@ impl Storage {
         now_us: i64,
     ) -> Result<Recorded, StorageError> {
         let what = "record an event";
-        let transaction = self.begin().await.map_err(failed(what))?;
+        let transaction = self.write.begin().await.map_err(failed(what))?;
         let recorded = self.record_in(&transaction, plan, postage, now_us).await.map_err(failed(what))?;
         transaction.commit().await.map_err(failed(what))?;
         Ok(recorded)

@@ -317,7 +317,7 @@ impl Storage {
         let mut marked = 0;
         if self.is_sqlite() {
             // One transaction is one wait for the disk.
-            let transaction = self.begin().await.map_err(failed(what))?;
+            let transaction = self.write.begin().await.map_err(failed(what))?;
             let sql = MARK.replace("{lock}", "");
             for values in marks {
                 let done = transaction.execute_raw(statement(&*transaction, &sql, values)).await;
